@@ -1,0 +1,1 @@
+"""The methods that are compared: one folder each, ``config.py`` (pure) and ``classifier.py`` (its engine)."""

@@ -1,0 +1,114 @@
+"""What every classifier offers, and what it is given. numpy at the boundary; no engine is loaded here.
+
+A classifier knows nothing of measurement: it receives a :class:`Feed` that ends when the budget is spent.
+Training (:class:`Classifier`) and answering (:class:`Server`) are different programs: the second opens what
+the first saved, in a fresh process, without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from xclass.data.base import FloatArray, IntArray
+from xclass.encoders.base import Encoder, Features
+from xclass.shapes import ProblemShape
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """The best classes of some queries.
+
+    Attributes:
+        classes_QK: shape (Q, K), int64, best first; -1 where an index found fewer than K.
+        scores_QK: shape (Q, K), float32, falling; their scale belongs to the method.
+    """
+
+    classes_QK: IntArray
+    scores_QK: FloatArray
+
+
+@dataclass(kw_only=True, slots=True)
+class FitReport:
+    """What a fit says of itself, for the record."""
+
+    examples_seen: int
+    """Examples consumed by gradient steps; for a method without steps, by the means pass."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """JSON values: steps, seconds of the means pass, last loss."""
+
+
+class Feed(Protocol):
+    """Examples as a classifier may have them."""
+
+    num_scan: int
+    """Examples that one full scan yields."""
+
+    def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Every training example once: encoded vectors (B, D) and classes (B,). For class means."""
+        ...
+
+    def steps(self) -> Iterator[tuple[Features, IntArray]]:
+        """Batches in pseudo-random order for gradient steps; ends when the budget is spent."""
+        ...
+
+    def class_counts(self) -> IntArray:
+        """Training examples per class, shape (C,), int64."""
+        ...
+
+
+class Classifier(Protocol):
+    """One method while it learns."""
+
+    def __init__(self, config: Any, *, shape: ProblemShape, encoder: Encoder, seed: int) -> None:
+        """Keep the settings; allocate nothing that grows with the number of classes."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run the engine once on a toy size, so that the base holds what every run of it costs."""
+        ...
+
+    def fit(self, feed: Feed) -> FitReport:
+        """Learn from the feed."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model into an existing empty folder."""
+        ...
+
+    def held_bytes(self) -> dict[str, int]:
+        """Component -> bytes of what this object owns now."""
+        ...
+
+
+class Server(Protocol):
+    """A saved model that answers queries. Loads neither torch nor anything it does not need."""
+
+    def __init__(self, *, threads: int) -> None:
+        """Keep the settings; open nothing."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run the engine once on a toy size."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Open the model, memory-mapped where its format allows."""
+        ...
+
+    def search(self, vectors_QD: FloatArray, k: int) -> Answers:
+        """The k best classes of each encoded query. The input is left untouched."""
+        ...
+
+    def held_bytes(self) -> dict[str, int]:
+        """Component -> bytes this model occupies when every page of it is resident."""
+        ...
+
+
+def import_object(path: str) -> Any:
+    """Import ``package.module:name``; only class variables of config classes are ever given to it."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,1 @@
+"""Exact softmax over all classes, streamed over blocks of classes."""

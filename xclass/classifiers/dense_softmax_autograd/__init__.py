@@ -1,0 +1,1 @@
+"""Exact softmax the plain torch way: the reference that everybody would write."""

@@ -1,0 +1,86 @@
+"""Exact softmax with torch.autograd: short, and the yardstick for what streaming saves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from xclass.classifiers.base import Feed, FitReport
+from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig, Optimizer
+from xclass.classifiers.softmax_weights import save_weights, start_weights
+from xclass.encoders.base import Encoder
+from xclass.shapes import ProblemShape
+
+
+class DenseSoftmaxAutograd:
+    """The method ``dense_softmax_autograd``; a :class:`xclass.classifiers.base.Classifier`."""
+
+    def __init__(
+        self, config: DenseSoftmaxAutogradConfig, *, shape: ProblemShape, encoder: Encoder, seed: int
+    ) -> None:
+        """Keep the settings."""
+        self._config = config
+        self._shape = shape
+        self._encoder = encoder
+        self._seed = seed
+        self._weights_CD = torch.empty(0, shape.dim)
+
+    def warm_up(self) -> None:
+        """One step on a toy size loads the kernels and the autograd engine."""
+        weights = torch.ones(512, 64, requires_grad=True)
+        optimizer = self._optimizer(weights)
+        self._step(weights, optimizer, torch.ones(64, 64), torch.arange(64))
+
+    def fit(self, feed: Feed) -> FitReport:
+        """Start the class vectors, then step until the feed ends.
+
+        Memory:
+            see :meth:`DenseSoftmaxAutogradConfig.memory_law`.
+        """
+        self._weights_CD, facts = start_weights(
+            self._config.init, shape=self._shape, feed=feed, seed=self._seed
+        )
+        self._weights_CD.requires_grad_()
+        optimizer = self._optimizer(self._weights_CD)
+        examples_seen = steps = 0
+        loss = float("nan")
+        for features, classes in feed.steps():
+            inputs_BD = torch.from_numpy(self._encoder.encode(features))
+            inputs_BD.requires_grad_(self._encoder.is_trainable)
+            loss = self._step(self._weights_CD, optimizer, inputs_BD, torch.from_numpy(classes))
+            if inputs_BD.grad is not None:
+                self._encoder.apply_gradient(features, inputs_BD.grad.numpy())
+            examples_seen += len(classes)
+            steps += 1
+        facts |= {"steps": steps, "last_loss": loss if steps else None}
+        facts["optimizer"] = self._config.optimizer.value
+        self._weights_CD.requires_grad_(False)
+        return FitReport(examples_seen=examples_seen, facts=facts)
+
+    def save(self, folder: Path) -> None:
+        """Write the class vectors."""
+        save_weights(folder, self._weights_CD)
+
+    def held_bytes(self) -> dict[str, int]:
+        """The class vectors; gradient and optimiser state are gone when the fit ends."""
+        return {"class vectors": self._weights_CD.nbytes}
+
+    def _optimizer(self, weights_CD: torch.Tensor) -> torch.optim.Optimizer:
+        kind = torch.optim.Adam if self._config.optimizer is Optimizer.adam else torch.optim.SGD
+        return kind([weights_CD], lr=self._config.learning_rate)
+
+    def _step(
+        self,
+        weights_CD: torch.Tensor,
+        optimizer: torch.optim.Optimizer,
+        inputs_BD: torch.Tensor,
+        classes_B: torch.Tensor,
+    ) -> float:
+        logits_BC = torch.nn.functional.linear(inputs_BD, weights_CD)
+        loss = torch.nn.functional.cross_entropy(logits_BC, classes_B, reduction="sum")
+        optimizer.zero_grad(set_to_none=True)
+        del logits_BC
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach()) / len(classes_B)

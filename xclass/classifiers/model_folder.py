@@ -1,0 +1,65 @@
+"""A saved model: a folder of .npy / .faiss files and ``model.json``; memory-mapped, never pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xclass.data.base import FloatArray
+from xclass.errors import ModelError
+
+FORMAT_VERSION = 1
+_MANIFEST = "model.json"
+WEIGHTS = "weights.npy"
+
+
+def write_manifest(folder: Path, *, kind: str, shape: dict[str, int], facts: dict[str, Any]) -> None:
+    """Describe the folder as it is now; written last, so that a folder without it is incomplete.
+
+    Args:
+        folder: holds the model's files already.
+        kind: which server opens it: ``linear`` or ``faiss``.
+        shape: ``num_classes`` and ``dim``.
+        facts: what that server needs besides, as JSON values.
+    """
+    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != _MANIFEST}
+    document = {"format_version": FORMAT_VERSION, "kind": kind, **shape, "facts": facts, "files": files}
+    (folder / _MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+def read_manifest(folder: Path, *, kind: str) -> dict[str, Any]:
+    """Read and check the manifest.
+
+    Raises:
+        ModelError: no manifest, another format or kind, or a file missing or of another size.
+    """
+    path = folder / _MANIFEST
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not a readable model manifest ({error}); train the model again") from error
+    if document.get("format_version") != FORMAT_VERSION or document.get("kind") != kind:
+        raise ModelError(
+            f"{path}: format {document.get('format_version')} of kind {document.get('kind')}; this program "
+            f"opens format {FORMAT_VERSION} of kind {kind}; train the model again"
+        )
+    for name, size in document["files"].items():
+        file = folder / name
+        if not file.is_file() or file.stat().st_size != size:
+            raise ModelError(f"{file}: missing or not {size} bytes long; the model is damaged, train it again")
+    return document
+
+
+def save_array(path: Path, array: FloatArray) -> None:
+    """Write one .npy file without copying the array."""
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def map_array(path: Path) -> FloatArray:
+    """Open one .npy file memory-mapped, read-only: its pages come when touched and can be dropped again."""
+    array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array

@@ -1,0 +1,1 @@
+"""FAISS index over class means; no training, no torch."""

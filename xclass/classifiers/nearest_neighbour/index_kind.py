@@ -1,0 +1,110 @@
+"""FAISS factory strings: which are understood, and how many bytes they hold. Standard library only.
+
+Source: faiss wiki "Faiss indexes" and "Guidelines to choose an index"; contrib/factory_tools.py
+``get_code_size`` (which leaves out the 8-byte ids of inverted lists and calls its HNSW term rough).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from xclass.errors import ConfigError
+from xclass.shapes import FLOAT32_BYTES, INT64_BYTES
+
+_FORMAT = re.compile(
+    r"^(?:OPQ(?P<opq>\d+)(?:_(?P<opq_dim>\d+))?,)?"
+    r"(?:IVF(?P<lists>\d+),)?"
+    r"(?:HNSW(?P<links>\d+)(?:,(?=.))?)?"
+    r"(?P<code>Flat|SQ8|SQ6|SQ4|SQfp16|SQbf16|PQ(?P<segments>\d+)(?:x(?P<bits>\d+))?)?$"
+)
+_BITS_PER_VALUE = {"Flat": 32, "SQ8": 8, "SQ6": 6, "SQ4": 4, "SQfp16": 16, "SQbf16": 16}
+_POINTS_PER_CENTROID = 256
+"""Default ``max_points_per_centroid`` of faiss's k-means: more training points are not looked at."""
+_ALLOWED = "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, IVF1024,<one of these>, OPQ16,<...>, HNSW32[,Flat|,SQ8]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexKind:
+    """A parsed factory string."""
+
+    num_lists: int
+    """Inverted lists; 0 where there are none."""
+    num_links: int
+    """M of HNSW; 0 where there is no graph."""
+    code: str
+    """Flat, SQ8, ... or PQ."""
+    num_segments: int
+    """Sub-quantisers of PQ; 0 for other codes."""
+    bits: int
+    """Bits of one PQ sub-quantiser."""
+    has_rotation: bool
+    """An OPQ rotation comes first."""
+
+    @property
+    def is_flat(self) -> bool:
+        """Plain float32 vectors in one array."""
+        return self.code == "Flat" and not (self.num_lists or self.num_links or self.has_rotation)
+
+    @property
+    def is_reserved(self) -> bool:
+        """Codes lie in one array whose room can be reserved before adding."""
+        return not (self.num_lists or self.num_links or self.has_rotation)
+
+    @property
+    def needs_training(self) -> bool:
+        """The index must see vectors before it can take them."""
+        return self.code != "Flat" or bool(self.num_lists) or self.has_rotation
+
+    def code_bytes(self, dim: int) -> int:
+        """Bytes of one class's code, its id in an inverted list and its graph links included."""
+        bits = Fraction(self.num_segments * self.bits if self.code == "PQ" else _BITS_PER_VALUE[self.code] * dim)
+        code = -(-bits // 8)
+        ids = INT64_BYTES if self.num_lists else 0
+        # Level 0 has 2 M links of 4 bytes; higher levels add M / (M - 1) x 4 M / M more: about 2 M x 4 in all,
+        # and per vector an 8-byte offset and a 4-byte level (faiss/impl/HNSW.h).
+        links = 4 * 2 * self.num_links + 4 + INT64_BYTES + 4 if self.num_links else 0
+        return int(code) + ids + links
+
+    def structure_bytes(self, num_classes: int, dim: int) -> int:
+        """Bytes that do not belong to one class: centroids, codebooks, rotation, PQ tables."""
+        centroids = self.num_lists * dim * FLOAT32_BYTES
+        codebook = (1 << self.bits) * dim * FLOAT32_BYTES if self.code == "PQ" else 0
+        rotation = dim * dim * FLOAT32_BYTES if self.has_rotation else 0
+        return centroids + codebook + rotation
+
+    def training_points(self, num_classes: int) -> int:
+        """Class means that training looks at: what k-means can use, at least 65536 (PQ's 256 x 256)."""
+        wanted = max(self.num_lists * _POINTS_PER_CENTROID, 1 << 16)
+        return min(num_classes, wanted)
+
+    def training_bytes(self, num_classes: int, dim: int) -> int:
+        """Bytes of the training sample, twice (ours and the one k-means takes), and centroids."""
+        if not self.needs_training:
+            return 0
+        sample = self.training_points(num_classes) * dim * FLOAT32_BYTES
+        return 2 * sample + self.structure_bytes(num_classes, dim)
+
+
+def parse_index_kind(factory: str) -> IndexKind:
+    """Read a FAISS factory string.
+
+    Raises:
+        ConfigError: a kind without a closed form here.
+    """
+    match = _FORMAT.match(factory)
+    if not factory or match is None or (match["code"] is None and match["links"] is None):
+        raise ConfigError(
+            "method.nearest_neighbour.index", factory, allowed=_ALLOWED, remedy="Flat is exact and the default"
+        )
+    code = match["code"] or "Flat"
+    is_pq = code.startswith("PQ")
+    return IndexKind(
+        num_lists=int(match["lists"] or 0),
+        num_links=int(match["links"] or 0),
+        code="PQ" if is_pq else code,
+        num_segments=int(match["segments"] or 0),
+        bits=int(match["bits"] or 8) if is_pq else 0,
+        has_rotation=match["opq"] is not None,
+    )

@@ -1,0 +1,47 @@
+"""The methods that exist. A new one is its folder and one line here. Standard library only."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
+from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
+from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.shapes import MemoryLaw, ProblemShape
+
+
+class MethodConfig(Protocol):
+    """What the config class of every method offers besides its settings."""
+
+    name: ClassVar[str]
+    """Folder, Hydra key, record key and table row."""
+    implementation: ClassVar[str]
+    """``module:class`` of the :class:`xclass.classifiers.base.Classifier`; imported in the child only."""
+    server: ClassVar[str]
+    """``module:class`` of the :class:`xclass.classifiers.base.Server`."""
+    engine: ClassVar[str]
+    """Engine whose import cost the plan adds: ``torch`` or ``faiss``."""
+    fit_phase: ClassVar[str]
+    """What fitting is called: ``train`` or ``build``."""
+    is_mapped: ClassVar[bool]
+    """The server maps the model: its bytes are file pages, not anonymous memory."""
+
+    def memory_law(self, shape: ProblemShape) -> MemoryLaw:
+        """Closed-form peak of the fit phase over the base, data and encoder not counted."""
+        ...
+
+    def model_bytes(self, shape: ProblemShape) -> int:
+        """Closed-form bytes of the saved model, encoder not counted."""
+        ...
+
+
+METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
+    config.name: config
+    for config in (
+        DenseSoftmaxConfig,
+        DenseSoftmaxAutogradConfig,
+        SampledSoftmaxConfig,
+        NearestNeighbourConfig,
+    )
+}

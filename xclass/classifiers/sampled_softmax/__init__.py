@@ -1,0 +1,1 @@
+"""Softmax over the true class and some sampled ones; touches only their rows."""

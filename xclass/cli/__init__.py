@@ -1,0 +1,1 @@
+"""The command line: thin Hydra entry points over one configuration tree."""

@@ -1,0 +1,51 @@
+"""What ``--help`` prints."""
+
+HELP = """\
+xclass: compare classifiers with millions of classes, and measure the RAM they really need.
+
+usage: python -m xclass [-m] [key=value ...]          (or the installed command: xclass ...)
+
+  python -m xclass                                    three methods, 100 000 synthetic classes, 2 minutes
+  python -m xclass +classes=5e6                       the same at 5 million classes
+  python -m xclass data=lemmas                        a real task: word form -> lemma, 3.03 million classes
+  python -m xclass -m +classes=1e4,1e5,1e6            a sweep: one run per size, one report over all
+  python -m xclass methods=[nearest_neighbour] method.nearest_neighbour.index=IVF1024,SQ8
+  python -m xclass +classes=5e6 dim=128 methods=[dense_softmax_autograd]      refused: does not fit
+
+the problem
+  classes=N              number of classes: 5e6, 5M, 5_000_000, int(5e6); with or without a leading +
+                         default: synthetic 100 000; lemmas all there are (keeps the N most frequent)
+  data=NAME              synthetic (default) | lemmas (needs the package simplemma; prepared once, minutes)
+  dim=64                 dimensions of an example and of a class vector
+  seed=0                 equal seeds give equal data and queries
+  data.bayes_accuracy=0.95   synthetic: accuracy of the best possible classifier
+  data.examples_per_class=4  synthetic: training examples per class on average
+
+the methods
+  methods=[dense_softmax,sampled_softmax,nearest_neighbour]     also: dense_softmax_autograd
+  budget.minutes=0.3     gradient steps of each softmax head; null = no limit
+  budget.examples=null   the same in examples; budget.minutes=0 keeps the initial class means
+  batch_size=512         examples of one step
+  method.dense_softmax.init=means|random                     same for the other softmax heads
+  method.sampled_softmax.sampler=log_uniform|uniform|frequency   method.sampled_softmax.num_samples=4096
+  method.nearest_neighbour.index=Flat                        any of Flat SQ8 IVF1024,SQ8 HNSW32 PQ16 ...
+  method.nearest_neighbour.encoder=projection                text only; or a trained method of this run
+  method.dense_softmax_autograd.optimizer=adam|sgd
+
+the measurement
+  threads=N              threads of every child (default: the cores this process may use)
+  measure.heap_pass=true     second, shortened pass under memray: heap peak and flamegraph
+  measure.allocator=pinned   system leaves malloc alone
+  evaluate.num_queries=2000  held-out queries for accuracy
+  keep_models=true       saved models stay under the run's folder
+
+  experiment=NAME        a named run of conf/experiment      --cfg job   print the whole configuration
+  -m, --multirun         sweep over comma-separated values    --version
+  hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
+
+each run leaves: records/*.json (raw), summary.json (one row per method and phase), report.md,
+heap/*.html (flamegraphs), answers/*.npz, models/, config.yaml.
+
+exit codes: 0 measured; 1 something failed or ran out of memory; 2 the command is wrong; 3 something does not
+fit and was refused; 130 interrupted (what was measured is kept).
+"""

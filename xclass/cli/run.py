@@ -1,0 +1,127 @@
+"""``python -m xclass``: compare methods on one problem, or on a sweep of problems with ``-m``.
+
+Exit codes: 0 everything was measured; 1 something failed or ran out of memory; 2 the command was wrong;
+3 something was refused because it does not fit (and nothing failed); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from xclass import __version__
+from xclass.cli.compose import check_overrides, config_dir, to_run_config
+from xclass.cli.help import HELP
+from xclass.cli.overrides import normalise_overrides
+from xclass.errors import ConfigError, XclassError
+from xclass.records.record import Verdict
+from xclass.report.progress import LiveProgress
+from xclass.report.terminal import results_table
+from xclass.report.write import Reports, write_reports, write_sweep_reports
+from xclass.run.experiment import Experiment, ExperimentResult, InvalidRequestError, count_phases
+from xclass.schemas import register_schemas
+from xclass.units import format_bytes
+
+EXIT_FAILED, EXIT_USAGE, EXIT_DOES_NOT_FIT, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+
+class _Session:
+    """What the jobs of one command leave behind for its exit code."""
+
+    def __init__(self) -> None:
+        self.results: list[ExperimentResult] = []
+        self.usage_errors = 0
+
+    def exit_code(self) -> int:
+        verdicts = {verdict for result in self.results for verdict in result.verdicts}
+        if any(result.was_interrupted for result in self.results):
+            return EXIT_INTERRUPTED
+        if self.usage_errors:
+            return EXIT_USAGE
+        if verdicts & {Verdict.FAILED, Verdict.OUT_OF_MEMORY}:
+            return EXIT_FAILED
+        return EXIT_DOES_NOT_FIT if Verdict.DOES_NOT_FIT in verdicts else 0
+
+
+def main() -> NoReturn:
+    """The entry point of ``python -m xclass`` and of the command ``xclass``."""
+    words = sys.argv[1:]
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(HELP)
+        sys.exit(0)
+    if "--version" in words:
+        sys.stdout.write(f"xclass {__version__}\n")
+        sys.exit(0)
+    register_schemas()
+    session = _Session()
+    try:
+        words = normalise_overrides(words)
+        arguments = get_args_parser().parse_args(words)
+        if not (arguments.cfg or arguments.info or arguments.hydra_help):
+            check_overrides(arguments.overrides, is_sweep=arguments.multirun)
+    except XclassError as error:
+        _complain(error)
+        sys.exit(EXIT_USAGE)
+    sys.argv[1:] = words
+    console = Console(stderr=False)
+
+    @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
+    def job(config: DictConfig) -> None:
+        _run_job(config, console, session)
+
+    job()
+    sys.exit(session.exit_code())
+
+
+def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
+    """One job: a run in its own folder, always ending in a report of what was measured."""
+    if any(result.was_interrupted for result in session.results):
+        return
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        config = to_run_config(tree)
+        OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
+        _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)
+        with LiveProgress(console, count_phases(config)) as progress:
+            result = Experiment(config, run_dir=run_dir, progress=progress).run()
+    except (InvalidRequestError, ConfigError) as error:
+        _complain(error)
+        session.usage_errors += 1
+        return
+    session.results.append(result)
+    _show(console, write_reports(run_dir), result)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        # After every job, so that a sweep that is killed leaves a report of what it had.
+        sweep = write_sweep_reports(Path(HydraConfig.get().sweep.dir))
+        console.print(f"sweep so far: {sweep.report_md}", soft_wrap=True)
+
+
+def _announce(console: Console, *, config_line: str, run_dir: Path) -> None:
+    console.print(f"xclass {__version__}: {config_line}; records in {run_dir}", soft_wrap=True, highlight=False)
+
+
+def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
+    console.print(results_table(reports.rows, width=console.width))
+    for row in reports.rows:
+        if row["cause"]:
+            console.print(f"{row['method']} {row['phase']}: {row['cause']}", soft_wrap=True, highlight=False, markup=False)
+    if result.model_bytes:
+        console.print(
+            f"models: {format_bytes(result.model_bytes)} in {reports.report_md.parent / 'models'} "
+            "(keep_models=false deletes them)", soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    if result.was_interrupted:
+        console.print("interrupted: what was measured until then is kept", highlight=False)
+    console.print(f"report: {reports.report_md}", soft_wrap=True, highlight=False)
+
+
+def _complain(error: XclassError) -> None:
+    sys.stderr.write(f"xclass: {error}\n")

@@ -1,0 +1,223 @@
+"""The whole configuration of a run as plain dataclasses: every default lives here or beside its owner.
+
+Standard library only: the child reads its configuration without Hydra or OmegaConf.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
+from enum import Enum, StrEnum
+from typing import Any, get_type_hints
+
+from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.data.synthetic.config import SyntheticConfig
+from xclass.encoders.config import NgramConfig
+from xclass.errors import ConfigError
+
+MAX_CLASSES = 10**12
+
+MethodsConfig = make_dataclass(
+    "MethodsConfig",
+    [(name, config, field(default_factory=config)) for name, config in METHOD_CONFIGS.items()],
+    kw_only=True,
+    slots=True,
+)
+"""One field per registered method, holding its settings."""
+
+
+class Allocator(StrEnum):
+    """How the child's malloc behaves."""
+
+    pinned = "pinned"
+    """Thresholds and arenas fixed, so that peaks are comparable across sizes."""
+    system = "system"
+    """As the user's environment has it."""
+
+
+@dataclass(kw_only=True, slots=True)
+class BudgetConfig:
+    """When gradient steps end; the pass that takes class means is always whole."""
+
+    minutes: float | None = 0.3
+    """Wall clock of the gradient steps of each softmax head; null: no limit."""
+    examples: int | None = None
+    """Examples that gradient steps may consume, per head; null: no limit. Without both: one epoch."""
+
+    def __post_init__(self) -> None:
+        """Refuse budgets that cannot be kept.
+
+        Raises:
+            ConfigError: naming key, value, allowed range and remedy.
+        """
+        if self.minutes is not None and not 0.0 <= self.minutes < 60 * 24 * 365:
+            raise ConfigError(
+                "budget.minutes", self.minutes, allowed="0 or more, or null", remedy="0 keeps the initial model"
+            )
+        if self.examples is not None and self.examples < 0:
+            raise ConfigError(
+                "budget.examples", self.examples, allowed="0 or more, or null", remedy="null means no limit"
+            )
+
+
+@dataclass(kw_only=True, slots=True)
+class EvaluateConfig:
+    """How a saved model is questioned."""
+
+    num_queries: int = 2000
+    """Held-out queries for accuracy: a seeded random sample; as many as exist if fewer do."""
+    top_k: int = 5
+    """Classes returned per query, 1 to 100."""
+    batch_size: int = 256
+    """Queries of one batch when throughput is measured."""
+    single_queries: int = 200
+    """Queries asked one at a time for the latency at batch size 1 ..."""
+    single_seconds: float = 10.0
+    """... or as many as fit in this time."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that would measure nothing.
+
+        Raises:
+            ConfigError: naming key, value, allowed range and remedy.
+        """
+        _check("evaluate.num_queries", self.num_queries, 10, 10**7, "2000 gives about +-2 points")
+        _check("evaluate.top_k", self.top_k, 1, 100, "5 is the default")
+        _check("evaluate.batch_size", self.batch_size, 2, 1 << 16, "256 is the default")
+        _check("evaluate.single_queries", self.single_queries, 1, 10**6, "200 is the default")
+        _check("evaluate.single_seconds", self.single_seconds, 0.1, 3600.0, "10 is the default")
+
+
+@dataclass(kw_only=True, slots=True)
+class MeasureConfig:
+    """How memory is measured."""
+
+    allocator: Allocator = Allocator.pinned
+    """pinned or system."""
+    heap_pass: bool = True
+    """Run every phase a second time, shortened, under memray: heap peak and flamegraph."""
+    sample_seconds: float = 0.02
+    """Interval of the timeline, 0.005 to 10; the peak does not depend on it."""
+    timeout_minutes: float = 240.0
+    """A child that runs longer is killed and recorded as failed."""
+    reserve_share: float = 0.05
+    """Share of the available memory that the plan leaves alone, 0 to 0.5."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be used.
+
+        Raises:
+            ConfigError: naming key, value, allowed range and remedy.
+        """
+        _check("measure.sample_seconds", self.sample_seconds, 0.005, 10.0, "0.02 is the default")
+        _check("measure.timeout_minutes", self.timeout_minutes, 0.01, 60.0 * 24 * 30, "240 is the default")
+        _check("measure.reserve_share", self.reserve_share, 0.0, 0.5, "0.05 is the default")
+
+
+@dataclass(kw_only=True, slots=True)
+class RunConfig:
+    """One comparison: some methods, one problem, one machine."""
+
+    classes: int | None = None
+    """Number of classes; null: the data source's default (synthetic 100000, lemmas all 3.03 million)."""
+    methods: list[str] = field(
+        default_factory=lambda: ["dense_softmax", "sampled_softmax", "nearest_neighbour"]
+    )
+    """Methods to compare, in this order."""
+    dim: int = 64
+    """Dimensions of an encoded example, 4 to 65536."""
+    seed: int = 0
+    """Seed of data, sampling and initial values."""
+    threads: int | None = None
+    """Threads of every child; null: the cores this process may use."""
+    batch_size: int = 512
+    """Examples of one gradient step."""
+    scan_batch_size: int = 4096
+    """Examples of one chunk of the pass that takes class means."""
+    keep_models: bool = True
+    """Keep the saved models under the run's folder; false deletes each after it was served."""
+    data: Any = field(default_factory=SyntheticConfig)
+    """Hydra group: synthetic or lemmas."""
+    method: Any = field(default_factory=MethodsConfig)
+    """Settings of each method: method.<name>.<setting>."""
+    encoder: NgramConfig = field(default_factory=NgramConfig)
+    """Settings of the text encoder; without effect on synthetic data."""
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    measure: MeasureConfig = field(default_factory=MeasureConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run can have.
+
+        Raises:
+            ConfigError: naming key, value, allowed range and remedy.
+        """
+        if self.classes is not None:
+            _check("classes", self.classes, 2, MAX_CLASSES, "try +classes=1e5")
+        _check("dim", self.dim, 4, 1 << 16, "64 is the default")
+        _check("seed", self.seed, 0, (1 << 63) - 1, "0 is the default")
+        _check("batch_size", self.batch_size, 1, 1 << 20, "512 is the default")
+        _check("scan_batch_size", self.scan_batch_size, 1, 1 << 20, "4096 is the default")
+        if self.threads is not None:
+            _check("threads", self.threads, 1, 4096, f"this process may use {usable_cores()}")
+        self._check_methods()
+
+    def _check_methods(self) -> None:
+        allowed = ", ".join(METHOD_CONFIGS)
+        if not self.methods:
+            raise ConfigError("methods", "[]", allowed=f"a list of {allowed}", remedy="name at least one")
+        for name in self.methods:
+            if name not in METHOD_CONFIGS:
+                raise ConfigError(
+                    "methods", name, allowed=allowed, remedy="e.g. methods=[dense_softmax,nearest_neighbour]"
+                )
+        if len(set(self.methods)) != len(self.methods):
+            raise ConfigError(
+                "methods", ",".join(self.methods), allowed="each method once", remedy="remove the repetition"
+            )
+        self._check_borrowed_encoder(self.method.nearest_neighbour.encoder)
+
+    def _check_borrowed_encoder(self, source: str) -> None:
+        lenders = [name for name in self.methods if METHOD_CONFIGS[name].fit_phase == "train"]
+        if source != "projection" and source not in lenders:
+            raise ConfigError(
+                "method.nearest_neighbour.encoder",
+                source,
+                allowed=f"projection, or a trained method of this run ({', '.join(lenders) or 'none here'})",
+                remedy="add that method to methods=[...] or use projection",
+            )
+
+    @property
+    def num_threads(self) -> int:
+        """Threads of a child."""
+        return self.threads or usable_cores()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def from_dict(cls: type[Any], values: dict[str, Any]) -> Any:
+    """Rebuild a configuration dataclass from JSON values; unknown keys are an error of ours.
+
+    Args:
+        cls: RunConfig, or the class of one of its sections.
+        values: what ``dataclasses.asdict`` gave, through JSON.
+    """
+    hints = get_type_hints(cls)
+    assert set(values) <= set(hints), f"unknown keys {set(values) - set(hints)} for {cls.__name__}"
+    return cls(**{f.name: _rebuild(hints[f.name], values[f.name]) for f in fields(cls) if f.name in values})
+
+
+def _rebuild(hint: Any, value: Any) -> Any:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return from_dict(hint, value)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(value)
+    return value
+
+
+def _check(key: str, value: float, low: float, high: float, remedy: str) -> None:
+    if not low <= value <= high:
+        raise ConfigError(key, value, allowed=f"{low} to {high}", remedy=remedy)

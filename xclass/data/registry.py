@@ -1,0 +1,36 @@
+"""The data sources that exist. A new one is its folder and one line here. Standard library only.
+
+A source is a folder with ``config.py`` (a dataclass, pure) and ``entry.py``, imported in the child only, with
+
+    prepare(config, *, num_classes, dim, seed, progress) -> facts
+    open_source(config, *, num_classes, dim, seed, facts) -> DataSource
+
+``prepare`` does, once, whatever is slow; its facts are JSON values with at least ``name``, ``num_classes``,
+``num_train`` and ``num_test``, and are all that the other phases get.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from xclass.data.lemmas.config import LemmasConfig
+from xclass.data.synthetic.config import SyntheticConfig
+from xclass.shapes import ProblemShape
+
+
+class DataConfig(Protocol):
+    """What the config class of every source offers besides its settings."""
+
+    name: ClassVar[str]
+    """Folder, Hydra option and record key."""
+    entry: ClassVar[str]
+    """Module of ``prepare`` and ``open_source``."""
+    encoder: ClassVar[str]
+    """Kind of encoder its inputs need: ``identity`` or ``ngrams``."""
+
+    def memory_terms(self, shape: ProblemShape) -> dict[str, int]:
+        """Component -> bytes that reading adds to every phase that reads."""
+        ...
+
+
+DATA_CONFIGS: dict[str, type[DataConfig]] = {config.name: config for config in (SyntheticConfig, LemmasConfig)}

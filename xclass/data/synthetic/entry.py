@@ -1,0 +1,41 @@
+"""How a run uses ``data=synthetic``: solve for the noise once, open it in every child (see data/registry.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from xclass.data.synthetic.bayes import num_groups, solve_noise
+from xclass.data.synthetic.config import SyntheticConfig
+from xclass.data.synthetic.source import SyntheticSource
+
+
+def prepare(
+    config: SyntheticConfig,
+    *,
+    num_classes: int | None,
+    dim: int,
+    seed: int,
+    progress: Callable[[int, int, str], None],
+) -> dict[str, Any]:
+    """Solve for the noise that gives the asked Bayes accuracy (a second); nothing is stored."""
+    chosen = num_classes or config.default_classes
+    sigma, accuracy = solve_noise(config, chosen, dim)
+    progress(1, 1, "noise for the Bayes accuracy")
+    return {
+        "name": config.name,
+        "num_classes": chosen,
+        "num_train": chosen * config.examples_per_class,
+        "num_test": SyntheticSource.num_test,
+        "num_groups": num_groups(config, chosen),
+        "bayes_accuracy": accuracy,
+        "noise_sigma": sigma,
+        "split": "held-out examples are drawn afresh from the same law; none is a training example",
+    }
+
+
+def open_source(
+    config: SyntheticConfig, *, num_classes: int, dim: int, seed: int, facts: dict[str, Any]
+) -> SyntheticSource:
+    """The source with the solved noise."""
+    return SyntheticSource(config, num_classes=num_classes, dim=dim, seed=seed, sigma=facts["noise_sigma"])

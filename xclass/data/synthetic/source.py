@@ -1,0 +1,113 @@
+"""The synthetic data set: Zipf frequencies, two-level clusters on the sphere, noise of known Bayes accuracy.
+
+Nothing is stored: class vectors and examples are functions of (seed, id), so the data adds O(batch) bytes to
+what is measured. Class vectors are as described in :mod:`xclass.data.synthetic.bayes`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xclass.data.base import Batch, FloatArray, IntArray
+from xclass.data.counter_rng import add_normals, stream_key, uniforms
+from xclass.data.permutation import Permutation
+from xclass.data.synthetic.bayes import num_groups
+from xclass.data.synthetic.config import SyntheticConfig
+from xclass.data.synthetic.frequencies import class_probabilities, zipf_class
+
+_GROUP_STREAM, _CLASS_STREAM, _NOISE_STREAM, _ZIPF_STREAM, _SHARE_STREAM = range(5)
+_FIRST_TEST_ID = 1 << 40
+"""Held-out examples have ids from here on: no training id ever reaches it."""
+
+
+class SyntheticSource:
+    """See the module docstring; a :class:`xclass.data.base.DataSource`.
+
+    Memory:
+        three float32 matrices of the batch's shape (B, D) while a batch is made; O(1) between batches.
+    """
+
+    num_test = 1 << 40
+
+    def __init__(
+        self, config: SyntheticConfig, *, num_classes: int, dim: int, seed: int, sigma: float
+    ) -> None:
+        """Set up the streams.
+
+        Args:
+            config: settings.
+            num_classes: C, at least 2.
+            dim: D, at least 4.
+            seed: any integer.
+            sigma: standard deviation of the noise, per coordinate.
+        """
+        self.num_classes = num_classes
+        self.num_train = num_classes * config.examples_per_class
+        self._config = config
+        self._dim = dim
+        self._seed = seed
+        self._sigma = sigma
+        self._num_groups = num_groups(config, num_classes)
+        self._num_even = round(self.num_train * config.uniform_share)
+        self._keys = [stream_key(seed, stream) for stream in range(5)]
+
+    def class_vectors(self, classes: IntArray) -> FloatArray:
+        """True class vectors, shape (B, D), float32, each of length 1."""
+        shape = (len(classes), self._dim)
+        centres_BD = np.zeros(shape, dtype=np.float32)
+        add_normals(centres_BD, self._keys[_GROUP_STREAM], classes % self._num_groups, 1.0)
+        _normalise(centres_BD)
+        own_BD = np.zeros(shape, dtype=np.float32)
+        add_normals(own_BD, self._keys[_CLASS_STREAM], classes, 1.0)
+        own_BD -= centres_BD * np.einsum("bd,bd->b", own_BD, centres_BD)[:, None]
+        _normalise(own_BD)
+        centres_BD *= np.float32(np.sqrt(self._config.group_share))
+        own_BD *= np.float32(np.sqrt(1.0 - self._config.group_share))
+        centres_BD += own_BD
+        return centres_BD
+
+    def scan_batch(self, start: int, stop: int) -> Batch:
+        """Training examples by id: first the even share, class after class, then the Zipf share."""
+        return self._examples(np.arange(start, stop, dtype=np.int64))
+
+    def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
+        """Training examples in this epoch's pseudo-random order."""
+        order = Permutation(self.num_train, (self._seed, epoch))
+        return self._examples(order(np.arange(start, stop, dtype=np.int64)))
+
+    def queries(self, num_queries: int, seed: int) -> Batch:
+        """Held-out examples: classes drawn from the mixture, noise never seen in training."""
+        first = _FIRST_TEST_ID + (seed % 1024) * (1 << 30)
+        ids = first + np.arange(num_queries, dtype=np.int64)
+        is_even = uniforms(self._keys[_SHARE_STREAM], ids) < self._config.uniform_share
+        position = uniforms(self._keys[_ZIPF_STREAM], ids)
+        even = np.minimum((position * self.num_classes).astype(np.int64), self.num_classes - 1)
+        zipf = zipf_class(position, self.num_classes, self._config.zipf_exponent)
+        return self._noisy(np.where(is_even, even, zipf), ids)
+
+    def class_counts(self) -> IntArray:
+        """Expected training examples per class, rounded up, shape (C,)."""
+        classes = np.arange(self.num_classes, dtype=np.float64)
+        expected = class_probabilities(
+            classes, self.num_classes, self._config.zipf_exponent, self._config.uniform_share
+        )
+        counts: IntArray = np.ceil(expected * self.num_train).astype(np.int64)
+        return counts
+
+    def _examples(self, ids: IntArray) -> Batch:
+        zipf = zipf_class(
+            uniforms(self._keys[_ZIPF_STREAM], ids), self.num_classes, self._config.zipf_exponent
+        )
+        return self._noisy(np.where(ids < self._num_even, ids % self.num_classes, zipf), ids)
+
+    def _noisy(self, classes_B: IntArray, ids: IntArray) -> Batch:
+        vectors_BD = self.class_vectors(classes_B)
+        add_normals(vectors_BD, self._keys[_NOISE_STREAM], ids, self._sigma)
+        return Batch(inputs=vectors_BD, classes_B=classes_B)
+
+
+def _normalise(vectors_BD: FloatArray) -> None:
+    """Scale each row to length 1, in place."""
+    lengths = np.sqrt(np.einsum("bd,bd->b", vectors_BD, vectors_BD))
+    vectors_BD /= lengths[:, None]
+

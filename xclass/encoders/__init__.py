@@ -1,0 +1,1 @@
+"""From raw inputs to vectors of D dimensions: one encoder per file, behind :class:`base.Encoder`."""

@@ -1,0 +1,238 @@
+"""Texts -> vectors: hashed character n-grams times a table with one row per bucket.
+
+Untrained, the table is a random projection: rows of random signs are nearly orthogonal, so that the inner
+product of two vectors estimates that of their bags of n-grams. Trained, it is the first layer below a
+softmax head.
+
+Source: hashing of features, Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML
+2009; subword n-grams with ``<`` and ``>``, Bojanowski et al., "Enriching Word Vectors with Subword
+Information", TACL 2017; random signs, Achlioptas, "Database-friendly random projections", PODS 2001.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csc_array, csr_array
+
+from xclass.data.base import FloatArray, Inputs, IntArray, Texts
+from xclass.encoders.base import Features
+from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NgramConfig
+
+UintArray = npt.NDArray[np.uint32]
+Int32Array = npt.NDArray[np.int32]
+
+TABLE_FILE = "encoder_table.npy"
+
+_INIT_ROWS = 1 << 12
+_ADAGRAD_EPSILON = np.float32(1e-8)
+# Odd multipliers of murmur3's finaliser and of the golden ratio, and FNV's prime for the rolling part.
+_MIX_1, _MIX_2, _ROLL = np.uint32(0x85EBCA6B), np.uint32(0x9E3779B1), np.uint32(0x01000193)
+
+
+class NgramEncoder:
+    """Linear map of the L2-normalised bag of hashed n-grams; ``|x|`` is about 1.
+
+    Memory: ``4 M D`` (table) + ``8 M`` if trainable (optimiser, slots); per call see
+    :meth:`NgramConfig.memory_terms`.
+    """
+
+    def __init__(
+        self,
+        config: NgramConfig,
+        *,
+        dim: int,
+        seed: int,
+        is_trainable: bool,
+        table_MD: FloatArray | None = None,
+    ) -> None:
+        """Draw the table, or take one.
+
+        Args:
+            config: n-gram range, buckets, learning rate.
+            dim: D.
+            seed: of the table.
+            is_trainable: whether :meth:`apply_gradient` changes the table.
+            table_MD: a table to use as it is; a memory-mapped one stays mapped and cannot be trained.
+        """
+        assert not (is_trainable and table_MD is not None and not table_MD.flags.writeable)
+        self.config = config
+        self.dim = dim
+        self.is_trainable = is_trainable
+        self._seed = seed
+        self._table_MD = random_signs(config.num_buckets, dim, seed) if table_MD is None else table_MD
+        num_states = config.num_buckets if is_trainable else 0
+        self._adagrad_M = np.zeros(num_states, np.float32)
+        self._slots_M = np.zeros(num_states, np.int32)
+
+    def features(self, inputs: Inputs) -> Features:
+        """Bags of hashed n-grams.
+
+        Args:
+            inputs: B texts.
+
+        Returns:
+            CSR of shape (B, M), float32. An n-gram that occurs twice in a text is stored twice. Each
+            stored value is ``1 / sqrt(n-grams of the text)``.
+        """
+        assert isinstance(inputs, Texts)
+        buckets, row_starts = hash_ngrams(inputs, self.config)
+        sizes = np.diff(row_starts)
+        values = np.repeat((1 / np.sqrt(np.maximum(sizes, 1))).astype(np.float32), sizes)
+        return csr_array((values, buckets, row_starts), shape=(len(inputs), self.config.num_buckets))
+
+    def encode(self, features: Features) -> FloatArray:
+        """``features @ table``, shape (B, D), float32. scipy releases the interpreter lock meanwhile."""
+        vectors_BD: FloatArray = features @ self._table_MD
+        return vectors_BD
+
+    def apply_gradient(self, features: Features, gradient_BD: FloatArray) -> None:
+        """One step of row-wise Adagrad on the rows that the batch touches, in place.
+
+        Source: Duchi et al., JMLR 2011, with one accumulator per row holding the mean square, as in
+        ``torch.optim`` users' row-wise variant (FBGEMM ``EXACT_ROWWISE_ADAGRAD``).
+        """
+        if not self.is_trainable:
+            return
+        rows_U, gradient_UD = self.table_gradient(features, gradient_BD)
+        square_U = np.einsum("ud,ud->u", gradient_UD, gradient_UD) / np.float32(self.dim)
+        self._adagrad_M[rows_U] += square_U
+        step_U = np.float32(self.config.learning_rate) / (np.sqrt(self._adagrad_M[rows_U]) + _ADAGRAD_EPSILON)
+        gradient_UD *= step_U[:, None]
+        self._table_MD[rows_U] -= gradient_UD
+
+    def table_gradient(self, features: Features, gradient_BD: FloatArray) -> tuple[IntArray, FloatArray]:
+        """dloss/dtable on the U touched rows; only of a trainable encoder.
+
+        Returns:
+            ``rows_U``: distinct buckets, int64, in no order; ``gradient_UD``: float32.
+        """
+        assert self.is_trainable
+        buckets = features.indices
+        # The last writer of a slot stands for its bucket: distinct buckets without a sort.
+        places = np.arange(len(buckets), dtype=np.int32)
+        self._slots_M[buckets] = places
+        rows_U = buckets[self._slots_M[buckets] == places].astype(np.int64)
+        self._slots_M[rows_U] = np.arange(len(rows_U), dtype=np.int32)
+        transposed = csc_array(
+            (features.data, self._slots_M[buckets], features.indptr), shape=(len(rows_U), len(gradient_BD))
+        )
+        return rows_U, transposed @ gradient_BD
+
+    def held_bytes(self) -> dict[str, int]:
+        """Bytes of the table (file pages if it was loaded) and of the optimiser."""
+        held = {"n-gram table": self._table_MD.nbytes}
+        if self.is_trainable:
+            held["n-gram optimiser"] = self._adagrad_M.nbytes + self._slots_M.nbytes
+        return held
+
+    def save(self, folder: Path) -> None:
+        """Write ``encoder.json`` and ``encoder_table.npy``; the optimiser is not saved."""
+        np.save(folder / TABLE_FILE, self._table_MD, allow_pickle=False)
+        document = {
+            "format_version": FORMAT_VERSION,
+            "kind": "ngrams",
+            "dim": self.dim,
+            "seed": self._seed,
+            "config": asdict(self.config),
+        }
+        (folder / ENCODER_JSON).write_text(json.dumps(document, indent=1))
+
+
+def random_signs(num_rows: int, dim: int, seed: int) -> FloatArray:
+    """Rows of ``+-1/sqrt(dim)``: shape (num_rows, dim), float32, each of norm 1, determined by ``seed``.
+
+    Memory: the result + 0.6 MiB at dim 64.
+    """
+    rng = np.random.default_rng(seed)
+    table = np.empty((num_rows, dim), np.float32)
+    for start in range(0, num_rows, _INIT_ROWS):
+        block = table[start : start + _INIT_ROWS]
+        bits = np.unpackbits(np.frombuffer(rng.bytes(-(-block.size // 8)), np.uint8))[: block.size]
+        np.multiply(bits.reshape(block.shape), 2 / np.sqrt(dim), out=block, casting="unsafe")
+        block -= np.float32(1 / np.sqrt(dim))
+    return table
+
+
+def hash_ngrams(texts: Texts, config: NgramConfig) -> tuple[Int32Array, Int32Array]:
+    """Buckets of all character n-grams of ``<text>``.
+
+    All n are hashed in one sweep: the hash of n+1 characters extends that of n. Text i has a grid of
+    (position, n) cells of which those that fit into it are kept, so that the result is in text order.
+
+    Returns:
+        ``buckets``: shape (total,), int32; ``row_starts``: shape (B + 1,), int32.
+    """
+    symbols, sizes_B = _symbols(texts, padding=config.max_n)
+    num_positions = len(symbols) - config.max_n
+    ends_B = np.cumsum(sizes_B, dtype=np.int32)
+    remaining = np.repeat(ends_B, sizes_B) - np.arange(num_positions, dtype=np.int32)
+    lengths_N = np.arange(config.min_n, config.max_n + 1, dtype=np.int32)
+    # Not 0 without contexts: the hash of a prefix must not be that of its extension by a zero.
+    context_seeds_B = _mix(
+        texts.contexts + np.uint32(1) if config.use_context else np.ones_like(texts.contexts)
+    )
+    hashes = np.repeat(context_seeds_B, sizes_B)
+    grid = np.empty((num_positions, len(lengths_N)), np.int32)
+    shift = np.uint32(33 - config.num_buckets.bit_length())
+    for n in range(1, config.max_n + 1):
+        hashes *= _ROLL
+        hashes ^= symbols[n - 1 : n - 1 + num_positions]
+        if n >= config.min_n:
+            grid[:, n - config.min_n] = _mix(hashes) >> shift
+    row_starts = np.zeros(len(texts) + 1, np.int32)
+    np.cumsum(np.maximum(sizes_B[:, None] - (lengths_N - 1), 0).sum(axis=1), out=row_starts[1:])
+    return grid[remaining[:, None] >= lengths_N], row_starts
+
+
+def _symbols(texts: Texts, *, padding: int) -> tuple[UintArray, Int32Array]:
+    """One scrambled uint32 per character of ``<text>``, texts behind each other.
+
+    Returns:
+        ``symbols``: shape (total + padding,), the padding zero; ``sizes_B``: characters per text with both
+        boundaries, int32.
+    """
+    characters, ends_B = _characters(texts)
+    sizes_B = np.diff(ends_B, prepend=0).astype(np.int32)
+    shifts_B = 2 * np.arange(len(texts))
+    symbols = np.zeros(len(characters) + 2 * len(texts) + padding, np.uint32)
+    symbols[np.arange(1, len(characters) + 1) + np.repeat(shifts_B, sizes_B)] = characters
+    symbols[ends_B - sizes_B + shifts_B] = ord("<")
+    symbols[ends_B + shifts_B + 1] = ord(">")
+    symbols *= _MIX_2
+    symbols ^= symbols >> np.uint32(15)
+    return symbols, sizes_B + np.int32(2)
+
+
+def _characters(texts: Texts) -> tuple[UintArray, IntArray]:
+    """The UTF-8 bytes of each character packed into a uint32, and where each text ends."""
+    offsets = texts.offsets - texts.offsets[0]
+    bytes_ = texts.bytes_[texts.offsets[0] : texts.offsets[-1]]
+    leads = np.flatnonzero(_is_lead(bytes_))
+    if len(leads) == len(bytes_):
+        return bytes_.astype(np.uint32), offsets[1:]
+    padded = np.concatenate([bytes_, np.zeros(3, np.uint8)])
+    characters = padded[leads].astype(np.uint32)
+    goes_on = np.ones(len(leads), np.bool_)
+    for number in (1, 2, 3):
+        following = padded[leads + number]
+        goes_on &= ~_is_lead(following)
+        characters |= (following * goes_on).astype(np.uint32) << np.uint32(8 * number)
+    return characters, np.searchsorted(leads, offsets[1:])
+
+
+def _is_lead(bytes_: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    is_lead: npt.NDArray[np.bool_] = (bytes_ & np.uint8(0xC0)) != np.uint8(0x80)
+    return is_lead
+
+
+def _mix(x: UintArray) -> UintArray:
+    """A permutation of uint32 whose high bits depend on all bits."""
+    x = (x ^ (x >> np.uint32(15))) * _MIX_1
+    x ^= x >> np.uint32(13)
+    x *= _MIX_2
+    return x

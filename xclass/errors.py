@@ -1,0 +1,41 @@
+"""The errors that a user can meet; everything else is a defect of ours.
+
+Each message names the key, the value, what is allowed and what to do, on one line.
+"""
+
+
+class XclassError(Exception):
+    """Root of every error that xclass raises on purpose."""
+
+
+class ConfigError(XclassError):
+    """A value from the command line or a YAML file that cannot be used."""
+
+    def __init__(self, key: str, value: object, *, allowed: str, remedy: str) -> None:
+        """Compose the one line.
+
+        Args:
+            key: dotted key as typed on the command line, e.g. ``budget.minutes``.
+            value: what was given.
+            allowed: what would have been accepted.
+            remedy: what to type instead.
+        """
+        super().__init__(f"{key}={value}: allowed is {allowed}; {remedy}")
+        self.key = key
+        self.value = value
+
+
+class DataError(XclassError):
+    """A data set that is missing, damaged or too small for what was asked."""
+
+
+class MeasurementError(XclassError):
+    """A meter that cannot be read or whose reading must not be used."""
+
+
+class RecordError(XclassError):
+    """A record file that is damaged or of a schema version this program cannot read."""
+
+
+class ModelError(XclassError):
+    """A saved model folder that is incomplete, damaged or of another format."""

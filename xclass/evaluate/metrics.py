@@ -1,0 +1,80 @@
+"""From answers and times to the accuracy and latency of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from xclass.evaluate.intervals import percentile, wilson
+from xclass.records.record import Accuracy, Latency
+
+IntArray = npt.NDArray[np.int64]
+
+
+def accuracy(answers_QK: IntArray, truth_Q: IntArray) -> Accuracy:
+    """Share of queries whose class is the first answer, and is among the first five.
+
+    Args:
+        answers_QK: shape (Q, K), int64, K >= 1; classes from the best down, -1 where there is no answer.
+        truth_Q: shape (Q,), int64; the class of each query.
+
+    Returns:
+        Both shares with 95 % Wilson intervals; with K < 5 the second counts the K answers there are.
+
+    Raises:
+        ValueError: no queries, no answers per query, or shapes that do not belong together.
+
+    Memory: 5 Q bytes.
+    """
+    if answers_QK.ndim != 2 or answers_QK.shape[1] < 1 or truth_Q.shape != answers_QK.shape[:1]:
+        raise ValueError(
+            f"answers of shape {answers_QK.shape} do not answer queries of shape {truth_Q.shape}"
+        )
+    num_queries = len(truth_Q)
+    if num_queries == 0:
+        raise ValueError("accuracy of no queries")
+    # "No answer" is wrong whatever the truth holds.
+    right_QK = (answers_QK[:, :5] == truth_Q[:, None]) & (answers_QK[:, :5] >= 0)
+    num_right_at_1 = int(right_QK[:, 0].sum())
+    num_right_at_5 = int(right_QK.any(axis=1).sum())
+    at_1_low, at_1_high = wilson(num_right_at_1, num_queries)
+    at_5_low, at_5_high = wilson(num_right_at_5, num_queries)
+    return Accuracy(
+        num_queries=num_queries,
+        at_1=num_right_at_1 / num_queries,
+        at_1_low=at_1_low,
+        at_1_high=at_1_high,
+        at_5=num_right_at_5 / num_queries,
+        at_5_low=at_5_low,
+        at_5_high=at_5_high,
+    )
+
+
+def latency(batch_size: int, batch_seconds: Sequence[float], *, num_queries: int | None = None) -> Latency:
+    """How long batches of one size took, and how many queries that answers per second.
+
+    Args:
+        batch_size: queries per batch.
+        batch_seconds: wall clock of each batch, at least one.
+        num_queries: queries answered in all; needed only where the last batch was smaller.
+
+    Returns:
+        Nearest-rank percentiles (each is a time that was measured; under 100 batches p99 is the slowest
+        one), and queries answered / total time: the mean rate, slow batches included.
+
+    Raises:
+        ValueError: no batches.
+    """
+    answered = batch_size * len(batch_seconds) if num_queries is None else num_queries
+    # A batch below the resolution of the clock must not divide by zero.
+    total_seconds = max(sum(batch_seconds), 1e-9)
+    return Latency(
+        batch_size=batch_size,
+        num_batches=len(batch_seconds),
+        p50_seconds=percentile(batch_seconds, 50),
+        p95_seconds=percentile(batch_seconds, 95),
+        p99_seconds=percentile(batch_seconds, 99),
+        queries_per_second=answered / total_seconds,
+    )

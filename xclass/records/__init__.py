@@ -1,0 +1,1 @@
+"""The versioned raw record: what was measured, written once, never edited."""

@@ -1,0 +1,210 @@
+"""One record: what one pass over one phase of one method measured, with all that is needed to repeat it.
+
+A record is a JSON object. Bytes are integers, times are seconds, shares are between 0 and 1, and a value
+that has no meaning is null. Readers take unknown keys as they come; a change that renames or
+re-interprets a key raises SCHEMA_VERSION.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from xclass.errors import RecordError
+
+SCHEMA_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """How a phase ended."""
+
+    MEASURED = "measured"
+    DOES_NOT_FIT = "does_not_fit"
+    OUT_OF_MEMORY = "out_of_memory"
+    FAILED = "failed"
+
+
+class Phase(StrEnum):
+    """The phases of a run, in order."""
+
+    PREPARE = "prepare"
+    TRAIN = "train"
+    BUILD = "build"
+    LOAD = "load"
+    SERVE = "serve"
+
+
+class Pass(StrEnum):
+    """Which instrument a child carried: they are never mixed in one process."""
+
+    RSS = "rss"
+    """Untraced: kernel high-water mark, times, accuracy."""
+    HEAP = "heap"
+    """Under memray, shortened: heap peak and who asked for it."""
+
+
+@dataclass(kw_only=True, slots=True)
+class MemorySplit:
+    """Resident bytes of a process at one moment, as /proc/PID/status splits them."""
+
+    rss_bytes: int
+    anon_bytes: int
+    file_bytes: int
+    shmem_bytes: int
+    swap_bytes: int
+
+
+@dataclass(kw_only=True, slots=True)
+class MemoryReading:
+    """What the kernel saw during one phase (RSS pass only)."""
+
+    interpreter: MemorySplit
+    """Before the engine was imported."""
+    base: MemorySplit
+    """After imports and warm-up, before any data: what every run of this engine costs."""
+    end: MemorySplit
+    """When the phase ended."""
+    peak_rss_bytes: int
+    """VmHWM, reset at the start of the phase: exact, never sampled."""
+    peak_anon_bytes: int
+    """Most anonymous memory: sampled from outside, and at least peak_rss - largest file + shmem seen."""
+    peak_file_bytes: int
+    """Most file pages seen by the sampler: reclaimable, they can be dropped and read again."""
+    peak_shmem_bytes: int
+    sampled_peak_rss_bytes: int
+    """What the sampler alone would have reported; the gap to peak_rss_bytes is what samplers miss."""
+    num_samples: int
+
+
+@dataclass(kw_only=True, slots=True)
+class HeapReading:
+    """What memray saw during one phase (heap pass only)."""
+
+    peak_heap_bytes: int
+    num_allocations: int
+    capture: str
+    """Path of the memray capture, relative to the run folder."""
+    flamegraph: str | None
+    """Path of the HTML, relative to the run folder; None where it could not be rendered."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Latency:
+    """How long one batch size took to answer."""
+
+    batch_size: int
+    num_batches: int
+    p50_seconds: float
+    p95_seconds: float
+    p99_seconds: float
+    queries_per_second: float
+
+
+@dataclass(kw_only=True, slots=True)
+class Accuracy:
+    """Share of queries answered right, with its 95 % Wilson interval."""
+
+    num_queries: int
+    at_1: float
+    at_1_low: float
+    at_1_high: float
+    at_5: float
+    at_5_low: float
+    at_5_high: float
+
+
+@dataclass(kw_only=True, slots=True)
+class Record:
+    """See the module docstring; optional parts are None where a phase or pass has none."""
+
+    method: str
+    """Method name, or the data set's name for the prepare phase."""
+    phase: Phase
+    pass_: Pass
+    verdict: Verdict
+    cause: str | None = None
+    """One sentence for every verdict but ``measured``."""
+    classes: int
+    dim: int
+    data: str
+    seed: int
+    seconds: float | None = None
+    """Wall clock of the phase, imports excluded."""
+    examples_seen: int | None = None
+    """Examples that gradient steps (softmax heads) or the means pass (nearest neighbour) consumed."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """Facts of this phase that only some methods have: init seconds, steps, loss, index kind, file bytes."""
+    predicted: dict[str, Any] | None = None
+    """``base_bytes``, ``regime``, ``components`` (name -> bytes), ``over_base_bytes``, ``peak_bytes``."""
+    available_bytes: int | None = None
+    """Memory that the plan could count on when it ran."""
+    held: dict[str, int] | None = None
+    """Component -> bytes the method owned at the end of the phase."""
+    memory: MemoryReading | None = None
+    heap: HeapReading | None = None
+    latencies: list[Latency] = field(default_factory=list)
+    accuracy: Accuracy | None = None
+    timeline: list[list[float]] = field(default_factory=list)
+    """Rows of (seconds since the phase began, rss, anon, file, shmem bytes), thinned."""
+    data_facts: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables pinned for the child: allocator, threads."""
+    command: list[str] = field(default_factory=list)
+    """The worker's command line: typed by hand it repeats this measurement."""
+    started_at: str = ""
+    """UTC, ISO 8601."""
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; ``pass_`` becomes ``pass``."""
+        document = asdict(self)
+        document["pass"] = document.pop("pass_")
+        return document
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any], *, source: str) -> Record:
+        """Read a JSON object back.
+
+        Args:
+            document: what :meth:`to_json` gave, possibly with keys this version does not know.
+            source: file name for the error message.
+
+        Raises:
+            RecordError: another schema version, or a key missing or of the wrong kind.
+        """
+        version = document.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise RecordError(
+                f"{source}: schema_version={version}: this xclass reads version {SCHEMA_VERSION}; "
+                "re-run the experiment or use the xclass that wrote it"
+            )
+        known = {f.name for f in fields(cls)}
+        values = {("pass_" if key == "pass" else key): value for key, value in document.items()}
+        values = {key: value for key, value in values.items() if key in known}
+        try:
+            values["phase"] = Phase(values["phase"])
+            values["pass_"] = Pass(values["pass_"])
+            values["verdict"] = Verdict(values["verdict"])
+            values["memory"] = _memory(values.get("memory"))
+            values["heap"] = _optional(HeapReading, values.get("heap"))
+            values["accuracy"] = _optional(Accuracy, values.get("accuracy"))
+            values["latencies"] = [Latency(**latency) for latency in values.get("latencies", [])]
+            return cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecordError(
+                f"{source}: not a record of schema version {SCHEMA_VERSION}: {error}"
+            ) from error
+
+
+def _optional(kind: Any, document: dict[str, Any] | None) -> Any:
+    return None if document is None else kind(**document)
+
+
+def _memory(document: dict[str, Any] | None) -> MemoryReading | None:
+    if document is None:
+        return None
+    splits = {name: MemorySplit(**document[name]) for name in ("interpreter", "base", "end")}
+    return MemoryReading(**{**document, **splits})

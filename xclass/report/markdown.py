@@ -1,0 +1,244 @@
+"""report.md: one run on one page, for the person who has to answer for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from xclass.records.record import Pass, Phase, Record, Verdict
+from xclass.records.store import record_order
+from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
+from xclass.report.repeat import repeat_section
+from xclass.report.rows import Row, rows
+from xclass.report.text import (
+    code,
+    escape,
+    flatten,
+    link,
+    rate_text,
+    ratio_text,
+    share_with_interval,
+    table,
+    value_text,
+)
+from xclass.report.verdict import verdict_text
+from xclass.units import format_bytes, format_count, format_seconds
+
+_PASS_NAMES = {Pass.RSS: "untraced pass", Pass.HEAP: "traced pass"}
+
+
+def render_markdown(records: Iterable[Record], *, run_dir: Path, damaged: Sequence[str] = ()) -> str:
+    """The report of one run as GitHub-flavoured Markdown.
+
+    Args:
+        records: of one run, in any order; may be empty where every one was damaged.
+        run_dir: named in the report; links are relative to it, and nothing in it is read.
+        damaged: reasons of the record files that could not be read: they are reported, not hidden.
+    """
+    ordered = sorted(records, key=record_order)
+    merged = rows(ordered)
+    sections = {
+        "": verdict_text(merged) if merged else "**No record of this run could be read.**",
+        "Memory by method and phase": _memory(merged) + _swapped(ordered),
+        "Accuracy": _accuracy(ordered, merged),
+        "Latency and throughput": _latency(ordered),
+        "Where the bytes are": _components(ordered),
+        "Data": _data(ordered),
+        "Left out, refused or failed": _left_out(ordered, damaged),
+        "How to read these numbers": HOW_TO_READ,
+        "What these numbers do not include": LEFT_OUT,
+        "Who asked for the memory": _flamegraphs(merged),
+        "How to repeat": repeat_section(ordered, run_dir=run_dir),
+    }
+    parts = [f"## {title}\n\n{body}" if title else body for title, body in sections.items() if body]
+    return "\n\n".join(["# xclass report", *parts]) + "\n"
+
+
+def _name(record: Record) -> str:
+    return f"{code(record.method)} {record.phase}"
+
+
+def verdict_label(verdict: str) -> str:
+    """``does_not_fit`` as people write it."""
+    return verdict.replace("_", " ")
+
+
+def _memory(merged: Sequence[Row]) -> str:
+    headers = [
+        "method",
+        "phase",
+        "verdict",
+        "peak RSS (measured)",
+        "base (measured)",
+        "of it imports (measured)",
+    ]
+    headers += [
+        "peak - base (measured)",
+        "closed form of peak - base (predicted)",
+        "ratio measured / predicted",
+    ]
+    headers += [
+        "heap peak (measured, traced pass)",
+        "peak anonymous (measured)",
+        "peak file pages (measured)",
+    ]
+    headers += ["time (measured)"]
+    keys = ["peak_rss", "base_rss", "import", "peak_over_base", "predicted_over_base"]
+    cells = [
+        [
+            code(row["method"]),
+            row["phase"],
+            verdict_label(row["verdict"]),
+            *(format_bytes(row[f"{key}_bytes"]) for key in keys),
+            ratio_text(row["ratio"]),
+            *(format_bytes(row[f"{key}_bytes"]) for key in ("peak_heap", "peak_anon", "peak_file")),
+            format_seconds(row["seconds"]),
+        ]
+        for row in merged
+    ]
+    return table(headers, cells, num_text_columns=3) if cells else ""
+
+
+def _swapped(records: Sequence[Record]) -> str:
+    lines = [
+        f"- {_name(record)}: {format_bytes(record.memory.end.swap_bytes)} were swapped out when it ended "
+        "(measured). They are not in its RSS, so that its peak may be too low."
+        for record in records
+        if record.memory and record.memory.end.swap_bytes > 0
+    ]
+    return "\n".join(["\n", *lines]) if lines else ""
+
+
+def _accuracy(records: Sequence[Record], merged: Sequence[Row]) -> str:
+    train_seconds = {row["method"]: row["seconds"] for row in merged if row["phase"] == Phase.TRAIN}
+    examples = {row["method"]: row["examples_seen"] for row in merged if row["examples_seen"] is not None}
+    cells = []
+    for record in records:
+        if record.accuracy is None:
+            continue
+        accuracy = record.accuracy
+        at_1 = share_with_interval(accuracy.at_1, accuracy.at_1_low, accuracy.at_1_high)
+        at_5 = share_with_interval(accuracy.at_5, accuracy.at_5_low, accuracy.at_5_high)
+        cells.append(
+            [
+                code(record.method),
+                *(f"{share} % ({low} to {high})" for share, low, high in (at_1, at_5)),
+                format_count(accuracy.num_queries),
+                format_count(examples.get(record.method)),
+                format_seconds(train_seconds.get(record.method)),
+            ]
+        )
+    if not cells:
+        return ""
+    headers = ["method", "right at first place (measured, 95 % interval)"]
+    headers += ["among first five (measured, 95 % interval)", "queries"]
+    headers += ["training examples consumed (measured)", "training time (measured)"]
+    parts = [ACCURACY_CAVEAT, table(headers, cells, num_text_columns=1), _bayes(records)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _bayes(records: Sequence[Record]) -> str:
+    for record in records:
+        bayes = record.data_facts.get("bayes_accuracy")
+        if isinstance(bayes, int | float):
+            return (
+                f"No classifier can be right more often than {bayes * 100:.1f} % on this data "
+                "(Bayes accuracy, predicted from how the data is made)."
+            )
+    return ""
+
+
+def _latency(records: Sequence[Record]) -> str:
+    cells = [
+        [
+            code(record.method),
+            format_count(latency.batch_size),
+            *(format_seconds(x) for x in (latency.p50_seconds, latency.p95_seconds, latency.p99_seconds)),
+            rate_text(latency.queries_per_second),
+            format_count(latency.num_batches),
+        ]
+        for record in records
+        if record.pass_ is Pass.RSS
+        for latency in sorted(record.latencies, key=lambda latency: latency.batch_size)
+    ]
+    if not cells:
+        return ""
+    headers = ["method", "queries per batch", "p50 (measured)", "p95 (measured)", "p99 (measured)"]
+    headers += ["queries/s (measured)", "batches"]
+    note = "Seconds per batch, nearest rank; of fewer than 100 batches p99 is the slowest one."
+    return f"{table(headers, cells, num_text_columns=1)}\n\n{note}"
+
+
+def _components(records: Sequence[Record]) -> str:
+    parts = [_ledger(record) for record in records if record.pass_ is Pass.RSS]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _ledger(record: Record) -> str:
+    predicted = record.predicted or {}
+    components = predicted.get("components") or {}
+    held = record.held or {}
+    names = dict.fromkeys([*components, *held])
+    if not names:
+        return ""
+    cells = [
+        [escape(name), format_bytes(components.get(name)), format_bytes(held.get(name))] for name in names
+    ]
+    over_base = predicted.get("over_base_bytes")
+    total_held = sum(held.values()) if record.held is not None else None
+    cells.append(["**sum**", format_bytes(over_base), format_bytes(total_held)])
+    headers = ["component", "at the peak (predicted)", "held at the end (measured)"]
+    title = f"**{_name(record)}**"
+    if predicted.get("regime"):
+        title += f", predicted peak at: {escape(predicted['regime'])}"
+    return "\n\n".join([title, table(headers, cells, num_text_columns=1), _unexplained(record, over_base)])
+
+
+def _unexplained(record: Record, predicted_over_base: int | None) -> str:
+    if record.memory is None or record.verdict is not Verdict.MEASURED:
+        return f"No peak measured: {verdict_label(record.verdict)}."
+    measured = record.memory.peak_rss_bytes - record.memory.base.rss_bytes
+    text = f"Peak - base: {format_bytes(measured)} (measured)."
+    if predicted_over_base is None:
+        return f"{text} There is no closed form to compare it with."
+    missing = measured - predicted_over_base
+    if missing > 0:
+        return (
+            f"{text} No component explains {format_bytes(missing)} of it, {missing / measured * 100:.0f} %."
+        )
+    return f"{text} The components predict {format_bytes(-missing)} more."
+
+
+def _data(records: Sequence[Record]) -> str:
+    if not records:
+        return ""
+    first = records[0]
+    facts = {"data": first.data, "classes": first.classes, "dimensions": first.dim, "seed": first.seed}
+    for record in records:
+        facts.update(flatten(record.data_facts))
+        if record.accuracy is not None:
+            facts.setdefault("queries answered", record.accuracy.num_queries)
+    return table(
+        ["fact", "value"], [[escape(k), value_text(v)] for k, v in facts.items()], num_text_columns=2
+    )
+
+
+def _left_out(records: Sequence[Record], damaged: Sequence[str]) -> str:
+    lines = [
+        f"- {_name(record)}, {_PASS_NAMES[record.pass_]}: **{verdict_label(record.verdict)}:** "
+        f"{escape(record.cause or 'no cause was recorded')}"
+        for record in records
+        if record.verdict is not Verdict.MEASURED
+    ]
+    lines += [f"- Not readable: {escape(reason)}" for reason in damaged]
+    return "\n".join(lines) or "Nothing: every phase that was asked for was measured."
+
+
+def _flamegraphs(merged: Sequence[Row]) -> str:
+    lines = [
+        f"- {code(row['method'])} {row['phase']}: "
+        f"{link('flamegraph of the heap peak', row['flamegraph'])} (measured, traced pass)"
+        for row in merged
+        if row["flamegraph"]
+    ]
+    return "\n".join(lines)

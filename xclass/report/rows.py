@@ -1,0 +1,130 @@
+"""summary.json: one flat row per (method, phase), merged from its untraced and its traced pass.
+
+This is the stable interface for other programs. A key is only ever added; one that is renamed or
+re-interpreted raises SUMMARY_SCHEMA_VERSION.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from xclass.records.record import Latency, Pass, Phase, Record, Verdict
+from xclass.records.store import record_order
+
+SUMMARY_SCHEMA_VERSION = 1
+
+Row = dict[str, Any]
+
+NOTES = {
+    "bytes": "integers; predicted_* are closed forms computed before the run, all others are measured",
+    "verdict": "of the untraced (rss) pass; cause_heap says why the traced pass gave no peak_heap_bytes",
+    "predicted_peak_bytes": "includes the base that the plan assumed; predicted_over_base_bytes does not",
+    "import_bytes": "base_rss_bytes minus the resident bytes of the interpreter before the engine's import",
+    "peak_file_bytes": "file pages are reclaimable: the kernel can drop them and read them again",
+    "ratio": "peak_over_base_bytes / predicted_over_base_bytes: measured over predicted",
+    "accuracy_low": "with accuracy_high the 95 % Wilson interval of accuracy_at_1",
+    "latency_p50_seconds": "p50, p95, p99 are of the smallest batch size measured: latency_batch_size",
+    "queries_per_second": "of the largest batch size measured: throughput_batch_size",
+    "seconds": "wall clock of the phase in the untraced pass, imports excluded",
+}
+
+
+def summary(records: Iterable[Record]) -> dict[str, Any]:
+    """The content of summary.json.
+
+    Latency percentiles are those of the smallest batch size measured (1 by default: what one waiting user
+    feels), queries per second that of the largest (what a full server delivers); each row names both sizes.
+
+    Args:
+        records: of one run, in any order.
+
+    Returns:
+        ``{"schema_version": 1, "rows": [...], "notes": {...}}``; see :func:`rows`.
+    """
+    return {"schema_version": SUMMARY_SCHEMA_VERSION, "rows": rows(records), "notes": NOTES}
+
+
+def rows(records: Iterable[Record]) -> list[Row]:
+    """One row per (method, phase), in the order they ran; None where a value has no meaning."""
+    passes: dict[tuple[str, Phase], dict[Pass, Record]] = {}
+    for record in sorted(records, key=record_order):
+        passes.setdefault((record.method, record.phase), {})[record.pass_] = record
+    return [_row(found.get(Pass.RSS), found.get(Pass.HEAP)) for found in passes.values()]
+
+
+def _row(rss: Record | None, heap: Record | None) -> Row:
+    facts = rss or heap
+    assert facts is not None
+    verdict, cause = (
+        (rss.verdict, rss.cause) if rss else (Verdict.FAILED, "the untraced pass left no readable record")
+    )
+    return {
+        "method": facts.method,
+        "phase": facts.phase.value,
+        "classes": facts.classes,
+        "dim": facts.dim,
+        "data": facts.data,
+        "verdict": verdict.value,
+        "cause": cause,
+        "cause_heap": heap.cause if heap and heap.verdict is not Verdict.MEASURED else None,
+        **_memory(rss),
+        "peak_heap_bytes": heap.heap.peak_heap_bytes if heap and heap.heap else None,
+        "seconds": rss.seconds if rss else None,
+        "examples_seen": rss.examples_seen if rss else None,
+        **_accuracy(rss),
+        **_latency(rss),
+        "flamegraph": heap.heap.flamegraph if heap and heap.heap else None,
+        "seed": facts.seed,
+        "index": facts.details.get("index"),
+    }
+
+
+def _memory(rss: Record | None) -> Row:
+    reading = rss.memory if rss else None
+    predicted = (rss.predicted if rss else None) or {}
+    predicted_over_base = predicted.get("over_base_bytes")
+    over_base = reading.peak_rss_bytes - reading.base.rss_bytes if reading else None
+    ratio = None
+    # What a killed child had reached says nothing about the closed form.
+    if rss and rss.verdict is Verdict.MEASURED and over_base is not None and predicted_over_base:
+        ratio = over_base / predicted_over_base
+    return {
+        "predicted_peak_bytes": predicted.get("peak_bytes"),
+        "available_bytes": rss.available_bytes if rss else None,
+        "held_bytes": sum(rss.held.values()) if rss and rss.held is not None else None,
+        "import_bytes": reading.base.rss_bytes - reading.interpreter.rss_bytes if reading else None,
+        "base_rss_bytes": reading.base.rss_bytes if reading else None,
+        "peak_rss_bytes": reading.peak_rss_bytes if reading else None,
+        "peak_anon_bytes": reading.peak_anon_bytes if reading else None,
+        "peak_file_bytes": reading.peak_file_bytes if reading else None,
+        "peak_shmem_bytes": reading.peak_shmem_bytes if reading else None,
+        "peak_over_base_bytes": over_base,
+        "predicted_over_base_bytes": predicted_over_base,
+        "ratio": ratio,
+    }
+
+
+def _accuracy(rss: Record | None) -> Row:
+    measured = rss.accuracy if rss else None
+    return {
+        "accuracy_at_1": measured.at_1 if measured else None,
+        "accuracy_at_5": measured.at_5 if measured else None,
+        "accuracy_low": measured.at_1_low if measured else None,
+        "accuracy_high": measured.at_1_high if measured else None,
+        "num_queries": measured.num_queries if measured else None,
+    }
+
+
+def _latency(rss: Record | None) -> Row:
+    by_size = sorted(rss.latencies if rss else [], key=lambda latency: latency.batch_size)
+    one: Latency | None = by_size[0] if by_size else None
+    full: Latency | None = by_size[-1] if by_size else None
+    return {
+        "queries_per_second": full.queries_per_second if full else None,
+        "throughput_batch_size": full.batch_size if full else None,
+        "latency_p50_seconds": one.p50_seconds if one else None,
+        "latency_p95_seconds": one.p95_seconds if one else None,
+        "latency_p99_seconds": one.p99_seconds if one else None,
+        "latency_batch_size": one.batch_size if one else None,
+    }

@@ -1,0 +1,93 @@
+"""report.md of a sweep: how memory grows from run to run, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from xclass.records.record import Phase, Record, Verdict
+from xclass.report.explain import ACCURACY_CAVEAT
+from xclass.report.markdown import verdict_label
+from xclass.report.rows import Row, rows
+from xclass.report.text import code, escape, link, share_with_interval, table
+from xclass.units import format_bytes, format_count, format_seconds
+
+
+def render_sweep_markdown(
+    runs: Iterable[tuple[str, Sequence[Record]]], *, damaged: Sequence[str] = ()
+) -> str:
+    """The report of several runs as GitHub-flavoured Markdown.
+
+    Args:
+        runs: (label, records); the label is the run's folder relative to the sweep and becomes a link.
+        damaged: reasons of the record files that could not be read.
+    """
+    lines = [
+        (row, label, by_phase)
+        for label, records in runs
+        for by_phase in _by_method(rows(records))
+        for row in [next(iter(by_phase.values()))]
+    ]
+    lines.sort(key=lambda line: (line[0]["classes"], line[1], line[0]["phase"] != Phase.PREPARE))
+    headers = ["classes", "run", "data", "dim", "method", *(f"{phase}: peak - base" for phase in Phase)]
+    headers += [
+        "right at first place (95 % interval)",
+        *(f"{phase}: time" for phase in (Phase.TRAIN, Phase.SERVE)),
+    ]
+    body = [_cells(row, label, by_phase) for row, label, by_phase in lines]
+    parts = [
+        "# xclass sweep report",
+        "Every number is measured; bytes are the peak resident memory of a phase minus the base of its "
+        f"engine, so that only what grows with the data is compared. {ACCURACY_CAVEAT}",
+        table(headers, body, num_text_columns=5) if body else "No run left a record that could be read.",
+        _causes(lines),
+        "\n".join(f"- Not readable: {escape(reason)}" for reason in damaged),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _by_method(merged: Sequence[Row]) -> list[dict[str, Row]]:
+    methods: dict[str, dict[str, Row]] = {}
+    for row in merged:
+        # The prepare phase belongs to the data set: apart, even if a method had the data set's name.
+        key = "prepare" if row["phase"] == Phase.PREPARE else f"method {row['method']}"
+        methods.setdefault(key, {})[row["phase"]] = row
+    return list(methods.values())
+
+
+def _cells(row: Row, label: str, by_phase: dict[str, Row]) -> list[str]:
+    answered = next((r for r in by_phase.values() if r["accuracy_at_1"] is not None), None)
+    accuracy = "-"
+    if answered:
+        share, low, high = share_with_interval(
+            answered["accuracy_at_1"], answered["accuracy_low"], answered["accuracy_high"]
+        )
+        accuracy = f"{share} % ({low} to {high})"
+    return [
+        format_count(row["classes"]),
+        link(label, f"{label}/report.md"),
+        code(row["data"]),
+        str(row["dim"]),
+        code(row["method"]),
+        *(_peak(by_phase.get(phase)) for phase in Phase),
+        accuracy,
+        *(format_seconds((by_phase.get(phase) or {}).get("seconds")) for phase in (Phase.TRAIN, Phase.SERVE)),
+    ]
+
+
+def _peak(row: Row | None) -> str:
+    if row is None:
+        return "-"
+    if row["verdict"] != Verdict.MEASURED:
+        return verdict_label(row["verdict"])
+    return format_bytes(row["peak_over_base_bytes"])
+
+
+def _causes(lines: Sequence[tuple[Row, str, dict[str, Row]]]) -> str:
+    causes = [
+        f"- {code(label)}, {code(row['method'])} {row['phase']}: **{verdict_label(row['verdict'])}:** "
+        f"{escape(row['cause'] or 'no cause was recorded')}"
+        for _, label, by_phase in lines
+        for row in by_phase.values()
+        if row["verdict"] != Verdict.MEASURED
+    ]
+    return "\n".join(["## Left out, refused or failed", "", *causes]) if causes else ""

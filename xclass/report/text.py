@@ -1,0 +1,130 @@
+"""Pieces of Markdown, and numbers with no more digits than they carry.
+
+Whatever comes from data, config or an exception passes through :func:`escape`, :func:`code`, :func:`link`
+or :func:`fence`, so that it can neither break a table nor smuggle HTML into a page that is sent to a client.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil, floor, log10
+from typing import Any
+from urllib.parse import quote
+
+_ESCAPES = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        # An entity, because a backslash before a pipe means one thing in a table and another outside.
+        "|": "&#124;",
+        **{character: "\\" + character for character in "\\`*[]~$"},
+    }
+)
+# dense_softmax needs none: an underscore between letters is no emphasis.
+_EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+_UNSAFE_IN_CODE = re.compile(r"[|`<>&\\]")
+
+
+def clean(text: object) -> str:
+    """The text on one line, without control characters (terminal escapes, text direction)."""
+    return "".join(c if c.isprintable() else " " for c in str(text)).strip()
+
+
+def escape(text: object) -> str:
+    """The text as Markdown that shows it as it is, on one line; not for the start of a line."""
+    return _EDGE_UNDERSCORE.sub(r"\\_", clean(text).translate(_ESCAPES))
+
+
+def code(text: object) -> str:
+    """The text as inline code where that is safe in a table cell too, else escaped."""
+    cleaned = clean(text)
+    return escape(cleaned) if not cleaned or _UNSAFE_IN_CODE.search(cleaned) else f"`{cleaned}`"
+
+
+def link(label: object, path: str) -> str:
+    """A link that stays below the report's folder, whatever the path says."""
+    inside = "/".join(part for part in clean(path).split("/") if part not in ("", ".", ".."))
+    return f"[{escape(label)}]({quote(inside)})"
+
+
+def fence(text: str, language: str) -> str:
+    """A fenced block that no line of the text can close."""
+    lines = [clean_line(line) for line in text.splitlines()]
+    longest = max((len(run) for line in lines for run in re.findall(r"`+", line)), default=0)
+    marks = "`" * max(3, longest + 1)
+    return "\n".join([marks + language, *lines, marks])
+
+
+def clean_line(line: str) -> str:
+    """The line with its indent, without control characters."""
+    return "".join(c if c.isprintable() else " " for c in line).rstrip()
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, num_text_columns: int) -> str:
+    """A Markdown table.
+
+    Args:
+        headers: one per column.
+        rows: cells, already escaped.
+        num_text_columns: how many columns from the left are text; the others are aligned as numbers.
+    """
+    rules = ["---" if i < num_text_columns else "---:" for i in range(len(headers))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (headers, rules, *rows))
+
+
+def flatten(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested objects as dotted keys: ``{"cpu": {"model": "x"}}`` becomes ``{"cpu.model": "x"}``."""
+    flat: dict[str, Any] = {}
+    for key, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def value_text(value: Any) -> str:
+    """A JSON value for a table cell: counts with separators, shares as they are, ``-`` for null."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(value_text(item) for item in value) or "-"
+    return escape(value) or "-"
+
+
+def share_with_interval(share: float, low: float, high: float) -> tuple[str, str, str]:
+    """A share and its interval in percent, with no digit that the interval makes meaningless.
+
+    The last digit shown is that of the first significant digit of the interval's half width; the ends
+    are rounded outwards, so that what is printed covers at least what was computed.
+
+    Returns:
+        (share, low, high) without the percent sign, e.g. ``("37.3", "37.1", "37.5")``.
+    """
+    half_width = max((high - low) * 50, 1e-4)
+    digits = max(0, -floor(log10(half_width)))
+    # The inner round keeps 35.00000000001 from becoming 35.1.
+    low_steps = floor(round(low * 100 * 10**digits, 6))
+    high_steps = ceil(round(high * 100 * 10**digits, 6))
+    return tuple(f"{x:.{digits}f}" for x in (share * 100, low_steps / 10**digits, high_steps / 10**digits))  # type: ignore[return-value]
+
+
+def rate_text(per_second: float | None) -> str:
+    """Queries per second with three significant digits, ``-`` for None."""
+    if per_second is None:
+        return "-"
+    digits = 2 - floor(log10(per_second)) if per_second > 0 else 0
+    return f"{round(per_second, digits):,.{max(0, digits)}f}"
+
+
+def ratio_text(ratio: float | None) -> str:
+    """Measured over predicted, ``-`` for None."""
+    return "-" if ratio is None else f"{ratio:.2f}"

@@ -1,0 +1,78 @@
+"""The sentences that open a report: measured facts only, nothing projected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xclass.records.record import Phase, Verdict
+from xclass.report.rows import Row
+from xclass.report.text import code, share_with_interval
+from xclass.units import format_bytes, format_count
+
+_PURPOSES = {Phase.TRAIN: "train", Phase.BUILD: "build", Phase.SERVE: "serve"}
+
+
+def verdict_text(rows: Sequence[Row]) -> str:
+    """Which method answered best and with how much RAM, which serves in the least, what was not measured."""
+    answered = [row for row in rows if row["accuracy_at_1"] is not None]
+    sentences = [_best(answered, rows), _leanest(rows)] if answered else [_no_answers(rows)]
+    num_missing = sum(row["verdict"] != Verdict.MEASURED for row in rows)
+    if num_missing and answered:
+        sentences.append(f"{num_missing} of {len(rows)} phases could not be measured: see below.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _has_peak(row: Row) -> bool:
+    # What a killed child had reached is not what it would have needed.
+    return row["verdict"] == Verdict.MEASURED and row["peak_rss_bytes"] is not None
+
+
+def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
+    best = max(answered, key=lambda row: float(row["accuracy_at_1"]))
+    share, low, high = share_with_interval(best["accuracy_at_1"], best["accuracy_low"], best["accuracy_high"])
+    peaks = ", ".join(
+        f"{format_bytes(row['peak_rss_bytes'])} to {purpose}"
+        for phase, purpose in _PURPOSES.items()
+        for row in rows
+        if row["method"] == best["method"] and row["phase"] == phase and _has_peak(row)
+    )
+    others = {row["method"] for row in answered} - {best["method"]}
+    text = (
+        f"At {format_count(best['classes'])} classes of {code(best['data'])} ({best['dim']} dimensions), "
+        f"**{code(best['method'])} answered {'best' if others else 'right'}: {share} %** "
+        f"of {format_count(best['num_queries'])} queries (95 % interval {low} to {high})"
+    )
+    text += f", with a measured peak RAM of **{peaks}**." if peaks else "; its peak RAM was not measured."
+    close = [
+        code(row["method"])
+        for row in answered
+        if row["method"] in others and row["accuracy_high"] >= best["accuracy_low"]
+    ]
+    if close:
+        text += f" The interval of {' and '.join(close)} overlaps its: this run alone does not rank them."
+    return text
+
+
+def _leanest(rows: Sequence[Row]) -> str:
+    serving = [row for row in rows if row["phase"] == Phase.SERVE and _has_peak(row)]
+    if len(serving) < 2:
+        return ""
+    least = min(serving, key=lambda row: int(row["peak_rss_bytes"]))
+    accuracy = ""
+    if least["accuracy_at_1"] is not None:
+        share, low, high = share_with_interval(
+            least["accuracy_at_1"], least["accuracy_low"], least["accuracy_high"]
+        )
+        accuracy = f", {share} % right ({low} to {high})"
+    return (
+        f"Least RAM to serve: {code(least['method'])}, measured peak "
+        f"{format_bytes(least['peak_rss_bytes'])}{accuracy}."
+    )
+
+
+def _no_answers(rows: Sequence[Row]) -> str:
+    num_measured = sum(row["verdict"] == Verdict.MEASURED for row in rows)
+    return (
+        f"**No method answered queries in this run**: {num_measured} of {len(rows)} phases were measured. "
+        "Why is said below, under what was left out."
+    )

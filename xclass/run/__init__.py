@@ -1,0 +1,1 @@
+"""How a run is carried out: launcher (outside), worker and job (in the child)."""

@@ -1,0 +1,138 @@
+"""The examples a classifier gets: encoded beside each other, in bounded memory, until the budget is spent."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from xclass.data.base import DataSource, FloatArray, IntArray, batch_ranges
+from xclass.encoders.base import Encoder, Features
+
+ProgressCallback = Callable[[float, float | None, str], None]
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+@dataclass(kw_only=True, slots=True)
+class FeedLimits:
+    """How much a feed gives."""
+
+    scan_examples: int | None = None
+    """Examples of a scan; None: all. Only the shortened heap pass sets it."""
+    minutes: float | None = None
+    """Wall clock of the steps."""
+    examples: int | None = None
+    """Examples of the steps."""
+    steps: int | None = None
+    """Batches of the steps. Only the shortened heap pass sets it."""
+
+
+class DataFeed:
+    """A :class:`xclass.classifiers.base.Feed` over a data source and an encoder.
+
+    Memory:
+        ``threads + 1`` chunks of a scan, or two batches of steps.
+    """
+
+    def __init__(
+        self,
+        source: DataSource,
+        encoder: Encoder,
+        *,
+        batch_size: int,
+        scan_batch_size: int,
+        threads: int,
+        limits: FeedLimits,
+        progress: ProgressCallback,
+    ) -> None:
+        """Keep the settings; nothing is read yet."""
+        self._source = source
+        self._encoder = encoder
+        self._batch_size = batch_size
+        self._scan_batch_size = scan_batch_size
+        self._threads = threads
+        self._limits = limits
+        self._progress = progress
+        self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
+
+    def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Every training example once, in the order that is cheapest to read."""
+        done = 0
+        ranges = batch_ranges(self.num_scan, self._scan_batch_size)
+        for vectors_BD, classes_B in prefetch(self._encoded, ranges, self._threads):
+            yield vectors_BD, classes_B
+            done += len(classes_B)
+            self._progress(done, self.num_scan, "class means")
+
+    def steps(self) -> Iterator[tuple[Features, IntArray]]:
+        """Batches in pseudo-random order, epoch after epoch, until the budget is spent."""
+        limits = self._limits
+        begun = time.monotonic()
+        done = 0
+        for count, item in enumerate(prefetch(self._featurised, self._step_ranges(), 1)):
+            elapsed = time.monotonic() - begun
+            if limits.minutes is not None and elapsed >= limits.minutes * 60:
+                return
+            if limits.steps is not None and count >= limits.steps:
+                return
+            yield item
+            done += len(item[1])
+            self._report_steps(done, time.monotonic() - begun)
+
+    def class_counts(self) -> IntArray:
+        """Training examples per class."""
+        return self._source.class_counts()
+
+    def _step_ranges(self) -> Iterator[tuple[int, int, int]]:
+        left = self._limits.examples
+        is_endless = self._limits.minutes is not None or left is not None
+        epoch = 0
+        while is_endless or epoch == 0:
+            for start, stop in batch_ranges(self._source.num_train, self._batch_size):
+                if left is not None:
+                    stop = min(stop, start + left)
+                    left -= stop - start
+                    if stop == start:
+                        return
+                yield epoch, start, stop
+            epoch += 1
+
+    def _report_steps(self, done: int, elapsed: float) -> None:
+        limits = self._limits
+        if limits.examples is not None:
+            self._progress(done, limits.examples, f"examples, {done / elapsed:,.0f}/s")
+        elif limits.minutes is not None:
+            self._progress(
+                min(elapsed, limits.minutes * 60), limits.minutes * 60, f"s, {done:,} examples"
+            )
+        else:
+            self._progress(done, self._source.num_train, f"examples, {done / elapsed:,.0f}/s")
+
+    def _encoded(self, bounds: tuple[int, int]) -> tuple[FloatArray, IntArray]:
+        batch = self._source.scan_batch(*bounds)
+        return self._encoder.encode(self._encoder.features(batch.inputs)), batch.classes_B
+
+    def _featurised(self, bounds: tuple[int, int, int]) -> tuple[Features, IntArray]:
+        batch = self._source.train_batch(*bounds)
+        return self._encoder.features(batch.inputs), batch.classes_B
+
+
+def prefetch(make: Callable[[_Key], _Value], keys: Iterable[_Key], threads: int) -> Iterator[_Value]:
+    """Results of ``make`` in order, made by ``threads`` threads at most ``threads`` ahead."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="feed")
+    waiting: deque[Future[_Value]] = deque()
+    try:
+        for key in keys:
+            waiting.append(pool.submit(make, key))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        # A consumer that stops early (budget spent) must not wait for work nobody wants.
+        pool.shutdown(wait=True, cancel_futures=True)

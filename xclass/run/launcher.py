@@ -1,0 +1,157 @@
+"""Starts one child, watches it from outside, and turns what it said into records, however it ended.
+
+The launcher stays thin: it loads neither torch nor faiss nor numpy, and its own memory never enters a number,
+because the peak is the kernel's high-water mark of the exec'd child.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xclass.measure.limits import oom_kill_count
+from xclass.measure.timeline import TimelineSampler
+from xclass.run.events import parse_event
+from xclass.run.spec import ChildSpec
+
+_TERMINATE_SECONDS = 5.0
+
+EventCallback = Callable[[dict[str, Any]], None]
+
+
+@dataclass(kw_only=True, slots=True)
+class ChildResult:
+    """Everything known of one child after it ended."""
+
+    command: list[str]
+    phase_begins: dict[str, float] = field(default_factory=dict)
+    """Phase -> CLOCK_MONOTONIC when it began."""
+    outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Phase -> what the child reported when it ended."""
+    error: dict[str, Any] | None = None
+    """The child's own ``error`` event."""
+    exit_code: int = 0
+    was_oom_killed: bool = False
+    """The kernel's counter of out-of-memory kills rose while the child died of SIGKILL."""
+    ended_by: str | None = None
+    """``timeout`` or ``interrupt`` where the launcher ended it."""
+    sampler: TimelineSampler
+    stderr_tail: str = ""
+
+
+def run_child(
+    spec: ChildSpec,
+    *,
+    environment: dict[str, str],
+    sample_seconds: float,
+    timeout_seconds: float,
+    on_event: EventCallback,
+) -> ChildResult:
+    """Run one spec in a fresh process and wait for its end.
+
+    Args:
+        spec: what to do; written to ``<run_dir>/specs``.
+        environment: variables pinned for the child, on top of this process's own.
+        sample_seconds: interval of the timeline.
+        timeout_seconds: after which the child is killed.
+        on_event: called with every event as it comes, in this thread.
+
+    Returns:
+        What happened; a child that was killed is a result, not an exception.
+    """
+    stem = f"{spec.method}-{'-'.join(spec.phases)}-{spec.pass_}"
+    spec_path = Path(spec.run_dir) / "specs" / f"{stem}.json"
+    log_path = spec_path.with_suffix(".log")
+    spec.write(spec_path)
+    command = [sys.executable, "-m", "xclass.run.worker", str(spec_path)]
+    kills_before = oom_kill_count()
+    with log_path.open("wb") as log:
+        # A session of its own: Ctrl-C reaches the launcher alone, which then ends the child in order.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=os.environ | environment,
+            start_new_session=True,
+        )
+    with TimelineSampler(process.pid, sample_seconds) as sampler:
+        result = ChildResult(command=command, sampler=sampler)
+        try:
+            _follow(process, result, timeout_seconds, on_event)
+        except KeyboardInterrupt:
+            result.ended_by = "interrupt"
+        finally:
+            _end(process)
+    result.exit_code = process.returncode
+    is_killed = process.returncode == -signal.SIGKILL and result.ended_by is None
+    result.was_oom_killed = is_killed and oom_kill_count() > kills_before
+    result.stderr_tail = _tail(log_path)
+    return result
+
+
+def _follow(
+    process: subprocess.Popen[bytes], result: ChildResult, timeout_seconds: float, on_event: EventCallback
+) -> None:
+    """Take the child's events until it closes its end or the time is over."""
+    lines: queue.Queue[bytes | None] = queue.Queue()
+    reader = threading.Thread(target=_read_lines, args=(process, lines), daemon=True)
+    reader.start()
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            result.ended_by = "timeout"
+            return
+        if line is None:
+            process.wait()
+            return
+        _take(parse_event(line.decode(errors="replace")), result, on_event)
+
+
+def _read_lines(process: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(None)
+
+
+def _take(event: dict[str, Any], result: ChildResult, on_event: EventCallback) -> None:
+    kind = event["event"]
+    if kind == "phase_begin":
+        result.phase_begins[event["phase"]] = event["seconds"]
+        result.sampler.mark(event["phase"], event["seconds"])
+    elif kind == "phase_end":
+        result.outcomes[event["phase"]] = event["outcome"]
+    elif kind == "error":
+        result.error = event
+    on_event(event)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Make sure the child is gone: first asked, then killed."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_TERMINATE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _tail(path: Path, num_bytes: int = 4000) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - num_bytes))
+        return file.read().decode(errors="replace").strip()

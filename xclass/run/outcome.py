@@ -1,0 +1,91 @@
+"""From what is known of a child to the verdict, cause and readings of each of its phases."""
+
+from __future__ import annotations
+
+import math
+import signal
+from typing import Any
+
+from xclass.errors import MeasurementError
+from xclass.measure.session import PhaseMemory, combine
+from xclass.records.record import Accuracy, HeapReading, Latency, Record, Verdict
+from xclass.run.launcher import ChildResult
+from xclass.units import format_bytes
+
+
+def fill_record(record: Record, result: ChildResult) -> None:
+    """Put what the child reported of ``record.phase``, or why it did not, into the record.
+
+    Args:
+        record: with everything set that does not come from the child.
+        result: of the child that was to run the phase.
+    """
+    phase = str(record.phase)
+    record.command = result.command
+    outcome = result.outcomes.get(phase)
+    if outcome is None:
+        record.verdict, record.cause = _explain_end(phase, result)
+        record.timeline = _timeline_until_end(phase, result)
+        return
+    record.verdict = Verdict.MEASURED
+    record.seconds = outcome["seconds"]
+    record.examples_seen = outcome.get("examples_seen")
+    record.details = outcome.get("details", {})
+    record.held = outcome["held"]
+    record.latencies = [Latency(**latency) for latency in outcome.get("latencies", [])]
+    if "accuracy" in outcome:
+        record.accuracy = Accuracy(**outcome["accuracy"])
+    if "heap" in outcome:
+        record.heap = HeapReading(**outcome["heap"], flamegraph=None)
+    if "memory" in outcome:
+        _fill_memory(record, outcome["memory"], result)
+
+
+def _fill_memory(record: Record, document: dict[str, Any], result: ChildResult) -> None:
+    reading = PhaseMemory.from_json(document)
+    samples = result.sampler.between(reading.begin_seconds, reading.end_seconds)
+    record.timeline = samples.timeline()
+    if result.sampler.failure:
+        record.details["timeline_failure"] = result.sampler.failure
+    try:
+        record.memory = combine(reading, samples)
+    except MeasurementError as error:
+        record.verdict, record.cause = Verdict.FAILED, f"the reading was refused: {error}"
+
+
+def _timeline_until_end(phase: str, result: ChildResult) -> list[list[float]]:
+    begin = result.phase_begins.get(phase)
+    return [] if begin is None else result.sampler.between(begin).timeline()
+
+
+def _explain_end(phase: str, result: ChildResult) -> tuple[Verdict, str]:
+    verdict, cause = _child_end(result)
+    if phase in result.phase_begins:
+        return verdict, f"{cause}{_last_seen(phase, result)}"
+    if result.phase_begins:
+        return verdict, f"not run: {list(result.phase_begins)[-1]} ended before it ({cause})"
+    return verdict, f"{cause} before the phase began"
+
+
+def _child_end(result: ChildResult) -> tuple[Verdict, str]:
+    if result.ended_by == "interrupt":
+        return Verdict.FAILED, "interrupted by the user"
+    if result.ended_by == "timeout":
+        return Verdict.FAILED, "killed after measure.timeout_minutes; raise it or lower the budget"
+    if result.error is not None:
+        is_memory = result.error["kind"] == "out_of_memory"
+        verdict = Verdict.OUT_OF_MEMORY if is_memory else Verdict.FAILED
+        return verdict, str(result.error["message"])
+    if result.was_oom_killed:
+        return Verdict.OUT_OF_MEMORY, "killed by the kernel's out-of-memory killer"
+    if result.exit_code < 0:
+        name = signal.Signals(-result.exit_code).name
+        note = "; the kernel's count of out-of-memory kills did not rise" if name == "SIGKILL" else ""
+        return Verdict.FAILED, f"killed by {name}{note}"
+    last_words = result.stderr_tail.splitlines()[-1:] or ["nothing on standard error"]
+    return Verdict.FAILED, f"ended with exit code {result.exit_code} without a result: {last_words[0]}"
+
+
+def _last_seen(phase: str, result: ChildResult) -> str:
+    maxima = result.sampler.between(result.phase_begins[phase], math.inf).maxima
+    return f"; at most {format_bytes(maxima.rss_bytes)} resident was seen" if maxima.rss_bytes else ""

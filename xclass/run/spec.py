@@ -1,0 +1,60 @@
+"""What one child is told: a JSON file, so that the same line can be typed by hand to repeat it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xclass.config import MethodsConfig, RunConfig, from_dict
+from xclass.data.registry import DATA_CONFIGS
+from xclass.records.record import Pass, Phase
+from xclass.shapes import ProblemShape
+
+
+@dataclass(kw_only=True, slots=True)
+class ChildSpec:
+    """One child: some phases of one method under one instrument."""
+
+    method: str
+    """Method name; the data source's name for the prepare phase."""
+    phases: list[Phase]
+    """``[prepare]``, ``[train]``, ``[build]`` or ``[load, serve]``."""
+    pass_: Pass
+    data_name: str
+    config: dict[str, Any]
+    """The resolved RunConfig."""
+    run_dir: str
+    model_dir: str
+    """Where the fit phase saves and the load phase finds the model."""
+    data_facts: dict[str, Any] = field(default_factory=dict)
+    """What the prepare phase found; empty for the prepare phase itself."""
+    shape: dict[str, int] = field(default_factory=dict)
+    """The ProblemShape; empty for the prepare phase."""
+    encoder_dir: str | None = None
+    """Saved encoder to borrow, of a method trained before."""
+
+    def write(self, path: Path) -> None:
+        """Write the JSON file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> ChildSpec:
+        """Read the JSON file back."""
+        document = json.loads(path.read_text(encoding="utf-8"))
+        document["phases"] = [Phase(phase) for phase in document["phases"]]
+        document["pass_"] = Pass(document["pass_"])
+        return cls(**document)
+
+    def run_config(self) -> RunConfig:
+        """The configuration as dataclasses, its data section of the right class."""
+        data = from_dict(DATA_CONFIGS[self.data_name], self.config["data"])
+        method = from_dict(MethodsConfig, self.config["method"])
+        config: RunConfig = from_dict(RunConfig, self.config | {"data": data, "method": method})
+        return config
+
+    def problem_shape(self) -> ProblemShape:
+        """The shape as a dataclass."""
+        return ProblemShape(**self.shape)

@@ -1,0 +1,72 @@
+"""The child: ``python -m xclass.run.worker spec.json`` repeats one measurement by hand.
+
+It loads nothing but the standard library until the meter has read the bare interpreter. Events go to standard
+output as JSON lines, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from xclass.errors import ConfigError, XclassError
+from xclass.measure.session import MemorySession
+from xclass.run.events import EventWriter
+
+_PR_SET_PDEATHSIG = 1
+_NO_MEMORY_WORDS = ("can't allocate memory", "bad_alloc", "cannot allocate memory", "not enough memory")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one spec; exit code 0, or 1 after an ``error`` event."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if len(arguments) != 1:
+        print("usage: python -m xclass.run.worker spec.json", file=sys.stderr)  # noqa: T201
+        return 2
+    _die_with_parent()
+    session = MemorySession()
+    session.start()
+    events = EventWriter()
+    try:
+        # Imported here: the interpreter's own bytes were read before numpy comes in.
+        from xclass.run.job import Job
+        from xclass.run.spec import ChildSpec
+
+        Job(ChildSpec.read(Path(arguments[0])), session, events).run()
+    except Exception as error:  # the worker boundary: a failure becomes a record
+        traceback.print_exc()
+        events.send("error", kind=_kind(error), message=_message(error))
+        return 1
+    return 0
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, ConfigError):
+        return "config"
+    text = str(error).lower()
+    # torch raises RuntimeError and faiss passes std::bad_alloc on; neither derives from MemoryError always.
+    if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY_WORDS):
+        return "out_of_memory"
+    return "failed"
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, XclassError):
+        return str(error)
+    first_line = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first_line}"
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to kill this process when its launcher dies, however it dies.
+
+    Source: man prctl(2), PR_SET_PDEATHSIG.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

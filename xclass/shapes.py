@@ -1,0 +1,80 @@
+"""The size of a problem, the letters for its axes, and the memory law over both.
+
+Legend for shape suffixes (``weights_CD``, ``classes_BK``):
+
+    C classes   D dimensions   B batch   S sampled negatives   K top-k   Q queries   N examples
+    M buckets of a hashed embedding table   U unique rows touched by one batch   P class block
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+FLOAT32_BYTES = 4
+INT64_BYTES = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProblemShape:
+    """What a closed form of memory may depend on."""
+
+    num_classes: int
+    """C, at least 2."""
+    dim: int
+    """D, dimensions of an encoded example and of a class vector."""
+    batch_size: int
+    """B, examples of one gradient step."""
+    scan_batch_size: int
+    """Examples of one chunk of the pass that accumulates class means."""
+    num_queries: int
+    """Q, evaluation queries answered by the serve phase."""
+    top_k: int
+    """K, classes returned per query."""
+    threads: int
+    """Threads that encode examples beside each other."""
+
+    @property
+    def class_vectors_bytes(self) -> int:
+        """Bytes of one float32 vector for each class: ``4 C D``."""
+        return FLOAT32_BYTES * self.num_classes * self.dim
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Regime:
+    """One moment of a phase at which its peak can lie."""
+
+    name: str
+    """What happens at this moment, e.g. ``optimiser step``."""
+    components: Mapping[str, int] = field(default_factory=dict)
+    """Component -> bytes alive at this moment, over the base."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Sum over the components."""
+        return sum(self.components.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemoryLaw:
+    """Closed-form peak of one phase: the maximum over its regimes, never their sum.
+
+    Source: measured for Adam on a dense layer, where the peak is max(3P+3L, 6P) and every
+    plain sum is wrong by 20 % to 56 % (benchmarks/README.md, "Memory laws").
+    """
+
+    regimes: tuple[Regime, ...]
+
+    @property
+    def peak(self) -> Regime:
+        """The regime with the most bytes."""
+        return max(self.regimes, key=lambda regime: regime.total_bytes)
+
+    def plus(self, components: Mapping[str, int]) -> MemoryLaw:
+        """The same law with ``components`` alive in every regime (data, encoder)."""
+        return MemoryLaw(
+            regimes=tuple(
+                Regime(name=regime.name, components={**regime.components, **components})
+                for regime in self.regimes
+            )
+        )

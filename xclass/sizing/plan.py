@@ -1,0 +1,178 @@
+"""Closed-form bytes of every phase against what this machine has, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
+from xclass.config import RunConfig
+from xclass.data.registry import DATA_CONFIGS
+from xclass.records.record import Phase
+from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
+from xclass.units import MIB, format_bytes, format_count
+
+BASE_BYTES = {"torch": 214 * MIB, "faiss": 70 * MIB}
+"""Resident bytes after an engine was imported and warmed up, encoder and data code included.
+
+Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
+builds differ by tens of MiB; the measured base stands beside it in every report.
+"""
+_SEARCH_SCRATCH_BYTES = 20 * MIB
+"""faiss multiplies at most 4096 queries by 1024 vectors at a time (faiss/utils/distances.cpp): 16 MiB, and heaps."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhasePlan:
+    """What one phase of one method is expected to need."""
+
+    method: str
+    phase: Phase
+    base_bytes: int
+    regime: Regime
+    """The moment of the peak."""
+    mapped_bytes: int
+    """Part of the peak that is pages of the model file: reclaimable, so not needed to start."""
+    disk_bytes: int
+    """What the phase writes."""
+
+    @property
+    def over_base_bytes(self) -> int:
+        """Closed-form peak over the base."""
+        return self.regime.total_bytes
+
+    @property
+    def peak_bytes(self) -> int:
+        """Closed-form peak, base included."""
+        return self.base_bytes + self.over_base_bytes
+
+    @property
+    def required_bytes(self) -> int:
+        """Memory without which the phase cannot run."""
+        return self.peak_bytes - self.mapped_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``predicted`` part of a record."""
+        return {
+            "base_bytes": self.base_bytes,
+            "regime": self.regime.name,
+            "components": dict(self.regime.components),
+            "over_base_bytes": self.over_base_bytes,
+            "peak_bytes": self.peak_bytes,
+            "mapped_bytes": self.mapped_bytes,
+            "disk_bytes": self.disk_bytes,
+        }
+
+
+def make_shape(config: RunConfig, num_classes: int) -> ProblemShape:
+    """The numbers that closed forms depend on."""
+    return ProblemShape(
+        num_classes=num_classes,
+        dim=config.dim,
+        batch_size=config.batch_size,
+        scan_batch_size=config.scan_batch_size,
+        num_queries=config.evaluate.num_queries,
+        top_k=min(config.evaluate.top_k, num_classes),
+        threads=config.num_threads,
+    )
+
+
+def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[PhasePlan]:
+    """The plan of each phase of one method, in order: fit, load, serve."""
+    settings: MethodConfig = getattr(config.method, method)
+    data = config.data.memory_terms(shape)
+    is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
+    fit_phase = Phase(settings.fit_phase)
+    is_trainable = fit_phase is Phase.TRAIN
+    encoder = config.encoder.memory_terms(shape, is_trainable=is_trainable) if is_text else {}
+    table_bytes = FLOAT32_BYTES * config.encoder.num_buckets * shape.dim if is_text else 0
+    model_bytes = settings.model_bytes(shape)
+    law: MemoryLaw = settings.memory_law(shape).plus(data | encoder)
+    fit = PhasePlan(
+        method=method,
+        phase=fit_phase,
+        base_bytes=BASE_BYTES[settings.engine],
+        regime=law.peak,
+        mapped_bytes=0,
+        disk_bytes=model_bytes + table_bytes,
+    )
+    return [fit, _load(settings, model_bytes), _serve(settings, shape, model_bytes, table_bytes)]
+
+
+def _load(settings: MethodConfig, model_bytes: int) -> PhasePlan:
+    """Mapping a file touches only its header."""
+    components = {"file header": MIB} if settings.is_mapped else {"model": model_bytes}
+    return PhasePlan(
+        method=settings.name,
+        phase=Phase.LOAD,
+        base_bytes=BASE_BYTES["faiss"],
+        regime=Regime(name="open", components=components),
+        mapped_bytes=0,
+        disk_bytes=0,
+    )
+
+
+def _serve(settings: MethodConfig, shape: ProblemShape, model_bytes: int, table_bytes: int) -> PhasePlan:
+    """Every page of the model has been touched, and a batch is being answered."""
+    model = "model (mapped)" if settings.is_mapped else "model"
+    components = {
+        model: model_bytes,
+        "queries": FLOAT32_BYTES * shape.num_queries * shape.dim,
+        "answers": (INT64_BYTES + FLOAT32_BYTES) * shape.num_queries * shape.top_k,
+        "search scratch": _SEARCH_SCRATCH_BYTES,
+    }
+    if table_bytes:
+        components["encoder table (mapped)"] = table_bytes
+    mapped = table_bytes + (model_bytes if settings.is_mapped else 0)
+    return PhasePlan(
+        method=settings.name,
+        phase=Phase.SERVE,
+        base_bytes=BASE_BYTES["faiss"],
+        regime=Regime(name="answering", components=components),
+        mapped_bytes=mapped,
+        disk_bytes=0,
+    )
+
+
+def explain_misfit(
+    config: RunConfig, plan: PhasePlan, shape: ProblemShape, *, usable_bytes: int, free_disk_bytes: int
+) -> str | None:
+    """Why a phase cannot run here and what could instead; None where it fits.
+
+    Args:
+        config: the run.
+        plan: of the phase in question.
+        shape: of the problem.
+        usable_bytes: memory the plan may count on, the reserve already taken off.
+        free_disk_bytes: room where the model is saved.
+    """
+    if plan.required_bytes > usable_bytes:
+        short = f"needs {format_bytes(plan.required_bytes)} of memory, {format_bytes(usable_bytes)} available"
+    elif plan.disk_bytes > free_disk_bytes:
+        short = f"needs {format_bytes(plan.disk_bytes)} of disk, {format_bytes(free_disk_bytes)} free"
+    else:
+        return None
+
+    def fits(method: str, candidate: ProblemShape) -> bool:
+        return all(
+            other.required_bytes <= usable_bytes and other.disk_bytes <= free_disk_bytes
+            for other in plan_method(config, method, candidate)
+        )
+
+    largest = largest_that_fits(lambda classes: fits(plan.method, replace(shape, num_classes=classes)))
+    others = [name for name in METHOD_CONFIGS if name != plan.method and fits(name, shape)]
+    advice = f"this method fits up to {format_count(largest)} classes here" if largest else "no size fits here"
+    if others:
+        advice += f"; at {format_count(shape.num_classes)} classes these fit: {', '.join(others)}"
+    return f"does not fit: {short}; {advice}"
+
+
+def largest_that_fits(fits: Callable[[int], bool], upper: int = 10**12) -> int:
+    """The largest number of classes for which ``fits`` holds, to two digits; 0 where none does."""
+    low, high = 0, upper
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    scale: int = 10 ** max(0, len(str(low)) - 2)
+    return low // scale * scale
