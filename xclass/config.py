@@ -52,7 +52,10 @@ class BudgetConfig:
         """
         if self.minutes is not None and not 0.0 <= self.minutes < 60 * 24 * 365:
             raise ConfigError(
-                "budget.minutes", self.minutes, allowed="0 or more, or null", remedy="0 keeps the initial model"
+                "budget.minutes",
+                self.minutes,
+                allowed="0 or more, or null",
+                remedy="0 keeps the initial model",
             )
         if self.examples is not None and self.examples < 0:
             raise ConfigError(

@@ -29,6 +29,8 @@ class ProblemShape:
     """Examples of one chunk of the pass that accumulates class means."""
     num_queries: int
     """Q, evaluation queries answered by the serve phase."""
+    query_batch_size: int
+    """Queries of one batch of the serve phase."""
     top_k: int
     """K, classes returned per query."""
     threads: int

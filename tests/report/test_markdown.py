@@ -97,7 +97,20 @@ def test_it_says_how_to_repeat(report):
     assert "| MALLOC_ARENA_MAX | 1 |" in text
     assert "| versions.numpy | 2.4.6 |" in text
     assert "- `dense_softmax` train, traced pass: `budget.minutes=0.1`" in text
-    assert "[flamegraph of the heap peak](heap/dense_softmax-train.html)" in report
+
+
+def test_flamegraphs_are_linked_where_they_lie(run_records, tmp_path):
+    page = tmp_path / "heap" / "dense_softmax-train.html"
+    page.parent.mkdir()
+    page.touch()
+    assert "[flamegraph of the heap peak](heap/dense_softmax-train.html)" in render_markdown(
+        run_records, run_dir=tmp_path
+    )
+
+
+def test_flamegraphs_that_were_not_kept_are_not_linked(report):
+    assert "were not kept" in section(report, "Who asked for the memory")
+    assert "](heap/" not in report
 
 
 def test_hostile_text_breaks_neither_table_nor_page(record):

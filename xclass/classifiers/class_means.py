@@ -76,9 +76,7 @@ def scale_rows(vectors_CD: FloatArray, length: float) -> None:
         block *= (length / np.maximum(lengths, 1e-12))[:, None].astype(np.float32)
 
 
-def _add_rows(
-    sums_CD: FloatArray, counts_C: CountArray, vectors_BD: FloatArray, classes_B: IntArray
-) -> None:
+def _add_rows(sums_CD: FloatArray, counts_C: CountArray, vectors_BD: FloatArray, classes_B: IntArray) -> None:
     """Scatter-add with repeated classes: sort, sum runs, touch each row of the big matrix once."""
     order = np.argsort(classes_B, kind="stable")
     ordered = classes_B[order]

@@ -11,6 +11,7 @@ import faiss
 import numpy as np
 
 from xclass.classifiers.base import Answers
+from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import WEIGHTS, map_array, read_manifest
 from xclass.data.base import FloatArray
 
@@ -32,9 +33,7 @@ class LinearServer:
 
     def warm_up(self) -> None:
         """Load faiss's kernels and start its threads on a toy problem."""
-        faiss.omp_set_num_threads(self._threads)
-        toy = np.ones((2048, 8), dtype=np.float32)
-        faiss.knn(toy[:64], toy, 2, metric=faiss.METRIC_INNER_PRODUCT)
+        warm_up_faiss(self._threads)
 
     def load(self, folder: Path) -> None:
         """Map the class vectors.

@@ -49,7 +49,9 @@ def read_manifest(folder: Path, *, kind: str) -> dict[str, Any]:
     for name, size in document["files"].items():
         file = folder / name
         if not file.is_file() or file.stat().st_size != size:
-            raise ModelError(f"{file}: missing or not {size} bytes long; the model is damaged, train it again")
+            raise ModelError(
+                f"{file}: missing or not {size} bytes long; the model is damaged, train it again"
+            )
     return document
 
 

@@ -16,7 +16,9 @@ from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
 from xclass.shapes import ProblemShape
 
 
-def start_weights(init: Init, *, shape: ProblemShape, feed: Feed, seed: int) -> tuple[torch.Tensor, dict[str, Any]]:
+def start_weights(
+    init: Init, *, shape: ProblemShape, feed: Feed, seed: int
+) -> tuple[torch.Tensor, dict[str, Any]]:
     """Allocate and start the class vectors.
 
     Args:

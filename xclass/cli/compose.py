@@ -106,13 +106,17 @@ def _explain(error: Exception, job: list[str]) -> ConfigError:
         if _is_unknown(key):
             close = difflib.get_close_matches(key, _all_keys(), n=1, cutoff=0.5)
             hint = f"did you mean {close[0]}?" if close else "see python -m xclass --help"
-            return ConfigError(key, value, allowed="a key that exists", remedy=f"there is none of this name; {hint}")
+            return ConfigError(
+                key, value, allowed="a key that exists", remedy=f"there is none of this name; {hint}"
+            )
     full_key = _full_key(error, text)
     for word in job:
         key, _, value = word.lstrip("+~").partition("=")
         if key == full_key:
             return ConfigError(key, value, allowed=_allowed(error), remedy=_first_line(error))
-    return ConfigError(full_key or "command line", " ".join(job), allowed="see --help", remedy=_first_line(error))
+    return ConfigError(
+        full_key or "command line", " ".join(job), allowed="see --help", remedy=_first_line(error)
+    )
 
 
 def _full_key(error: Exception, text: str) -> str:

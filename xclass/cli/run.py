@@ -6,6 +6,7 @@ Exit codes: 0 everything was measured; 1 something failed or ran out of memory; 
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -36,7 +37,8 @@ EXIT_FAILED, EXIT_USAGE, EXIT_DOES_NOT_FIT, EXIT_INTERRUPTED = 1, 2, 3, 130
 class _Session:
     """What the jobs of one command leave behind for its exit code."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: list[str]) -> None:
+        self.invocation = f"python -m xclass {shlex.join(words)}".strip()
         self.results: list[ExperimentResult] = []
         self.usage_errors = 0
 
@@ -61,7 +63,7 @@ def main() -> NoReturn:
         sys.stdout.write(f"xclass {__version__}\n")
         sys.exit(0)
     register_schemas()
-    session = _Session()
+    session = _Session(words)
     try:
         words = normalise_overrides(words)
         arguments = get_args_parser().parse_args(words)
@@ -91,7 +93,8 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
         OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
         _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)
         with LiveProgress(console, count_phases(config)) as progress:
-            result = Experiment(config, run_dir=run_dir, progress=progress).run()
+            run = Experiment(config, run_dir=run_dir, progress=progress, invocation=session.invocation)
+            result = run.run()
     except (InvalidRequestError, ConfigError) as error:
         _complain(error)
         session.usage_errors += 1
@@ -105,14 +108,13 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
 
 
 def _announce(console: Console, *, config_line: str, run_dir: Path) -> None:
-    console.print(f"xclass {__version__}: {config_line}; records in {run_dir}", soft_wrap=True, highlight=False)
+    console.print(
+        f"xclass {__version__}: {config_line}; records in {run_dir}", soft_wrap=True, highlight=False
+    )
 
 
 def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
     console.print(results_table(reports.rows, width=console.width))
-    for row in reports.rows:
-        if row["cause"]:
-            console.print(f"{row['method']} {row['phase']}: {row['cause']}", soft_wrap=True, highlight=False, markup=False)
     if result.model_bytes:
         console.print(
             f"models: {format_bytes(result.model_bytes)} in {reports.report_md.parent / 'models'} "

@@ -6,7 +6,7 @@ A source is a folder with ``config.py`` (a dataclass, pure) and ``entry.py``, im
     open_source(config, *, num_classes, dim, seed, facts) -> DataSource
 
 ``prepare`` does, once, whatever is slow; its facts are JSON values with at least ``name``, ``num_classes``,
-``num_train`` and ``num_test``, and are all that the other phases get.
+``num_train`` and ``num_test`` (null: unlimited), and are all that the other phases get.
 """
 
 from __future__ import annotations
@@ -33,4 +33,6 @@ class DataConfig(Protocol):
         ...
 
 
-DATA_CONFIGS: dict[str, type[DataConfig]] = {config.name: config for config in (SyntheticConfig, LemmasConfig)}
+DATA_CONFIGS: dict[str, type[DataConfig]] = {
+    config.name: config for config in (SyntheticConfig, LemmasConfig)
+}

@@ -27,7 +27,7 @@ class NgramConfig:
     """M, rows of the table: a power of two from 2**8 to 2**26."""
     use_context: bool = True
     """Hash the context into each n-gram, so that languages share buckets only by collision."""
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     """Step of row-wise Adagrad, where the encoder is trained jointly with a head."""
 
     def __post_init__(self) -> None:
@@ -54,7 +54,7 @@ class NgramConfig:
             )
         if not 0 < self.learning_rate < float("inf"):
             raise ConfigError(
-                "encoder.learning_rate", self.learning_rate, allowed="a positive number", remedy="try 0.1"
+                "encoder.learning_rate", self.learning_rate, allowed="a positive number", remedy="try 0.05"
             )
 
     def memory_terms(self, shape: ProblemShape, *, is_trainable: bool) -> dict[str, int]:

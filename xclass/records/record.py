@@ -66,7 +66,7 @@ class MemoryReading:
     end: MemorySplit
     """When the phase ended."""
     peak_rss_bytes: int
-    """VmHWM, reset at the start of the phase: exact, never sampled."""
+    """VmHWM, reset at the start of the phase: never sampled; true to ``machine.rss_counter_error_bytes``."""
     peak_anon_bytes: int
     """Most anonymous memory: sampled from outside, and at least peak_rss - largest file + shmem seen."""
     peak_file_bytes: int
@@ -154,6 +154,8 @@ class Record:
     """Variables pinned for the child: allocator, threads."""
     command: list[str] = field(default_factory=list)
     """The worker's command line: typed by hand it repeats this measurement."""
+    invocation: str = ""
+    """What the user typed to start the run."""
     started_at: str = ""
     """UTC, ISO 8601."""
     schema_version: int = SCHEMA_VERSION

@@ -110,10 +110,12 @@ def read_records(run_dir: Path, *, damaged: list[str] | None = None) -> list[Rec
     return sorted(records, key=record_order)
 
 
-def record_order(record: Record) -> tuple[bool, str, int, int]:
-    """Sort key: data preparation, then methods by name, then phases and passes as they run."""
+def record_order(record: Record) -> tuple[bool, int, str, int, int]:
+    """Sort key: data preparation, then methods as they were asked for, then phases and passes as they run."""
+    methods = record.config.get("methods", [])
     return (
         record.phase is not Phase.PREPARE,
+        methods.index(record.method) if record.method in methods else len(methods),
         record.method,
         _PHASES.index(record.phase),
         _PASSES.index(record.pass_),

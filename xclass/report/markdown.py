@@ -32,7 +32,7 @@ def render_markdown(records: Iterable[Record], *, run_dir: Path, damaged: Sequen
 
     Args:
         records: of one run, in any order; may be empty where every one was damaged.
-        run_dir: named in the report; links are relative to it, and nothing in it is read.
+        run_dir: named in the report; links are relative to it.
         damaged: reasons of the record files that could not be read: they are reported, not hidden.
     """
     ordered = sorted(records, key=record_order)
@@ -43,11 +43,12 @@ def render_markdown(records: Iterable[Record], *, run_dir: Path, damaged: Sequen
         "Accuracy": _accuracy(ordered, merged),
         "Latency and throughput": _latency(ordered),
         "Where the bytes are": _components(ordered),
+        "What each phase did": _details(ordered),
         "Data": _data(ordered),
         "Left out, refused or failed": _left_out(ordered, damaged),
         "How to read these numbers": HOW_TO_READ,
         "What these numbers do not include": LEFT_OUT,
-        "Who asked for the memory": _flamegraphs(merged),
+        "Who asked for the memory": _flamegraphs(merged, run_dir),
         "How to repeat": repeat_section(ordered, run_dir=run_dir),
     }
     parts = [f"## {title}\n\n{body}" if title else body for title, body in sections.items() if body]
@@ -209,6 +210,17 @@ def _unexplained(record: Record, predicted_over_base: int | None) -> str:
     return f"{text} The components predict {format_bytes(-missing)} more."
 
 
+def _details(records: Sequence[Record]) -> str:
+    """Steps, seconds of the parts, file bytes: the facts that only some methods have."""
+    lines = [
+        [code(record.method), str(record.phase), escape(key), value_text(value)]
+        for record in records
+        if record.pass_ is Pass.RSS
+        for key, value in flatten(record.details).items()
+    ]
+    return table(["method", "phase", "fact (measured)", "value"], lines, num_text_columns=4) if lines else ""
+
+
 def _data(records: Sequence[Record]) -> str:
     if not records:
         return ""
@@ -234,11 +246,14 @@ def _left_out(records: Sequence[Record], damaged: Sequence[str]) -> str:
     return "\n".join(lines) or "Nothing: every phase that was asked for was measured."
 
 
-def _flamegraphs(merged: Sequence[Row]) -> str:
-    lines = [
+def _flamegraphs(merged: Sequence[Row], run_dir: Path) -> str:
+    drawn = [row for row in merged if row["flamegraph"]]
+    if drawn and not any((run_dir / row["flamegraph"]).is_file() for row in drawn):
+        return (
+            "The flamegraphs of this run were not kept beside its records; repeat the run to draw them again."
+        )
+    return "\n".join(
         f"- {code(row['method'])} {row['phase']}: "
         f"{link('flamegraph of the heap peak', row['flamegraph'])} (measured, traced pass)"
-        for row in merged
-        if row["flamegraph"]
-    ]
-    return "\n".join(lines)
+        for row in drawn
+    )

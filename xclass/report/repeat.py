@@ -27,8 +27,9 @@ def repeat_section(records: Sequence[Record], *, run_dir: Path) -> str:
     parts = [
         f"Run folder {code(run_dir)}, begun {code(min(r.started_at for r in records) or '-')} (UTC), "
         f"seed {first.seed}.",
-        "Each line repeats one measurement:",
-        fence("\n".join(_command(record) for record in records), "sh"),
+        f"The whole run again: {code(first.invocation or 'not recorded')}",
+        "One line repeats one measurement:",
+        fence("\n".join(dict.fromkeys(_command(record) for record in records)), "sh"),
         "Machine and versions:",
         _facts([record.machine for record in records]),
         "Environment pinned for the measured process (allocator, threads):",

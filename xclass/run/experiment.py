@@ -69,9 +69,12 @@ def count_phases(config: RunConfig) -> int:
 class Experiment:
     """One run of one configuration in one folder."""
 
-    def __init__(self, config: RunConfig, *, run_dir: Path, progress: ProgressSink) -> None:
-        """Keep the settings; the folder must exist."""
+    def __init__(
+        self, config: RunConfig, *, run_dir: Path, progress: ProgressSink, invocation: str = ""
+    ) -> None:
+        """Keep the settings; the folder must exist. ``invocation`` is what the user typed."""
         self._config = config
+        self._invocation = invocation
         # Through JSON, as the child will read it: enumerations become their values.
         self._config_json: dict[str, Any] = json.loads(json.dumps(asdict(config)))
         self._run_dir = run_dir.absolute()
@@ -271,6 +274,7 @@ class Experiment:
             config=self._config_json,
             machine=self._machine,
             environment=self._environment,
+            invocation=self._invocation,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 

@@ -107,9 +107,7 @@ class DataFeed:
         if limits.examples is not None:
             self._progress(done, limits.examples, f"examples, {done / elapsed:,.0f}/s")
         elif limits.minutes is not None:
-            self._progress(
-                min(elapsed, limits.minutes * 60), limits.minutes * 60, f"s, {done:,} examples"
-            )
+            self._progress(min(elapsed, limits.minutes * 60), limits.minutes * 60, f"s, {done:,} examples")
         else:
             self._progress(done, self._source.num_train, f"examples, {done / elapsed:,.0f}/s")
 

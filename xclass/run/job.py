@@ -7,6 +7,7 @@ know nothing of it.
 from __future__ import annotations
 
 import importlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,10 +83,9 @@ class Job:
             feed = self._open_feed(encoder)
             report = classifier.fit(feed)
             begun = time.perf_counter()
-            folder = Path(self._spec.model_dir)
-            folder.mkdir(parents=True)
-            classifier.save(folder)
-            encoder.save(folder)
+            with _new_folder(Path(self._spec.model_dir)) as folder:
+                classifier.save(folder)
+                encoder.save(folder)
             report.facts["save_seconds"] = time.perf_counter() - begun
             outcome["examples_seen"] = report.examples_seen
             outcome["details"] = report.facts
@@ -129,10 +129,14 @@ class Job:
             self._events.progress(stop, num_queries, "queries")
 
         size = settings.batch_size
-        batch_seconds = _time_each(ask, [(at, min(at + size, num_queries)) for at in range(0, num_queries, size)])
+        batch_seconds = _time_each(
+            ask, [(at, min(at + size, num_queries)) for at in range(0, num_queries, size)]
+        )
         limit = 2 if self._is_short else settings.single_queries
         singles = [(at, at + 1) for at in range(min(limit, num_queries))]
         single_seconds = _time_each(ask, singles, settings.single_seconds)
+        if self._is_short:
+            return  # times under a tracer and the accuracy of a few queries are no results
         outcome["latencies"] = [
             latency(1, single_seconds),
             latency(size, batch_seconds, num_queries=num_queries),
@@ -143,8 +147,6 @@ class Job:
 
     def _write_answers(self, classes_QK: Any, scores_QK: Any, truth_Q: Any) -> None:
         """Keep the raw answers: a new metric needs no new run."""
-        if self._is_short:
-            return
         folder = Path(self._spec.run_dir) / "answers"
         folder.mkdir(exist_ok=True)
         np.savez(
@@ -240,6 +242,21 @@ class Job:
             limits=limits,
             progress=self._events.progress,
         )
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder that appears whole or not at all; one that was there (a repeat by hand) is replaced."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
 
 
 def _answer(server: Server, encoder: Encoder, queries: Batch, start: int, stop: int, k: int) -> Any:

@@ -19,8 +19,11 @@ BASE_BYTES = {"torch": 214 * MIB, "faiss": 70 * MIB}
 Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
 builds differ by tens of MiB; the measured base stands beside it in every report.
 """
-_SEARCH_SCRATCH_BYTES = 20 * MIB
-"""faiss multiplies at most 4096 queries by 1024 vectors at a time (faiss/utils/distances.cpp): 16 MiB, and heaps."""
+_SEARCH_BLOCK_VECTORS = 1024
+"""faiss multiplies a batch of queries by this many vectors at a time.
+
+Source: ``distance_compute_blas_database_bs`` in faiss/utils/distances.cpp.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +76,7 @@ def make_shape(config: RunConfig, num_classes: int) -> ProblemShape:
         batch_size=config.batch_size,
         scan_batch_size=config.scan_batch_size,
         num_queries=config.evaluate.num_queries,
+        query_batch_size=config.evaluate.batch_size,
         top_k=min(config.evaluate.top_k, num_classes),
         threads=config.num_threads,
     )
@@ -120,7 +124,7 @@ def _serve(settings: MethodConfig, shape: ProblemShape, model_bytes: int, table_
         model: model_bytes,
         "queries": FLOAT32_BYTES * shape.num_queries * shape.dim,
         "answers": (INT64_BYTES + FLOAT32_BYTES) * shape.num_queries * shape.top_k,
-        "search scratch": _SEARCH_SCRATCH_BYTES,
+        "search scratch": FLOAT32_BYTES * shape.query_batch_size * _SEARCH_BLOCK_VECTORS,
     }
     if table_bytes:
         components["encoder table (mapped)"] = table_bytes
@@ -162,7 +166,9 @@ def explain_misfit(
 
     largest = largest_that_fits(lambda classes: fits(plan.method, replace(shape, num_classes=classes)))
     others = [name for name in METHOD_CONFIGS if name != plan.method and fits(name, shape)]
-    advice = f"this method fits up to {format_count(largest)} classes here" if largest else "no size fits here"
+    advice = (
+        f"this method fits up to {format_count(largest)} classes here" if largest else "no size fits here"
+    )
     if others:
         advice += f"; at {format_count(shape.num_classes)} classes these fit: {', '.join(others)}"
     return f"does not fit: {short}; {advice}"

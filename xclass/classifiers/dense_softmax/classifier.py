@@ -26,7 +26,7 @@ from xclass.shapes import ProblemShape
 def streamed_log_sum_exp(
     weights_CD: torch.Tensor, inputs_BD: torch.Tensor, block: torch.Tensor
 ) -> torch.Tensor:
-    """log sum_c exp(x . w_c) for each example, one block of classes at a time.
+    """Log sum_c exp(x . w_c) for each example, one block of classes at a time.
 
     Args:
         weights_CD: class vectors, any floating dtype.

@@ -13,7 +13,7 @@ from xclass.units import MIB
 
 @dataclass(kw_only=True, slots=True)
 class DenseSoftmaxConfig:
-    """Exact softmax, streamed over class blocks, plain SGD applied in place: no logits matrix, no gradient."""
+    """Exact softmax, streamed over class blocks, plain SGD in place: no logits matrix, no gradient."""
 
     name: ClassVar[str] = "dense_softmax"
     implementation: ClassVar[str] = "xclass.classifiers.dense_softmax.classifier:DenseSoftmax"

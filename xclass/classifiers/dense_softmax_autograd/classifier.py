@@ -81,6 +81,6 @@ class DenseSoftmaxAutograd:
         loss = torch.nn.functional.cross_entropy(logits_BC, classes_B, reduction="sum")
         optimizer.zero_grad(set_to_none=True)
         del logits_BC
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return float(loss.detach()) / len(classes_B)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import mmap
 import time
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.class_means import accumulate_means, scale_rows
+from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import write_manifest
 from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbourConfig
 from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, faiss_index_bytes
@@ -32,12 +34,11 @@ class NearestNeighbour:
         self._config = config
         self._shape = shape
         self._seed = seed
-        self._index: faiss.Index | None = None
+        self._index: Any = None
 
     def warm_up(self) -> None:
         """Load faiss's kernels and start its threads on a toy problem."""
-        toy = np.ones((2048, 8), dtype=np.float32)
-        faiss.knn(toy[:64], toy, 2, metric=faiss.METRIC_INNER_PRODUCT)
+        warm_up_faiss(self._shape.threads)
 
     def fit(self, feed: Feed) -> FitReport:
         """Accumulate the means and build the index.
@@ -121,11 +122,9 @@ class NearestNeighbour:
         points = kind.training_points(len(means_CD))
         generator = np.random.default_rng(self._seed)
         chosen = np.sort(generator.choice(len(means_CD), points, replace=False, shuffle=False))
-        assert self._index is not None
         self._index.train(means_CD[chosen])
 
     def _add(self, means: _ReleasableMatrix) -> None:
-        assert self._index is not None
         for start in range(0, self._shape.num_classes, _ADD_CLASSES):
             stop = min(start + _ADD_CLASSES, self._shape.num_classes)
             self._index.add(means.array_CD[start:stop])

@@ -59,11 +59,13 @@ class IndexKind:
 
     def code_bytes(self, dim: int) -> int:
         """Bytes of one class's code, its id in an inverted list and its graph links included."""
-        bits = Fraction(self.num_segments * self.bits if self.code == "PQ" else _BITS_PER_VALUE[self.code] * dim)
+        bits = Fraction(
+            self.num_segments * self.bits if self.code == "PQ" else _BITS_PER_VALUE[self.code] * dim
+        )
         code = -(-bits // 8)
         ids = INT64_BYTES if self.num_lists else 0
-        # Level 0 has 2 M links of 4 bytes; higher levels add M / (M - 1) x 4 M / M more: about 2 M x 4 in all,
-        # and per vector an 8-byte offset and a 4-byte level (faiss/impl/HNSW.h).
+        # Level 0 has 2 M links of 4 bytes, the levels above about one more link per vector; besides an
+        # 8-byte offset and a 4-byte level (faiss/impl/HNSW.h).
         links = 4 * 2 * self.num_links + 4 + INT64_BYTES + 4 if self.num_links else 0
         return int(code) + ids + links
 
@@ -96,7 +98,10 @@ def parse_index_kind(factory: str) -> IndexKind:
     match = _FORMAT.match(factory)
     if not factory or match is None or (match["code"] is None and match["links"] is None):
         raise ConfigError(
-            "method.nearest_neighbour.index", factory, allowed=_ALLOWED, remedy="Flat is exact and the default"
+            "method.nearest_neighbour.index",
+            factory,
+            allowed=_ALLOWED,
+            remedy="Flat is exact and the default",
         )
     code = match["code"] or "Flat"
     is_pq = code.startswith("PQ")

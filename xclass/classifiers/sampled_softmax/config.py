@@ -47,7 +47,9 @@ class SampledSoftmaxConfig:
         Raises:
             ConfigError: naming key, value, allowed range and remedy.
         """
-        check_positive("method.sampled_softmax.learning_rate", self.learning_rate, remedy="0.3 is the default")
+        check_positive(
+            "method.sampled_softmax.learning_rate", self.learning_rate, remedy="0.3 is the default"
+        )
         if not 1 <= self.num_samples <= 1 << 20:
             raise ConfigError(
                 "method.sampled_softmax.num_samples",
@@ -73,7 +75,7 @@ class SampledSoftmaxConfig:
             **kept,
             "row state": FLOAT32_BYTES * shape.num_classes,
             "touched rows": 4 * FLOAT32_BYTES * rows * shape.dim,
-            "sampled logits": 3 * FLOAT32_BYTES * shape.batch_size * (self.num_samples + 1),
+            "sampled logits and hit mask": (FLOAT32_BYTES + 1) * shape.batch_size * self.num_samples,
         }
         regimes = [starting_regime(shape, self.init), Regime(name="step", components=step)]
         if self.sampler is SamplerKind.frequency:

@@ -49,8 +49,8 @@ def sampled_softmax_gradient(
     Memory:
         two B S matrices and O((B + S) D).
 
-    Source: Bengio & Senecal 2008 (importance-sampled softmax); Jean et al., ACL 2015, section 3.1; "Correcting
-    the LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
+    Source: Bengio & Senecal 2008 (importance-sampled softmax); Jean et al., ACL 2015, section 3.1;
+    "Correcting the LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
     """
     positive_logits_B = torch.einsum("bd,bd->b", inputs_BD, positives_BD)
     logits_BS = torch.mm(inputs_BD, negatives_SD.t())

@@ -1,7 +1,7 @@
 """Samplers of negative classes, in float64, right at any number of classes.
 
-``torch.multinomial`` refuses more than 2**24 categories, and below that its float32 table silently never draws
-half of the classes of a Zipf law over 5 million; hence our own.
+``torch.multinomial`` refuses more than 2**24 categories, and below that its float32 table silently never
+draws half of the classes of a Zipf law over 5 million; hence our own.
 
 Source: TensorFlow's ``log_uniform_candidate_sampler`` for the log-uniform law; inverse-CDF sampling for the
 rest (Devroye, "Non-Uniform Random Variate Generation", 1986, II.2).
@@ -27,7 +27,7 @@ class Sampler(Protocol):
         ...
 
     def log_probability(self, classes: IntArray) -> Float64Array:
-        """log q of each given class, float64, shape of ``classes``."""
+        """Log q of each given class, float64, shape of ``classes``."""
         ...
 
     def held_bytes(self) -> int:
@@ -71,7 +71,6 @@ class LogUniformSampler:
         """Closed form; log1p keeps the digits that a difference of logarithms would lose at large c."""
         log_probability: Float64Array = np.log(np.log1p(1.0 / (classes + 1.0)) / self._log_range)
         return log_probability
-
 
     def held_bytes(self) -> int:
         """No table."""

@@ -19,6 +19,7 @@ from xclass.data.lemmas.store import MAX_TEXT_BYTES, ByteArray, gather_pieces
 from xclass.errors import DataError
 
 _CHUNK = 1 << 16
+_CRC_BITS = np.uint64(32)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,7 @@ def group_forms(pairs: Iterator[tuple[bytes, bytes]], *, language: str) -> Group
         if max(max(len(form), len(lemma)) for form, lemma in chunk) > MAX_TEXT_BYTES:
             raise DataError(f"lemmas: {language} has a word of more than {MAX_TEXT_BYTES} bytes")
         ids = np.array([ids_of.setdefault(lemma, len(ids_of)) for _, lemma in chunk], np.uint64)
-        keys.append((ids << np.uint64(32)) | np.array([zlib.crc32(form) for form in forms], np.uint64))
+        keys.append((ids << _CRC_BITS) | np.array([zlib.crc32(form) for form in forms], np.uint64))
         lengths.append(np.array([len(form) for form in forms], np.uint8))
         texts.append(b"".join(forms))
     if not keys:
@@ -88,22 +89,27 @@ def group_forms(pairs: Iterator[tuple[bytes, bytes]], *, language: str) -> Group
 def _sort(
     *, lemmas: list[bytes], buffer: ByteArray, lengths: ByteArray, keys: npt.NDArray[np.uint64]
 ) -> GroupedForms:
-    """Order by (lemma bytes, crc32, form bytes); ``keys`` is (id of lemma << 32 | crc32)."""
+    """Order by (lemma bytes, crc32, form bytes); ``keys``, (id of lemma << 32 | crc32), is overwritten."""
     by_bytes = sorted(range(len(lemmas)), key=lemmas.__getitem__)
     rank_of = np.empty(len(lemmas), np.uint64)
     rank_of[by_bytes] = np.arange(len(lemmas), dtype=np.uint64)
-    crc_bits = np.uint64(0xFFFFFFFF)
-    keys = (rank_of[(keys >> np.uint64(32)).astype(np.int64)] << np.uint64(32)) | (keys & crc_bits)
+    ranks = rank_of[(keys >> _CRC_BITS).view(np.int64)]
+    ranks <<= _CRC_BITS
+    keys &= np.uint64(0xFFFFFFFF)
+    keys |= ranks
+    del ranks
     order = np.argsort(keys)
     keys = keys[order]
-    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    starts = np.cumsum(lengths, dtype=np.int64)
+    starts -= lengths
     _order_equal_keys(order, keys, starts, lengths, buffer)
+    keys >>= _CRC_BITS
     return GroupedForms(
         lemmas=[lemmas[index] for index in by_bytes],
         buffer=buffer,
         starts=starts[order],
         lengths=lengths[order],
-        counts=np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(lemmas)),
+        counts=np.bincount(keys.view(np.int64), minlength=len(lemmas)),
     )
 
 

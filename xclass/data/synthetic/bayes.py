@@ -1,7 +1,7 @@
 """The accuracy of the best possible classifier on the synthetic data, and the noise that gives it.
 
-Class c has the unit vector ``mu = sqrt(s) g + sqrt(1 - s) z``: g is the direction of its group, uniform on the
-sphere of R^D, and z its own direction, uniform on the unit sphere orthogonal to g (s = group_share). An
+Class c has the unit vector ``mu = sqrt(s) g + sqrt(1 - s) z``: g is the direction of its group, uniform on
+the sphere of R^D, and z its own direction, uniform on the unit sphere orthogonal to g (s = group_share). An
 example is ``x = mu + sigma e``, e standard normal. The Bayes rule picks the class with the largest
 ``x.mu + sigma^2 log p``. Given an example of class c, a rival c' wins with a probability that is the tail of
 a Beta law, since the cosine t of a fixed direction with a uniform one in R^n has
@@ -122,7 +122,7 @@ def solve_noise(config: SyntheticConfig, num_classes: int, dim: int) -> tuple[fl
 
 
 def _log_no_rival(cosine: Float64Array, dim: int) -> Float64Array:
-    """log P(a uniform direction in R^dim has a cosine below ``cosine``), elementwise."""
+    """Log P(a uniform direction in R^dim has a cosine below ``cosine``), elementwise."""
     squared = np.clip(1.0 - np.square(cosine), 0.0, 1.0)
     tail = 0.5 * special.betainc((dim - 1) / 2.0, 0.5, squared)
     tail = np.where(cosine >= 0.0, tail, 1.0 - tail)

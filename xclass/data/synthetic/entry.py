@@ -1,4 +1,4 @@
-"""How a run uses ``data=synthetic``: solve for the noise once, open it in every child (see data/registry.py)."""
+"""How a run uses ``data=synthetic``: solve for the noise once, open it in every child."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def prepare(
         "name": config.name,
         "num_classes": chosen,
         "num_train": chosen * config.examples_per_class,
-        "num_test": SyntheticSource.num_test,
+        "num_test": None,
         "num_groups": num_groups(config, chosen),
         "bayes_accuracy": accuracy,
         "noise_sigma": sigma,

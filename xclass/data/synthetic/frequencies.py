@@ -20,9 +20,9 @@ def zipf_cdf(ranks: Float64Array, num_classes: int, exponent: float) -> Float64A
         P(c) = (log(c + 2) - log(c + 1)) / log(C + 1).
     """
     if abs(exponent - 1.0) < 1e-9:
-        return np.log(ranks + 1.0) / np.log(num_classes + 1.0)
+        return np.asarray(np.log(ranks + 1.0) / np.log(num_classes + 1.0))
     power = 1.0 - exponent
-    return ((ranks + 1.0) ** power - 1.0) / ((num_classes + 1.0) ** power - 1.0)
+    return np.asarray(((ranks + 1.0) ** power - 1.0) / ((num_classes + 1.0) ** power - 1.0))
 
 
 def zipf_class(uniform: Float64Array, num_classes: int, exponent: float) -> IntArray:

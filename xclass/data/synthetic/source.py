@@ -110,4 +110,3 @@ def _normalise(vectors_BD: FloatArray) -> None:
     """Scale each row to length 1, in place."""
     lengths = np.sqrt(np.einsum("bd,bd->b", vectors_BD, vectors_BD))
     vectors_BD /= lengths[:, None]
-
