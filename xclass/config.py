@@ -135,12 +135,12 @@ class RunConfig:
     """Threads of every child; null: the cores this process may use."""
     batch_size: int = 512
     """Examples of one gradient step."""
-    scan_batch_size: int = 4096
+    scan_batch_size: int = 1024
     """Examples of one chunk of the pass that takes class means."""
     keep_models: bool = True
     """Keep the saved models under the run's folder; false deletes each after it was served."""
-    data: Any = field(default_factory=SyntheticConfig)
-    """Hydra group: synthetic or lemmas."""
+    data: Any = None
+    """Hydra group: synthetic or lemmas; null: synthetic with its defaults."""
     method: Any = field(default_factory=MethodsConfig)
     """Settings of each method: method.<name>.<setting>."""
     encoder: NgramConfig = field(default_factory=NgramConfig)
@@ -155,12 +155,15 @@ class RunConfig:
         Raises:
             ConfigError: naming key, value, allowed range and remedy.
         """
+        if self.data is None:
+            # Not a default_factory: Hydra would then refuse to put another source's schema in its place.
+            self.data = SyntheticConfig()
         if self.classes is not None:
             _check("classes", self.classes, 2, MAX_CLASSES, "try +classes=1e5")
         _check("dim", self.dim, 4, 1 << 16, "64 is the default")
         _check("seed", self.seed, 0, (1 << 63) - 1, "0 is the default")
         _check("batch_size", self.batch_size, 1, 1 << 20, "512 is the default")
-        _check("scan_batch_size", self.scan_batch_size, 1, 1 << 20, "4096 is the default")
+        _check("scan_batch_size", self.scan_batch_size, 1, 1 << 20, "1024 is the default")
         if self.threads is not None:
             _check("threads", self.threads, 1, 4096, f"this process may use {usable_cores()}")
         self._check_methods()

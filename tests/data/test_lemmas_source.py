@@ -161,6 +161,7 @@ def test_batches_stay_within_the_closed_form(source):
         batch_size=batch,
         scan_batch_size=batch,
         num_queries=1,
+        query_batch_size=1,
         top_k=1,
         threads=1,
     )

@@ -274,7 +274,14 @@ def test_unknown_kind_is_refused():
 def test_memory_stays_within_the_closed_form(is_trainable):
     batch = 2048
     shape = ProblemShape(
-        num_classes=2, dim=64, batch_size=batch, scan_batch_size=batch, num_queries=1, top_k=1, threads=1
+        num_classes=2,
+        dim=64,
+        batch_size=batch,
+        scan_batch_size=batch,
+        num_queries=1,
+        query_batch_size=1,
+        top_k=1,
+        threads=1,
     )
     encoder = build(dim=64, is_trainable=is_trainable, num_buckets=1 << 14)
     terms = encoder.config.memory_terms(shape, is_trainable=is_trainable)
@@ -283,7 +290,8 @@ def test_memory_stays_within_the_closed_form(is_trainable):
     assert held.get("n-gram optimiser", 0) == terms["n-gram optimiser"]
     rng = np.random.default_rng(0)
     words = ["".join(chr(97 + c) for c in rng.integers(0, 26, rng.integers(6, 20))) for _ in range(batch)]
-    texts, gradient_BD = as_texts(words), np.ones((batch, 64), np.float32)
+    texts = as_texts(words, rng.integers(0, 54, batch))
+    gradient_BD = np.ones((batch, 64), np.float32)
     waiting = [encoder.features(texts) for _ in range(2)] if is_trainable else []
     tracemalloc.start()
     features = encoder.features(texts)

@@ -13,32 +13,39 @@ from xclass.units import parse_count
 
 _COUNT_KEYS = ("classes", "budget.examples")
 """Keys whose values may be written 5e6, 5M, 5_000_000 or int(5e6)."""
+_COMMA_KEY = "method.nearest_neighbour.index"
+"""Its values hold commas (IVF1024,SQ8), which mean a sweep only in a command that sweeps."""
 _OVERRIDE = re.compile(r"^(?P<prefix>\+{0,2})(?P<key>[A-Za-z_][\w.]*)=(?P<value>.*)$", re.DOTALL)
 _CHOICE = re.compile(r"^choice\((?P<values>.*)\)$", re.DOTALL)
 _ALLOWED = "a whole number of at least 1, such as 5000000, 5_000_000, 5e6, 5M or int(5e6)"
 
 
 def normalise_overrides(words: list[str]) -> list[str]:
-    """Rewrite the counts among command-line words; everything else is passed on untouched.
+    """Rewrite the counts among command-line words and take the leading ``+`` off known and unknown keys.
 
     Args:
         words: ``sys.argv[1:]``.
 
     Returns:
-        The same words, with ``+classes=5e6`` as ``classes=5000000`` and
-        ``classes=1e5,choice...`` item by item.
+        The same words, with ``+classes=5e6`` as ``classes=5000000`` and ``classes=1e5,1e6`` item by item.
 
     Raises:
         ConfigError: a value that is no whole number.
     """
-    return [_normalise(word) for word in words]
+    is_sweep = "-m" in words or "--multirun" in words
+    return [_normalise(word, is_sweep=is_sweep) for word in words]
 
 
-def _normalise(word: str) -> str:
+def _normalise(word: str, *, is_sweep: bool) -> str:
     match = _OVERRIDE.match(word)
-    if match is None or match["key"] not in _COUNT_KEYS:
+    if match is None or match["key"].startswith("hydra."):
         return word
     key, value = match["key"], match["value"].strip()
+    if key == _COMMA_KEY and "," in value and not is_sweep and value[0] not in "'\"":
+        return f'{key}="{value}"'
+    if key not in _COUNT_KEYS:
+        # There is nothing to append to: every key exists, and one that does not is an error by name.
+        return f"{key}={match['value']}"
     if value.lower() in ("null", "none"):
         return f"{key}=null"
     if value.startswith(("range(", "glob(", "interval(", "$")):
@@ -59,6 +66,8 @@ def _count(key: str, item: str) -> int:
     try:
         return parse_count(text)
     except ValueError as error:
-        raise ConfigError(
-            key, text or "(nothing)", allowed=_ALLOWED, remedy=f"it is {error}; try +{key}=1e5"
-        ) from None
+        reason = str(error)
+    except ArithmeticError:
+        reason = "beyond every limit"
+    allowed = _ALLOWED if key == "classes" else f"0 or {_ALLOWED}"
+    raise ConfigError(key, text or "(nothing)", allowed=allowed, remedy=f"it is {reason}; try {key}=1e5")

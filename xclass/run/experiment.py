@@ -93,14 +93,21 @@ class Experiment:
         Raises:
             InvalidRequestError: the data set cannot give what was asked for, e.g. too many classes.
         """
+        try:
+            self._run_all()
+        except KeyboardInterrupt:
+            # Between two children; while one runs, the launcher turns Ctrl-C into that child's record.
+            self._result.was_interrupted = True
+        return self._result
+
+    def _run_all(self) -> None:
         if not self._prepare():
-            return self._result
+            return
         shape = make_shape(self._config, self._facts["num_classes"])
         for method in self._ordered_methods():
             if self._result.was_interrupted:
-                break
+                return
             self._run_method(method, shape)
-        return self._result
 
     def _ordered_methods(self) -> list[str]:
         """Methods as asked for, but one that borrows an encoder comes after its lender."""

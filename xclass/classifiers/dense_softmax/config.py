@@ -22,7 +22,7 @@ class DenseSoftmaxConfig:
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
 
-    learning_rate: float = 0.1
+    learning_rate: float = 1.0
     """Step per example: multiplies the gradient of the loss summed over the batch."""
     init: Init = Init.means
     """means or random."""
@@ -35,7 +35,7 @@ class DenseSoftmaxConfig:
         Raises:
             ConfigError: naming key, value, allowed range and remedy.
         """
-        check_positive("method.dense_softmax.learning_rate", self.learning_rate, remedy="0.1 is the default")
+        check_positive("method.dense_softmax.learning_rate", self.learning_rate, remedy="1.0 is the default")
         if not 1 <= self.block_mebibytes <= 4096:
             raise ConfigError(
                 "method.dense_softmax.block_mebibytes",

@@ -30,7 +30,7 @@ class SampledSoftmaxConfig:
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
 
-    learning_rate: float = 0.3
+    learning_rate: float = 0.1
     """Step of row-wise Adagrad: about the root-mean-square change of a row's values at its first touch."""
     init: Init = Init.means
     """means or random."""
@@ -48,7 +48,7 @@ class SampledSoftmaxConfig:
             ConfigError: naming key, value, allowed range and remedy.
         """
         check_positive(
-            "method.sampled_softmax.learning_rate", self.learning_rate, remedy="0.3 is the default"
+            "method.sampled_softmax.learning_rate", self.learning_rate, remedy="0.1 is the default"
         )
         if not 1 <= self.num_samples <= 1 << 20:
             raise ConfigError(

@@ -50,7 +50,9 @@ def prepare(
     Raises:
         DataError: simplemma missing, disk full, or a cached folder that is damaged.
 
-    Memory: PREPARE_MEMORY
+    Memory: set by the largest language (sw: 4.87 M forms), about 45 B per form + its text twice. All of
+    simplemma 2.0.0 in a fresh process: VmHWM 477 MB, of which 19 MB are file pages; 0.61 GB on disk, twice
+    that while it is written; 80 s on one idle core of the development machine.
     """
     dictionaries = SimplemmaDictionaries() if dictionaries is None else dictionaries
     report = progress or (lambda done, total, what: None)
