@@ -98,6 +98,7 @@ class Experiment:
         except KeyboardInterrupt:
             # Between two children; while one runs, the launcher turns Ctrl-C into that child's record.
             self._result.was_interrupted = True
+        self._tidy_models()
         return self._result
 
     def _run_all(self) -> None:
@@ -153,16 +154,15 @@ class Experiment:
             with self._scratch_folder() as scratch:
                 self._measure(method, plans[:1], Pass.HEAP, shape, scratch / method, memory)
             self._measure(method, plans[1:], Pass.HEAP, shape, model_dir, memory)
-        self._settle_model(model_dir)
+        if not self._config.keep_models and method != self._config.method.nearest_neighbour.encoder:
+            shutil.rmtree(model_dir, ignore_errors=True)
 
-    def _settle_model(self, model_dir: Path) -> None:
-        """Keep or delete a model; a lender's must stay until the borrower has run."""
-        if not model_dir.is_dir():
-            return
-        if self._config.keep_models or model_dir.name == self._config.method.nearest_neighbour.encoder:
-            self._result.model_bytes += sum(path.stat().st_size for path in model_dir.iterdir())
-        else:
-            shutil.rmtree(model_dir)
+    def _tidy_models(self) -> None:
+        """Delete the models that are not to be kept, and count those that are."""
+        folder = self._run_dir / "models"
+        if not self._config.keep_models:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._result.model_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     def _measure(
         self,

@@ -15,9 +15,11 @@ from xclass.classifiers.class_means import accumulate_means, scale_rows
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import write_manifest
 from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbourConfig
+from xclass.classifiers.nearest_neighbour.index_kind import INDEX_KEY
 from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, faiss_index_bytes
 from xclass.data.base import FloatArray
 from xclass.encoders.base import Encoder
+from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, ProblemShape
 
 _ADD_CLASSES = 1 << 16
@@ -30,7 +32,14 @@ class NearestNeighbour:
     def __init__(
         self, config: NearestNeighbourConfig, *, shape: ProblemShape, encoder: Encoder, seed: int
     ) -> None:
-        """Keep the settings."""
+        """Keep the settings.
+
+        Raises:
+            ConfigError: the index cannot be built over this many classes or dimensions.
+        """
+        misfit = config.kind.misfit(shape.num_classes, shape.dim)
+        if misfit:
+            raise ConfigError(INDEX_KEY, config.index, allowed=misfit, remedy="Flat is exact and the default")
         self._config = config
         self._shape = shape
         self._seed = seed

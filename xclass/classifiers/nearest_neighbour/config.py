@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
+from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
 
 PROJECTION = "projection"
@@ -45,12 +46,21 @@ class NearestNeighbourConfig:
     then used."""
 
     def __post_init__(self) -> None:
-        """Refuse an index that has no closed form here.
+        """Refuse an index that has no closed form here, and efforts that FAISS cannot take.
 
         Raises:
-            ConfigError: naming key, value, allowed kinds and remedy.
+            ConfigError: naming key, value, what is allowed and remedy.
         """
         parse_index_kind(self.index)
+        for name, default in (("num_probes", 16), ("search_width", 64)):
+            value = getattr(self, name)
+            if not 1 <= value <= 1 << 16:
+                raise ConfigError(
+                    f"method.nearest_neighbour.{name}",
+                    value,
+                    allowed="1 to 65536",
+                    remedy=f"{default} is the default",
+                )
 
     @property
     def kind(self) -> IndexKind:

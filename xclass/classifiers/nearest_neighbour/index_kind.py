@@ -13,13 +13,14 @@ from fractions import Fraction
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES
 
+_CODE = r"Flat|SQ8|SQ6|SQ4|SQfp16|SQbf16|PQ[1-9]\d*(?:x(?:[1-9]|1[0-6]))?"
 _FORMAT = re.compile(
-    r"^(?:OPQ(?P<opq>\d+)(?:_(?P<opq_dim>\d+))?,)?"
-    r"(?:IVF(?P<lists>\d+),)?"
-    r"(?:HNSW(?P<links>\d+)(?:,(?=.))?)?"
-    r"(?P<code>Flat|SQ8|SQ6|SQ4|SQfp16|SQbf16|PQ(?P<segments>\d+)(?:x(?P<bits>\d+))?)?$"
+    r"^(?:OPQ(?P<opq>[1-9]\d*)(?:_(?P<opq_dim>[1-9]\d*))?,)?"
+    rf"(?:(?:IVF(?P<lists>[1-9]\d*),)?(?P<code>{_CODE})"
+    rf"|HNSW(?P<links>[2-9]|[1-9]\d+)(?:,(?P<node_code>{_CODE}))?)$"
 )
 _BITS_PER_VALUE = {"Flat": 32, "SQ8": 8, "SQ6": 6, "SQ4": 4, "SQfp16": 16, "SQbf16": 16}
+INDEX_KEY = "method.nearest_neighbour.index"
 _POINTS_PER_CENTROID = 256
 """Default ``max_points_per_centroid`` of faiss's k-means: more training points are not looked at."""
 _ALLOWED = "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, IVF1024,<one of these>, OPQ16,<...>, HNSW32[,Flat|,SQ8]"
@@ -39,8 +40,15 @@ class IndexKind:
     """Sub-quantisers of PQ; 0 for other codes."""
     bits: int
     """Bits of one PQ sub-quantiser."""
-    has_rotation: bool
-    """An OPQ rotation comes first."""
+    num_rotation_segments: int
+    """Segments an OPQ rotation is trained for; 0 where there is no rotation."""
+    rotated_dim: int
+    """Dimensions after the rotation; 0: as many as before."""
+
+    @property
+    def has_rotation(self) -> bool:
+        """An OPQ rotation comes first."""
+        return self.num_rotation_segments > 0
 
     @property
     def is_flat(self) -> bool:
@@ -59,6 +67,7 @@ class IndexKind:
 
     def code_bytes(self, dim: int) -> int:
         """Bytes of one class's code, its id in an inverted list and its graph links included."""
+        dim = self.rotated_dim or dim
         bits = Fraction(
             self.num_segments * self.bits if self.code == "PQ" else _BITS_PER_VALUE[self.code] * dim
         )
@@ -71,9 +80,10 @@ class IndexKind:
 
     def structure_bytes(self, num_classes: int, dim: int) -> int:
         """Bytes that do not belong to one class: centroids, codebooks, rotation, PQ tables."""
-        centroids = self.num_lists * dim * FLOAT32_BYTES
-        codebook = (1 << self.bits) * dim * FLOAT32_BYTES if self.code == "PQ" else 0
-        rotation = dim * dim * FLOAT32_BYTES if self.has_rotation else 0
+        coded_dim = self.rotated_dim or dim
+        centroids = self.num_lists * coded_dim * FLOAT32_BYTES
+        codebook = (1 << self.bits) * coded_dim * FLOAT32_BYTES if self.code == "PQ" else 0
+        rotation = dim * coded_dim * FLOAT32_BYTES if self.has_rotation else 0
         return centroids + codebook + rotation
 
     def training_points(self, num_classes: int) -> int:
@@ -88,6 +98,22 @@ class IndexKind:
         sample = self.training_points(num_classes) * dim * FLOAT32_BYTES
         return 2 * sample + self.structure_bytes(num_classes, dim)
 
+    def misfit(self, num_classes: int, dim: int) -> str | None:
+        """Why this index cannot be built over C vectors of D values; None: it can.
+
+        Source: faiss refuses the same, but only after the class means are accumulated and without the key:
+        ProductQuantizer.cpp ("multiple of the number of subquantizers"), Clustering.cpp ("at least as large
+        as number of clusters").
+        """
+        coded_dim = self.rotated_dim or dim
+        for num_segments in {self.num_segments, self.num_rotation_segments} - {0}:
+            if coded_dim % num_segments:
+                return f"a number of segments that divides {coded_dim} dimensions, not {num_segments}"
+        needed = max(self.num_lists, 1 << self.bits if self.code == "PQ" else 0)
+        if needed > num_classes:
+            return f"at most as many lists and centroids as classes: {num_classes}, not {needed}"
+        return None
+
 
 def parse_index_kind(factory: str) -> IndexKind:
     """Read a FAISS factory string.
@@ -96,20 +122,16 @@ def parse_index_kind(factory: str) -> IndexKind:
         ConfigError: a kind without a closed form here.
     """
     match = _FORMAT.match(factory)
-    if not factory or match is None or (match["code"] is None and match["links"] is None):
-        raise ConfigError(
-            "method.nearest_neighbour.index",
-            factory,
-            allowed=_ALLOWED,
-            remedy="Flat is exact and the default",
-        )
-    code = match["code"] or "Flat"
+    if match is None:
+        raise ConfigError(INDEX_KEY, factory, allowed=_ALLOWED, remedy="Flat is exact and the default")
+    code, _, bits = (match["code"] or match["node_code"] or "Flat").partition("x")
     is_pq = code.startswith("PQ")
     return IndexKind(
         num_lists=int(match["lists"] or 0),
         num_links=int(match["links"] or 0),
         code="PQ" if is_pq else code,
-        num_segments=int(match["segments"] or 0),
-        bits=int(match["bits"] or 8) if is_pq else 0,
-        has_rotation=match["opq"] is not None,
+        num_segments=int(code[2:]) if is_pq else 0,
+        bits=int(bits or 8) if is_pq else 0,
+        num_rotation_segments=int(match["opq"] or 0),
+        rotated_dim=int(match["opq_dim"] or 0),
     )
