@@ -1,5 +1,6 @@
 """Runs the real command in real processes, and waits for what they do."""
 
+import contextlib
 import json
 import os
 import signal
@@ -145,7 +146,5 @@ def wait_for_training(run_dir, method, *, seconds=40.0):
 
 def end_quietly(pid):
     """SIGKILL a process of this test's own, if it still lives."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

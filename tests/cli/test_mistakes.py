@@ -3,8 +3,8 @@
 import pytest
 
 COUNTS = [
-    "5.5", "0", "-3", "nan", "inf", "-inf", "abc", "", "1e400", "5e999999999", "5e-999999999", "1", "1e13", "-0",
-    "0x10", "5e6e6", "int(5.5)", "int()", "[1,2]", "{a:1}", "'abc'", "5GB", "1..5", "true",
+    "5.5", "0", "-3", "nan", "inf", "-inf", "abc", "", "1e400", "5e999999999", "5e-999999999", "1", "1e13",
+    "-0", "0x10", "5e6e6", "int(5.5)", "int()", "[1,2]", "{a:1}", "'abc'", "5GB", "1..5", "true",
 ]  # fmt: skip
 
 MISTAKES = [
@@ -37,7 +37,7 @@ MISTAKES = [
     (["evaluate=5"], "evaluate", "its settings one by one; such as evaluate.num_queries=..."),
     (["method=foo"], "method", "its settings one by one"),
     (["method.dense_softmax=foo"], "method.dense_softmax", "its settings one by one"),
-    (["methods=[nope]"], "methods", "dense_softmax, dense_softmax_autograd, sampled_softmax, nearest_neighbour"),
+    (["methods=[nope]"], "methods", "dense_softmax_autograd, sampled_softmax, nearest_neighbour"),
     (["methods=[]"], "methods", "name at least one"),
     (["methods=dense_softmax"], "methods", "a list in brackets"),
     (["methods=dense_softmax,sampled_softmax"], "methods", "write methods=[dense_softmax,sampled_softmax]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ class Spread:
     num_examples: int
     num_seen_classes: int
     within_variance: float
-    """Pooled variance of examples about their class mean, per coordinate."""
+    """Pooled variance of examples about their class mean, per coordinate; 0 where no class has two."""
     mean_length: float
     """Root mean square length of the true class means, noise of the estimate removed."""
 
@@ -33,8 +34,11 @@ class Spread:
 
         Source: linear discriminant analysis with a shared isotropic covariance, e.g. Hastie, Tibshirani,
         Friedman, "The Elements of Statistical Learning", 4.3; direction as in weight imprinting (Qi, Brown,
-        Lowe, CVPR 2018).
+        Lowe, CVPR 2018). Where no class has two examples the variance is unknown, and the scale is the least
+        at which a softmax over C classes can give one of them 0.9: Wang et al., "CosFace", CVPR 2018, 3.2.
         """
+        if self.num_examples <= self.num_seen_classes:
+            return math.log(9.0 * max(1, self.num_seen_classes - 1)) / self.mean_length
         return self.mean_length / max(self.within_variance, 1e-12)
 
 
@@ -89,8 +93,8 @@ def _add_rows(sums_CD: FloatArray, counts_C: CountArray, vectors_BD: FloatArray,
 def _spread(counts_C: CountArray, dim: int, squares: float, between: float) -> Spread:
     num_examples = int(counts_C.sum(dtype=np.int64))
     num_seen = int(np.count_nonzero(counts_C))
-    freedom = dim * max(1, num_examples - num_seen)
-    within = max(0.0, squares - between) / freedom
+    freedom = dim * (num_examples - num_seen)
+    within = max(0.0, squares - between) / freedom if freedom else 0.0
     mean_square = squares / max(1, num_examples) - dim * within
     return Spread(
         num_examples=num_examples,

@@ -41,8 +41,8 @@ class LinearServer:
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
-        read_manifest(folder, kind="linear")
-        self._weights_CD = map_array(folder / WEIGHTS)
+        manifest = read_manifest(folder, kind="linear")
+        self._weights_CD = map_array(folder / WEIGHTS, (manifest["num_classes"], manifest["dim"]))
 
     def search(self, vectors_QD: FloatArray, k: int) -> Answers:
         """The k classes with the largest inner products, exact."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tokenize
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,23 @@ def write_manifest(folder: Path, *, kind: str, shape: dict[str, int], facts: dic
     (folder / _MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
-def read_manifest(folder: Path, *, kind: str) -> dict[str, Any]:
+def read_manifest(folder: Path, *, kind: str, facts: Sequence[str] = ()) -> dict[str, Any]:
     """Read and check the manifest.
 
+    Args:
+        folder: what :func:`write_manifest` was called on.
+        kind: ``linear`` or ``faiss``.
+        facts: names of the facts that the server will look up.
+
     Raises:
-        ModelError: no manifest, another format or kind, or a file missing or of another size.
+        ModelError: no manifest, an incomplete one, another format or kind, or a file missing or of another
+            size.
     """
     path = folder / _MANIFEST
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict):
+            raise ValueError(f"a {type(document).__name__}, not an object")
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a readable model manifest ({error}); train the model again") from error
     if document.get("format_version") != FORMAT_VERSION or document.get("kind") != kind:
@@ -46,6 +56,10 @@ def read_manifest(folder: Path, *, kind: str) -> dict[str, Any]:
             f"{path}: format {document.get('format_version')} of kind {document.get('kind')}; this program "
             f"opens format {FORMAT_VERSION} of kind {kind}; train the model again"
         )
+    missing = [name for name in ("num_classes", "dim", "facts", "files") if name not in document]
+    missing += [f"facts.{name}" for name in facts if name not in document.get("facts", {})]
+    if missing:
+        raise ModelError(f"{path}: lacks {', '.join(missing)}; the model is damaged, train it again")
     for name, size in document["files"].items():
         file = folder / name
         if not file.is_file() or file.stat().st_size != size:
@@ -61,7 +75,18 @@ def save_array(path: Path, array: FloatArray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def map_array(path: Path) -> FloatArray:
-    """Open one .npy file memory-mapped, read-only: its pages come when touched and can be dropped again."""
-    array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+def map_array(path: Path, shape: tuple[int, int]) -> FloatArray:
+    """Open one .npy file memory-mapped, read-only: its pages come when touched and can be dropped again.
+
+    Raises:
+        ModelError: not float32 values of this shape.
+    """
+    try:
+        array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError, SyntaxError, tokenize.TokenError) as error:
+        raise ModelError(f"{path}: not a readable array ({error}); train the model again") from error
+    if array.shape != shape or array.dtype != np.float32:
+        raise ModelError(
+            f"{path}: {array.dtype} of shape {array.shape}, not float32 of {shape}; train the model again"
+        )
     return array

@@ -25,7 +25,8 @@ the methods
   methods=[dense_softmax,sampled_softmax,nearest_neighbour]     also: dense_softmax_autograd
   budget.minutes=0.3     gradient steps of each softmax head; null = no limit
   budget.examples=null   the same in examples; budget.minutes=0 keeps the initial class means
-  batch_size=512         examples of one step
+  batch_size=512         examples of one step           scan_batch_size=1024   of one chunk of the class means
+  encoder.num_buckets=N  text only: rows of the hashed embedding table, a power of two (default 262144)
   method.dense_softmax.init=means|random                     same for the other softmax heads
   method.sampled_softmax.sampler=log_uniform|uniform|frequency   method.sampled_softmax.num_samples=4096
   method.nearest_neighbour.index=Flat                        any of Flat SQ8 IVF1024,SQ8 HNSW32 PQ16 ...

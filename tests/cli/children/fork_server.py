@@ -47,4 +47,5 @@ def run():
 
 for line in sys.stdin:
     request = json.loads(line)
-    print(json.dumps(answer(request["words"], request["cwd"])), flush=True)
+    sys.stdout.write(json.dumps(answer(request["words"], request["cwd"])) + "\n")
+    sys.stdout.flush()

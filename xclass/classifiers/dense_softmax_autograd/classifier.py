@@ -56,6 +56,7 @@ class DenseSoftmaxAutograd:
         facts |= {"steps": steps, "last_loss": loss if steps else None}
         facts["optimizer"] = self._config.optimizer.value
         self._weights_CD.requires_grad_(False)
+        self._weights_CD.grad = None  # else it stays for as long as the class vectors do
         return FitReport(examples_seen=examples_seen, facts=facts)
 
     def save(self, folder: Path) -> None:

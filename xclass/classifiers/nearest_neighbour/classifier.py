@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.class_means import accumulate_means, scale_rows
@@ -60,10 +62,10 @@ class NearestNeighbour:
             examples = self._fit_in_place(feed)
             means_seconds = time.perf_counter() - begun
         else:
+            self._index = self._make_index()
             means = _ReleasableMatrix(self._shape.num_classes, self._shape.dim)
             examples = self._accumulate(means.array_CD, feed)
             means_seconds = time.perf_counter() - begun
-            self._index = self._make_index()
             self._train(means.array_CD)
             self._add(means)
         facts = {
@@ -100,8 +102,11 @@ class NearestNeighbour:
         metric = faiss.METRIC_L2 if is_l2 else faiss.METRIC_INNER_PRODUCT
         index = faiss.index_factory(self._shape.dim, self._config.index, metric)
         if hasattr(index, "codes"):
-            # faiss doubles its array on chunked add (peak 1.67x); shrinking a vector keeps its room.
-            index.codes.resize(self._shape.num_classes * index.code_size)
+            # faiss doubles its array on chunked add (peak 1.67x); shrinking a vector keeps its room. Growing
+            # it wrote zeros, whose pages would stay beside the means (SQfp16: peak 1.5x of the means).
+            num_bytes = self._shape.num_classes * index.code_size
+            index.codes.resize(num_bytes)
+            _drop_pages(faiss.rev_swig_ptr(index.codes.data(), num_bytes))
             index.codes.resize(0)
         return index
 
@@ -138,6 +143,15 @@ class NearestNeighbour:
             stop = min(start + _ADD_CLASSES, self._shape.num_classes)
             self._index.add(means.array_CD[start:stop])
             means.release(stop)
+
+
+def _drop_pages(array: npt.NDArray[np.uint8]) -> None:
+    """Give the pages that lie wholly inside a private array back to the kernel; they read as zeros then."""
+    start, size = array.ctypes.data, mmap.PAGESIZE
+    first, last = -(-start // size) * size, (start + array.nbytes) // size * size
+    if last > first:
+        madvise = ctypes.CDLL(None, use_errno=True).madvise
+        madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
 
 
 class _ReleasableMatrix:

@@ -40,12 +40,19 @@ class FaissServer:
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
-        manifest = read_manifest(folder, kind="faiss")
+        manifest = read_manifest(folder, kind="faiss", facts=("normalise", "num_probes", "search_width"))
         path = folder / INDEX_FILE
         try:
-            self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
-            raise ModelError(f"{path}: FAISS cannot read it ({error}); build the index again") from error
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{path}: FAISS cannot read it ({reason}); build the index again") from error
+        if (index.ntotal, index.d) != (manifest["num_classes"], manifest["dim"]):
+            raise ModelError(
+                f"{path}: {index.ntotal} vectors of {index.d} values, not {manifest['num_classes']} of "
+                f"{manifest['dim']}; build the index again"
+            )
+        self._index = index
         self._file_bytes = path.stat().st_size
         facts = manifest["facts"]
         self._normalise = bool(facts["normalise"])

@@ -24,10 +24,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.data.synthetic.frequencies import Float64Array, class_probabilities, zipf_class
+from xclass.errors import ConfigError
 
 _NUM_POINTS = 1 << 12
 _NUM_BINS = 32
@@ -46,6 +48,8 @@ class Geometry:
     """Shape (points,): log probability of the class of each lattice point."""
     bin_log_p: Float64Array
     """Shape (bins,): log probability of the rivals of each bin."""
+    own_bin: npt.NDArray[np.intp]
+    """Shape (points,): the bin of the class of each lattice point, which is no rival of itself."""
     bin_count: Float64Array
     """Shape (bins,): how many classes each bin holds."""
     normals: Float64Array
@@ -69,6 +73,7 @@ def make_geometry(config: SyntheticConfig, num_classes: int, dim: int) -> Geomet
     )
     rescaled = np.clip(rescaled, 1e-9, 1 - 1e-9)
     own = np.where(is_uniform, rescaled * num_classes, zipf_class(rescaled, num_classes, exponent))
+    own = np.floor(own)
     edges = np.unique(np.geomspace(1, num_classes + 1, _NUM_BINS + 1).astype(np.int64)) - 1
     centres = np.sqrt((edges[:-1] + 1.0) * edges[1:]) - 1.0
     return Geometry(
@@ -76,7 +81,8 @@ def make_geometry(config: SyntheticConfig, num_classes: int, dim: int) -> Geomet
         dim=dim,
         num_groups=num_groups(config, num_classes),
         group_share=config.group_share,
-        own_log_p=np.log(class_probabilities(np.floor(own), num_classes, exponent, share)),
+        own_log_p=np.log(class_probabilities(own, num_classes, exponent, share)),
+        own_bin=np.searchsorted(edges, own, side="right") - 1,
         bin_log_p=np.log(class_probabilities(centres, num_classes, exponent, share)),
         bin_count=np.diff(edges).astype(np.float64),
         normals=special.ndtri(lattice[:, 1:3]),
@@ -95,12 +101,13 @@ def bayes_accuracy(geometry: Geometry, sigma: float) -> float:
     handicap = sigma**2 * (geometry.own_log_p[:, None] - geometry.bin_log_p[None, :])
     near = (along_z[:, None] + handicap / own) / beside_g[:, None]
     far = (shared * along_g + own * along_z)[:, None] + handicap
-    near_share = 1.0 / geometry.num_groups
-    near_count = geometry.bin_count * max(0.0, near_share - 1.0 / geometry.num_classes)
-    far_count = geometry.bin_count * (1.0 - near_share)
-    log_win = _log_no_rival(near, geometry.dim - 1) @ near_count
-    log_win += _log_no_rival(far / length[:, None], geometry.dim) @ far_count
-    return float(np.exp(log_win).mean())
+    rivals = np.tile(geometry.bin_count, (len(near), 1))
+    rivals[np.arange(len(near)), geometry.own_bin] -= 1.0
+    group_size = geometry.num_classes / geometry.num_groups
+    near_share = (group_size - 1.0) / (geometry.num_classes - 1.0)
+    log_win = near_share * _log_no_rival(near, geometry.dim - 1)
+    log_win += (1.0 - near_share) * _log_no_rival(far / length[:, None], geometry.dim)
+    return float(np.exp(np.einsum("pb,pb->p", log_win, rivals)).mean())
 
 
 def solve_noise(config: SyntheticConfig, num_classes: int, dim: int) -> tuple[float, float]:
@@ -109,9 +116,20 @@ def solve_noise(config: SyntheticConfig, num_classes: int, dim: int) -> tuple[fl
     Returns:
         (sigma, accuracy at sigma): bisection to a relative width of 1e-4; the lattice is fixed, so equal
         settings give equal bits.
+
+    Raises:
+        ConfigError: no noise in reach gives this accuracy.
     """
     geometry = make_geometry(config, num_classes, dim)
     low, high = _SIGMA_RANGE
+    best, worst = bayes_accuracy(geometry, low), bayes_accuracy(geometry, high)
+    if not worst <= config.bayes_accuracy <= best:
+        raise ConfigError(
+            "data.bayes_accuracy",
+            config.bayes_accuracy,
+            allowed=f"{worst:.3f} to {best:.3f} with {num_classes} classes and dim={dim}",
+            remedy="give a share in that range, or other classes or dim",
+        )
     while high / low > 1.0001:
         middle = float(np.sqrt(low * high))
         if bayes_accuracy(geometry, middle) >= config.bayes_accuracy:

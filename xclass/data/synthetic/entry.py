@@ -7,7 +7,8 @@ from typing import Any
 
 from xclass.data.synthetic.bayes import num_groups, solve_noise
 from xclass.data.synthetic.config import SyntheticConfig
-from xclass.data.synthetic.source import SyntheticSource
+from xclass.data.synthetic.source import FIRST_TEST_ID, SyntheticSource
+from xclass.errors import ConfigError
 
 
 def prepare(
@@ -18,8 +19,19 @@ def prepare(
     seed: int,
     progress: Callable[[int, int, str], None],
 ) -> dict[str, Any]:
-    """Solve for the noise that gives the asked Bayes accuracy (a second); nothing is stored."""
+    """Solve for the noise that gives the asked Bayes accuracy (a second); nothing is stored.
+
+    Raises:
+        ConfigError: more examples than there are ids for, or an accuracy that no noise gives.
+    """
     chosen = num_classes or config.default_classes
+    if chosen * config.examples_per_class > FIRST_TEST_ID:
+        raise ConfigError(
+            "data.examples_per_class",
+            config.examples_per_class,
+            allowed=f"1 to {FIRST_TEST_ID // chosen} with {chosen} classes",
+            remedy="4 is the default",
+        )
     sigma, accuracy = solve_noise(config, chosen, dim)
     progress(1, 1, "noise for the Bayes accuracy")
     return {

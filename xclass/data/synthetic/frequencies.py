@@ -10,8 +10,8 @@ from xclass.data.base import IntArray
 Float64Array = npt.NDArray[np.float64]
 
 
-def zipf_cdf(ranks: Float64Array, num_classes: int, exponent: float) -> Float64Array:
-    """Probability of a class below ``ranks`` under the continuous Zipf law on [1, C + 1].
+def zipf_class(uniform: Float64Array, num_classes: int, exponent: float) -> IntArray:
+    """Classes of the continuous Zipf law on [1, C + 1] for uniform values in (0, 1), int64.
 
     Class c has the mass of x**-exponent on [c + 1, c + 2]; for exponent 1 this is the log-uniform law.
 
@@ -19,14 +19,6 @@ def zipf_cdf(ranks: Float64Array, num_classes: int, exponent: float) -> Float64A
         TensorFlow's log_uniform_candidate_sampler documents the exponent-1 case:
         P(c) = (log(c + 2) - log(c + 1)) / log(C + 1).
     """
-    if abs(exponent - 1.0) < 1e-9:
-        return np.asarray(np.log(ranks + 1.0) / np.log(num_classes + 1.0))
-    power = 1.0 - exponent
-    return np.asarray(((ranks + 1.0) ** power - 1.0) / ((num_classes + 1.0) ** power - 1.0))
-
-
-def zipf_class(uniform: Float64Array, num_classes: int, exponent: float) -> IntArray:
-    """Inverse of :func:`zipf_cdf`: classes for uniform values in (0, 1), int64."""
     if abs(exponent - 1.0) < 1e-9:
         position = np.exp(uniform * np.log(num_classes + 1.0))
     else:
@@ -39,6 +31,15 @@ def zipf_class(uniform: Float64Array, num_classes: int, exponent: float) -> IntA
 def class_probabilities(
     classes: Float64Array, num_classes: int, exponent: float, uniform_share: float
 ) -> Float64Array:
-    """Probability of each given class id (as float64), of the mixture."""
-    zipf = zipf_cdf(classes + 1.0, num_classes, exponent) - zipf_cdf(classes, num_classes, exponent)
-    return uniform_share / num_classes + (1.0 - uniform_share) * zipf
+    """Probability of each given class id (as float64), of the mixture.
+
+    The Zipf part is the law of :func:`zipf_class`, written so that the digits which a difference of its
+    distribution function loses at large c are kept: else rarer classes may come out ahead.
+    """
+    step = np.log1p(1.0 / (classes + 1.0))
+    if abs(exponent - 1.0) < 1e-9:
+        zipf = step / np.log(num_classes + 1.0)
+    else:
+        power = 1.0 - exponent
+        zipf = (classes + 1.0) ** power * np.expm1(power * step) / ((num_classes + 1.0) ** power - 1.0)
+    return np.asarray(uniform_share / num_classes + (1.0 - uniform_share) * zipf)

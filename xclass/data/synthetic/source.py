@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xclass.data.base import Batch, FloatArray, IntArray
+from xclass.data.base import Batch, FloatArray, IntArray, batch_ranges
 from xclass.data.counter_rng import add_normals, stream_key, uniforms
 from xclass.data.permutation import Permutation
 from xclass.data.synthetic.bayes import num_groups
@@ -16,8 +16,11 @@ from xclass.data.synthetic.config import SyntheticConfig
 from xclass.data.synthetic.frequencies import class_probabilities, zipf_class
 
 _GROUP_STREAM, _CLASS_STREAM, _NOISE_STREAM, _ZIPF_STREAM, _SHARE_STREAM = range(5)
-_FIRST_TEST_ID = 1 << 40
-"""Held-out examples have ids from here on: no training id ever reaches it."""
+FIRST_TEST_ID = 1 << 40
+"""Held-out examples have ids from here on; :func:`xclass.data.synthetic.entry.prepare` refuses more training
+examples."""
+_BLOCK_CLASSES = 1 << 16
+"""Classes counted at a time."""
 
 
 class SyntheticSource:
@@ -43,6 +46,7 @@ class SyntheticSource:
         """
         self.num_classes = num_classes
         self.num_train = num_classes * config.examples_per_class
+        assert self.num_train <= FIRST_TEST_ID
         self._config = config
         self._dim = dim
         self._seed = seed
@@ -77,7 +81,7 @@ class SyntheticSource:
 
     def queries(self, num_queries: int, seed: int) -> Batch:
         """Held-out examples: classes drawn from the mixture, noise never seen in training."""
-        first = _FIRST_TEST_ID + (seed % 1024) * (1 << 30)
+        first = FIRST_TEST_ID + (seed % 1024) * (1 << 30)
         ids = first + np.arange(num_queries, dtype=np.int64)
         is_even = uniforms(self._keys[_SHARE_STREAM], ids) < self._config.uniform_share
         position = uniforms(self._keys[_ZIPF_STREAM], ids)
@@ -86,12 +90,21 @@ class SyntheticSource:
         return self._noisy(np.where(is_even, even, zipf), ids)
 
     def class_counts(self) -> IntArray:
-        """Expected training examples per class, rounded up, shape (C,)."""
-        classes = np.arange(self.num_classes, dtype=np.float64)
-        expected = class_probabilities(
-            classes, self.num_classes, self._config.zipf_exponent, self._config.uniform_share
-        )
-        counts: IntArray = np.ceil(expected * self.num_train).astype(np.int64)
+        """Expected training examples per class, rounded up, shape (C,).
+
+        Memory:
+            the 8 C bytes that it returns.
+        """
+        counts: IntArray = np.empty(self.num_classes, dtype=np.int64)
+        for start, stop in batch_ranges(self.num_classes, _BLOCK_CLASSES):
+            expected = self.num_train * class_probabilities(
+                np.arange(start, stop, dtype=np.float64),
+                self.num_classes,
+                self._config.zipf_exponent,
+                self._config.uniform_share,
+            )
+            # Less what rounding adds to a whole number.
+            counts[start:stop] = np.ceil(expected * (1.0 - 1e-12))
         return counts
 
     def _examples(self, ids: IntArray) -> Batch:

@@ -1,0 +1,128 @@
+"""Every YAML composes and converts; the dataclasses alone hold the defaults."""
+
+import ast
+import json
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, SMALL, RunFolder
+from hydra import compose, initialize_config_dir
+
+from xclass.cli.compose import to_run_config
+from xclass.config import MethodsConfig, RunConfig, from_dict
+from xclass.data.registry import DATA_CONFIGS
+from xclass.schemas import register_schemas
+
+CONF = ROOT / "conf"
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+CONFIG_MODULES = [ROOT / "xclass" / "config.py", *sorted((ROOT / "xclass").glob("*/**/config.py"))]
+
+
+@pytest.fixture(autouse=True)
+def _schemas():
+    register_schemas()
+
+
+def composed(*words):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return to_run_config(compose("config", overrides=list(words)))
+
+
+def keys_of(section, prefix=""):
+    for field in fields(section):
+        value = getattr(section, field.name)
+        yield f"{prefix}{field.name}"
+        if is_dataclass(value):
+            yield from keys_of(value, f"{prefix}{field.name}.")
+
+
+def test_no_yaml_escapes_these_tests():
+    known = {CONF / "config.yaml", *(CONF / "experiment" / f"{name}.yaml" for name in EXPERIMENTS)}
+    assert set(CONF.rglob("*.y*ml")) == known
+
+
+@pytest.mark.parametrize("name", sorted(DATA_CONFIGS))
+def test_each_data_source_composes_to_the_dataclass_defaults(name):
+    assert composed(f"data={name}") == RunConfig(data=DATA_CONFIGS[name]())
+
+
+def test_the_yaml_alone_is_the_dataclass_alone():
+    assert composed() == RunConfig()
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_composes_and_gives_way_to_the_command_line(name):
+    config = composed(f"experiment={name}")
+    assert isinstance(config, RunConfig)
+    assert composed(f"experiment={name}", "classes=500", "seed=9").classes == 500
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_says_only_what_differs_from_the_defaults(name):
+    document = yaml.safe_load((CONF / "experiment" / f"{name}.yaml").read_text())
+    document.pop("defaults", None)
+    config, plain = composed(f"experiment={name}"), RunConfig()
+    assert set(document) <= {field.name for field in fields(RunConfig)}
+    for key in document:
+        assert getattr(config, key) != getattr(plain, key), f"{key} repeats the dataclass"
+
+
+def test_the_root_yaml_holds_no_setting_of_ours():
+    assert set(yaml.safe_load((CONF / "config.yaml").read_text())) == {"defaults", "hydra"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_runs_shrunk_to_500_classes(name, run_xclass, tmp_path):
+    config = composed(f"experiment={name}")
+    words = [*SMALL, "measure.heap_pass=false", "encoder.num_buckets=1024"]
+    if config.data.name == "lemmas":
+        if not config.data.cache_folder().is_dir():
+            pytest.skip("the lemmas were never prepared on this machine")
+        words.append("methods=[nearest_neighbour]")
+    done = run_xclass(
+        f"experiment={name}", "classes=500", *words, "budget.examples=128", f"hydra.run.dir={tmp_path}/run"
+    )  # fmt: skip
+    assert done.exit_code == 0, done.err + done.out
+    rows = RunFolder(tmp_path / "run").summary()["rows"]
+    assert {row["verdict"] for row in rows} == {"measured"}
+    assert {row["classes"] for row in rows} == {500}
+
+
+@pytest.mark.parametrize("name", sorted(DATA_CONFIGS))
+def test_a_configuration_survives_json(name):
+    config = composed(
+        f"data={name}", "dim=16", "measure.allocator=system", "method.dense_softmax.init=random"
+    )
+    document = json.loads(json.dumps(asdict(config)))
+    data = from_dict(DATA_CONFIGS[name], document["data"])
+    method = from_dict(MethodsConfig, document["method"])
+    assert from_dict(RunConfig, document | {"data": data, "method": method}) == config
+    assert set(keys_of(config)) == set(
+        keys_of(from_dict(RunConfig, document | {"data": data, "method": method}))
+    )
+
+
+def test_an_unknown_key_in_json_is_a_defect_of_ours():
+    with pytest.raises(AssertionError, match="unknown keys"):
+        from_dict(RunConfig, {"nope": 1})
+
+
+@pytest.mark.parametrize("path", CONFIG_MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_setting_says_what_it_is(path: Path):
+    """A docstring under each field, but for sections, whose class has its own."""
+    for node in ast.parse(path.read_text()).body:
+        if not (
+            isinstance(node, ast.ClassDef) and any("dataclass" in ast.dump(d) for d in node.decorator_list)
+        ):
+            continue
+        assert ast.get_docstring(node), f"{node.name} has no docstring"
+        for statement, following in zip(node.body, [*node.body[1:], None], strict=True):
+            if not isinstance(statement, ast.AnnAssign) or "ClassVar" in ast.unparse(statement.annotation):
+                continue
+            if "Config" in ast.unparse(statement.annotation):
+                continue
+            is_said = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+            assert is_said, f"{node.name}.{ast.unparse(statement.target)} has no docstring"

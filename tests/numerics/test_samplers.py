@@ -1,0 +1,169 @@
+"""Samplers of negatives draw what they say they draw, also at many millions of classes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from xclass.classifiers.sampled_softmax.samplers import FrequencySampler, LogUniformSampler, UniformSampler
+
+MILLIONS = (5_000_000, 2**24 + 1)
+SMALLEST_P = 1e-4
+"""Seeds are fixed, so a test below this fails for ever or never."""
+
+
+def zipf_counts(num_classes):
+    return np.ceil(num_classes / np.arange(1, num_classes + 1)).astype(np.int64)
+
+
+def make(kind, num_classes):
+    if kind == "uniform":
+        return UniformSampler(num_classes)
+    if kind == "log_uniform":
+        return LogUniformSampler(num_classes)
+    return FrequencySampler(zipf_counts(num_classes), 1.0)
+
+
+@pytest.fixture(scope="module", params=MILLIONS)
+def millions(request):
+    """(number of classes, its Zipf counts), made once."""
+    return request.param, zipf_counts(request.param)
+
+
+KINDS = ["uniform", "log_uniform", "frequency"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_classes", [2, 3, 50])
+def test_few_classes_are_drawn_with_the_stated_probabilities(kind, num_classes):
+    sampler = make(kind, num_classes)
+    drawn = sampler.sample(200_000, np.random.default_rng(1))
+    assert drawn.dtype == np.int64
+    expected = np.exp(sampler.log_probability(np.arange(num_classes))) * len(drawn)
+    assert stats.chisquare(np.bincount(drawn, minlength=num_classes), expected).pvalue > SMALLEST_P
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_classes", [1, 2, 1000, 5_000_000])
+def test_probabilities_sum_to_one(kind, num_classes):
+    total = np.exp(make(kind, num_classes).log_probability(np.arange(num_classes))).sum()
+    assert total == pytest.approx(1.0, abs=1e-9)
+
+
+def test_stated_probabilities_are_the_textbook_ones():
+    classes = np.arange(1000)
+    np.testing.assert_allclose(UniformSampler(1000).log_probability(classes), -np.log(1000))
+    expected = np.log((np.log(classes + 2) - np.log(classes + 1)) / np.log(1001))
+    np.testing.assert_allclose(LogUniformSampler(1000).log_probability(classes), expected, rtol=1e-9)
+    counts = np.random.default_rng(0).integers(1, 100, 1000)
+    expected = np.log(counts**0.75 / (counts**0.75).sum())
+    np.testing.assert_allclose(FrequencySampler(counts, 0.75).log_probability(classes), expected, rtol=1e-9)
+
+
+def test_log_uniform_keeps_its_digits_at_a_billion_classes():
+    """The difference of two logarithms would be right to six digits only."""
+    last = 10**9 - 1
+    expected = -np.log(last + 1.5) - np.log(np.log(10**9 + 1))
+    assert LogUniformSampler(10**9).log_probability(np.array([last]))[0] == pytest.approx(expected, abs=1e-12)
+
+
+def binned(sampler, num_classes, *, draws):
+    """Chi-square p of draws in bins of equal ratio of ranks: every part of the range, tail included."""
+    edges = np.unique(np.geomspace(1, num_classes + 1, 60).astype(np.int64)) - 1
+    drawn = sampler.sample(draws, np.random.default_rng(7))
+    assert drawn.min() >= 0
+    assert drawn.max() < num_classes
+    observed = np.histogram(drawn, edges)[0]
+    expected = np.array(
+        [
+            np.exp(sampler.log_probability(np.arange(start, stop))).sum()
+            for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        ]
+    )
+    assert expected.sum() == pytest.approx(1.0, abs=1e-9)
+    keep = expected * draws >= 5
+    observed = np.append(observed[keep], observed[~keep].sum())
+    expected = np.append(expected[keep], expected[~keep].sum()) * draws
+    if expected[-1] < 5:
+        observed[0], expected[0] = observed[0] + observed[-1], expected[0] + expected[-1]
+        observed, expected = observed[:-1], expected[:-1]
+    return stats.chisquare(observed, expected * observed.sum() / expected.sum()).pvalue
+
+
+@pytest.mark.parametrize("kind", ["uniform", "log_uniform"])
+@pytest.mark.parametrize("num_classes", MILLIONS)
+def test_millions_of_classes_are_drawn_as_stated_in_every_part(kind, num_classes):
+    assert binned(make(kind, num_classes), num_classes, draws=400_000) > SMALLEST_P
+
+
+def test_the_frequency_sampler_is_right_at_millions_of_classes_where_multinomial_fails(millions):
+    """torch.multinomial refuses more than 2**24 classes and, in float32, never draws the tail of 5e6."""
+    num_classes, counts = millions
+    sampler = FrequencySampler(counts, 1.0)
+    assert sampler.held_bytes() == 8 * num_classes
+    assert binned(sampler, num_classes, draws=400_000) > SMALLEST_P
+
+    draws = 200_000
+    drawn = sampler.sample(draws, np.random.default_rng(11))
+    tail = counts[num_classes // 2 :].sum() / counts.sum()
+    assert tail > 0.04
+    seen = int((drawn >= num_classes // 2).sum())
+    assert abs(seen - draws * tail) < 5 * np.sqrt(draws * tail * (1 - tail))
+
+
+@given(
+    counts=st.lists(st.integers(0, 3), min_size=1, max_size=40).filter(any),
+    power=st.sampled_from([0.3, 0.75, 1.0]),
+    seed=st.integers(0, 1000),
+)
+@settings(deadline=None, max_examples=60)
+def test_classes_without_examples_are_never_drawn(counts, power, seed):
+    counts = np.array(counts)
+    sampler = FrequencySampler(counts, power)
+    drawn = sampler.sample(500, np.random.default_rng(seed))
+    assert (counts[drawn] > 0).all()
+    assert np.isneginf(sampler.log_probability(np.flatnonzero(counts == 0))).all()
+
+
+class Fixed:
+    """A generator whose every uniform number is the given one."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def random(self, size):
+        return np.full(size, self._value)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nextafter(1.0, 0.0)])
+def test_the_ends_of_the_unit_interval_give_classes_that_exist(value):
+    generator = Fixed(value)
+    is_low = value == 0.0
+    assert LogUniformSampler(10**9).sample(1, generator)[0] == (0 if is_low else 10**9 - 1)
+    counts = np.array([0, 0, 5, 1, 0, 7, 0])
+    assert FrequencySampler(counts, 1.0).sample(1, generator)[0] == (2 if is_low else 5)
+
+
+def test_power_zero_is_uniform_and_power_one_is_the_frequency():
+    counts = np.array([1, 10, 100])
+    np.testing.assert_allclose(np.exp(FrequencySampler(counts, 0.0).log_probability(np.arange(3))), 1 / 3)
+    np.testing.assert_allclose(
+        np.exp(FrequencySampler(counts, 1.0).log_probability(np.arange(3))), counts / 111
+    )
+
+
+def test_counts_are_left_untouched_and_none_at_all_is_refused():
+    counts = np.array([3, 1, 2])
+    FrequencySampler(counts, 0.5)
+    np.testing.assert_array_equal(counts, [3, 1, 2])
+    with pytest.raises(ValueError, match="at least one class with examples"):
+        FrequencySampler(np.zeros(4, dtype=np.int64), 0.75)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_seeds_give_equal_draws(kind):
+    sampler = make(kind, 1000)
+    first, second = (sampler.sample(100, np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert (first != sampler.sample(100, np.random.default_rng(6))).any()
