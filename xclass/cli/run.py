@@ -6,7 +6,9 @@ Exit codes: 0 everything was measured; 1 something failed or ran out of memory; 
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +24,7 @@ from xclass.cli.arguments import parse_arguments
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
 from xclass.cli.help import HELP
 from xclass.cli.overrides import normalise_overrides
+from xclass.config import RunConfig
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
 from xclass.report.progress import LiveProgress
@@ -80,32 +83,43 @@ def main() -> NoReturn:
     def job(config: DictConfig) -> None:
         _run_job(config, console, session)
 
-    job()
+    # Else Hydra ends the process with its own summary of an error; here it is one line, or a defect.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        job()
+    except OSError as error:
+        _complain(_unwritable(error))
+        sys.exit(EXIT_FAILED)
     sys.exit(session.exit_code())
 
 
 def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
-    """One job: a run in its own folder, always ending in a report of what was measured."""
+    """One job of the command, whatever becomes of it."""
     if any(result.was_interrupted for result in session.results):
         return
-    run_dir = Path(HydraConfig.get().runtime.output_dir)
     try:
-        config = to_run_config(tree)
-        OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
-        _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)
-        with LiveProgress(console, count_phases(config)) as progress:
-            run = Experiment(config, run_dir=run_dir, progress=progress, invocation=session.invocation)
-            result = run.run()
+        _carry_out(to_run_config(tree), console, session)
     except (InvalidRequestError, ConfigError) as error:
         _complain(error)
         session.usage_errors += 1
-        return
-    except XclassError as error:
+    except (XclassError, OSError) as error:
         # For one, a full disk: what was written before stays, and the next job of a sweep may do better.
-        _complain(error)
+        _complain(_unwritable(error) if isinstance(error, OSError) else error)
         session.failures += 1
-        return
+
+
+def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
+    """A run in its own folder, ending in a report of what was measured."""
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
+    OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
+    _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)
+    with LiveProgress(console, count_phases(config)) as progress:
+        run = Experiment(config, run_dir=run_dir, progress=progress, invocation=session.invocation)
+        result = run.run()
     session.results.append(result)
+    if result.was_interrupted:
+        # An impatient second Ctrl-C must not take the report.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     _show(console, write_reports(run_dir), result)
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         # After every job, so that a sweep that is killed leaves a report of what it had.
@@ -129,6 +143,13 @@ def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
     if result.was_interrupted:
         console.print("interrupted: what was measured until then is kept", highlight=False)
     console.print(f"report: {reports.report_md}", soft_wrap=True, highlight=False)
+
+
+def _unwritable(error: OSError) -> XclassError:
+    place = f"{error.filename}: " if error.filename else ""
+    return XclassError(
+        f"{place}{error.strerror or error}; free space there or choose another folder (hydra.run.dir=...)"
+    )
 
 
 def _complain(error: XclassError) -> None:

@@ -15,9 +15,9 @@ from xclass.shapes import FLOAT32_BYTES, INT64_BYTES
 
 _CODE = r"Flat|SQ8|SQ6|SQ4|SQfp16|SQbf16|PQ[1-9]\d*(?:x(?:[1-9]|1[0-6]))?"
 _FORMAT = re.compile(
-    r"^(?:OPQ(?P<opq>[1-9]\d*)(?:_(?P<opq_dim>[1-9]\d*))?,)?"
+    r"(?:OPQ(?P<opq>[1-9]\d*)(?:_(?P<opq_dim>[1-9]\d*))?,)?"
     rf"(?:(?:IVF(?P<lists>[1-9]\d*),)?(?P<code>{_CODE})"
-    rf"|HNSW(?P<links>[2-9]|[1-9]\d+)(?:,(?P<node_code>{_CODE}))?)$"
+    rf"|HNSW(?P<links>[2-9]|[1-9]\d+)(?:,(?P<node_code>{_CODE}))?)"
 )
 _BITS_PER_VALUE = {"Flat": 32, "SQ8": 8, "SQ6": 6, "SQ4": 4, "SQfp16": 16, "SQbf16": 16}
 INDEX_KEY = "method.nearest_neighbour.index"
@@ -121,7 +121,7 @@ def parse_index_kind(factory: str) -> IndexKind:
     Raises:
         ConfigError: a kind without a closed form here.
     """
-    match = _FORMAT.match(factory)
+    match = _FORMAT.fullmatch(factory)
     if match is None:
         raise ConfigError(INDEX_KEY, factory, allowed=_ALLOWED, remedy="Flat is exact and the default")
     code, _, bits = (match["code"] or match["node_code"] or "Flat").partition("x")
