@@ -9,10 +9,11 @@ import numpy as np
 def warm_up_faiss(threads: int) -> None:
     """Load FAISS's kernels, start its threads and let its BLAS take its buffers, on a toy problem.
 
-    Both ways of searching are taken, one query and a batch: the first of each asks for 128 MiB of address space
-    that is never touched, which a heap trace would otherwise charge to the method's first search.
+    Both ways of searching are taken, one query and a batch, over enough vectors for every thread: the OpenBLAS
+    inside the wheel maps 128 MiB of address space for each thread at its first product (``blas_memory_alloc``),
+    which a heap trace would otherwise charge to the method's first search.
     """
     faiss.omp_set_num_threads(threads)
-    toy = np.ones((4096, 64), dtype=np.float32)
-    for num_queries in (1, 256):
+    toy = np.ones((1 << 16, 64), dtype=np.float32)
+    for num_queries in (1, 1, 1, 256):
         faiss.knn(toy[:num_queries], toy, 2, metric=faiss.METRIC_INNER_PRODUCT)
