@@ -7,11 +7,10 @@ because the peak is the kernel's high-water mark of the exec'd child.
 from __future__ import annotations
 
 import os
-import queue
+import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +23,8 @@ from xclass.run.events import parse_event
 from xclass.run.spec import ChildSpec
 
 _TERMINATE_SECONDS = 5.0
+_READ_BYTES = 1 << 20
+"""Read at a time, and the longest event: a phase's outcome is a few kilobytes."""
 
 EventCallback = Callable[[dict[str, Any]], None]
 
@@ -102,28 +103,31 @@ def run_child(
 def _follow(
     process: subprocess.Popen[bytes], result: ChildResult, timeout_seconds: float, on_event: EventCallback
 ) -> None:
-    """Take the child's events until it closes its end or the time is over."""
-    lines: queue.Queue[bytes | None] = queue.Queue()
-    reader = threading.Thread(target=_read_lines, args=(process, lines), daemon=True)
-    reader.start()
+    """Take the child's events until it closes its end or the time is over.
+
+    The pipe is read no faster than events are handled: a child that chatters waits, and this process does not
+    grow.
+    """
+    assert process.stdout is not None
+    descriptor = process.stdout.fileno()
     deadline = time.monotonic() + timeout_seconds
+    rest = b""
     while True:
-        try:
-            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
             result.ended_by = "timeout"
             return
-        if line is None:
-            process.wait()
-            return
-        _take(parse_event(line.decode(errors="replace")), result, on_event)
-
-
-def _read_lines(process: subprocess.Popen[bytes], lines: queue.Queue[bytes | None]) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
-    lines.put(None)
+        piece = os.read(descriptor, _READ_BYTES)
+        if not piece:
+            break
+        *lines, rest = (rest + piece).split(b"\n")
+        rest = rest[:_READ_BYTES]
+        for line in lines:
+            _take(parse_event(line.decode(errors="replace")), result, on_event)
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        result.ended_by = "timeout"
 
 
 def _take(event: dict[str, Any], result: ChildResult, on_event: EventCallback) -> None:

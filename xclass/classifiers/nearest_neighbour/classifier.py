@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.classifiers.base import Feed, FitReport
-from xclass.classifiers.class_means import accumulate_means, scale_rows
+from xclass.classifiers.class_means import CountArray, accumulate_means, scale_rows
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import write_manifest
 from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbourConfig
@@ -26,6 +26,8 @@ from xclass.shapes import FLOAT32_BYTES, ProblemShape
 
 _ADD_CLASSES = 1 << 16
 """Classes added at a time; their means' pages are given back right after."""
+_PLACED_CLASSES = 1 << 14
+"""Classes looked through at a time for those without examples."""
 
 
 class NearestNeighbour:
@@ -112,10 +114,25 @@ class NearestNeighbour:
         return index
 
     def _accumulate(self, means_CD: FloatArray, feed: Feed) -> int:
-        _, spread = accumulate_means(means_CD, feed.scan())
+        counts_C, spread = accumulate_means(means_CD, feed.scan())
+        self._place_unseen(means_CD, counts_C, spread.mean_length)
         if self._config.metric is Metric.cosine:
             scale_rows(means_CD, 1.0)
         return spread.num_examples
+
+    def _place_unseen(self, means_CD: FloatArray, counts_C: CountArray, length: float) -> None:
+        """Put classes without examples in random directions, where they are as far as any unrelated class.
+
+        Left at zero they are near to everything by L2, and in a graph index they link to nothing but each
+        other: with half of 400 classes unseen, HNSW found 24 % of the rest.
+        """
+        generator = np.random.default_rng(self._seed)
+        for start in range(0, len(means_CD), _PLACED_CLASSES):
+            unseen = start + np.flatnonzero(counts_C[start : start + _PLACED_CLASSES] == 0)
+            if len(unseen):
+                rows = generator.standard_normal((len(unseen), means_CD.shape[1]), dtype=np.float32)
+                scale_rows(rows, length)
+                means_CD[unseen] = rows
 
     def _fit_in_place(self, feed: Feed) -> int:
         """Accumulate in the storage of a Flat index: 1.0x its bytes instead of 2.0x."""
