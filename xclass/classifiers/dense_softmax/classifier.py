@@ -19,7 +19,6 @@ import torch
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.softmax_weights import save_weights, start_weights
-from xclass.classifiers.torch_engine import start_torch
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -108,7 +107,6 @@ class DenseSoftmax:
 
     def warm_up(self) -> None:
         """One step on a toy size loads the BLAS kernels and starts their threads."""
-        start_torch(self._shape.threads)
         weights, inputs = torch.ones(512, 64), torch.ones(64, 64)
         streamed_step(
             weights, inputs, torch.arange(64), learning_rate=0.1, block=torch.empty(256, len(inputs))

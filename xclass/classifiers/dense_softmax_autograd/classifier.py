@@ -9,7 +9,6 @@ import torch
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig, Optimizer
 from xclass.classifiers.softmax_weights import save_weights, start_weights
-from xclass.classifiers.torch_engine import start_torch
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -29,7 +28,6 @@ class DenseSoftmaxAutograd:
 
     def warm_up(self) -> None:
         """One step on a toy size loads the kernels and the autograd engine."""
-        start_torch(self._shape.threads)
         weights = torch.ones(512, 64, requires_grad=True)
         optimizer = self._optimizer(weights)
         self._step(weights, optimizer, torch.ones(64, 64), torch.arange(64))

@@ -17,7 +17,6 @@ from xclass.classifiers.sampled_softmax.samplers import (
     UniformSampler,
 )
 from xclass.classifiers.softmax_weights import save_weights, start_weights
-from xclass.classifiers.torch_engine import start_torch
 from xclass.data.base import IntArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
@@ -40,7 +39,6 @@ class SampledSoftmax:
 
     def warm_up(self) -> None:
         """One step on a toy size loads the kernels and starts their threads."""
-        start_torch(self._shape.threads)
         weights, state = torch.ones(512, 64), torch.ones(512)
         sampler = LogUniformSampler(512)
         sampled_step(
