@@ -18,6 +18,7 @@ import torch
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
+from xclass.classifiers.exponential import exp_
 from xclass.classifiers.softmax_weights import save_weights, start_weights
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
@@ -44,7 +45,7 @@ def streamed_log_sum_exp(
         logits_PB = torch.mm(rows, inputs_BD.t(), out=block[: len(rows)])
         new_maximum_B = torch.maximum(maximum_B, logits_PB.amax(dim=0))
         total_B *= torch.exp(maximum_B - new_maximum_B)
-        total_B += logits_PB.sub_(new_maximum_B).exp_().sum(dim=0)
+        total_B += exp_(logits_PB.sub_(new_maximum_B)).sum(dim=0)
         maximum_B = new_maximum_B
     return maximum_B + total_B.log_()
 
@@ -84,7 +85,7 @@ def streamed_step(
     for index, start in enumerate(range(0, num_classes, block_classes)):
         rows = weights_CD[start : start + block_classes]
         errors_PB = torch.mm(rows, inputs_BD.t(), out=block[: len(rows)])
-        errors_PB.sub_(log_sum_exp_B).exp_()
+        exp_(errors_PB.sub_(log_sum_exp_B))
         mine_B = order_B[cuts[index] : cuts[index + 1]]
         errors_PB[classes_B[mine_B] - start, mine_B] -= 1.0
         input_gradient_BD.addmm_(errors_PB.t(), rows)

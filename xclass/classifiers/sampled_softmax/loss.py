@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from xclass.classifiers.exponential import exp_
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampledGradient:
@@ -57,7 +59,7 @@ def sampled_softmax_gradient(
     logits_BS -= log_expected_count_S
     logits_BS.masked_fill_(is_hit_BS, -torch.inf)
     maximum_B = torch.maximum(logits_BS.amax(dim=1), positive_logits_B)
-    logits_BS.sub_(maximum_B[:, None]).exp_()
+    exp_(logits_BS.sub_(maximum_B[:, None]))
     positive_B = torch.exp(positive_logits_B - maximum_B)
     total_B = logits_BS.sum(dim=1) + positive_B
     losses_B = total_B.log() + maximum_B - positive_logits_B
