@@ -16,7 +16,8 @@ from xclass.units import parse_count
 FIVE_MILLION = [
     "+classes=5e6", "classes=5e6", "++classes=5e6", "classes=5M", "classes=5m", "classes=5_000_000",
     "classes=int(5e6)", "classes=5E6", "classes=5.0e6", "classes=5000000", "classes=5000000.0",
-    "classes=5000k", "classes=0.005B", "classes='5e6'", 'classes="5M"', "classes= 5e6", "+classes=5e+6", "classes=+5e6",
+    "classes=5000k", "classes=5000K",
+    "classes=0.005B", "classes='5e6'", 'classes="5M"', "classes= 5e6", "+classes=5e+6", "classes=+5e6",
 ]  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def test_every_example_of_the_help_is_accepted(type_words):
     )
     assert len(examples) >= 5
     for example in examples:
-        # The range of a value is checked after all words were understood, so that only that is left to refuse.
+        # A range is checked after all words were understood, so that only it is left to refuse.
         answer = type_words(*example.split(), "budget.minutes=-1")
         assert answer["err"].startswith("xclass: budget.minutes=-1"), (example, answer)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, SMALL, RunFolder
 from hydra import compose, initialize_config_dir
+from real_runs import ROOT, SMALL, RunFolder
 
 from xclass.cli.compose import to_run_config
 from xclass.config import MethodsConfig, RunConfig, from_dict
@@ -78,9 +78,10 @@ def test_the_root_yaml_holds_no_setting_of_ours():
 def test_an_experiment_runs_shrunk_to_500_classes(name, run_xclass, tmp_path):
     config = composed(f"experiment={name}")
     words = [*SMALL, "measure.heap_pass=false", "encoder.num_buckets=1024"]
-    if config.data.name == "lemmas":
-        if not config.data.cache_folder().is_dir():
-            pytest.skip("the lemmas were never prepared on this machine")
+    if config.data.name == "lemmas" and not config.data.cache_folder().is_dir():
+        pytest.skip("the lemmas were never prepared on this machine")
+    if config.methods == RunConfig().methods:
+        # All of them run in tests/run/test_comparison.py.
         words.append("methods=[nearest_neighbour]")
     done = run_xclass(
         f"experiment={name}", "classes=500", *words, "budget.examples=128", f"hydra.run.dir={tmp_path}/run"

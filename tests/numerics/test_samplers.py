@@ -1,5 +1,7 @@
 """Samplers of negatives draw what they say they draw, also at many millions of classes."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,10 +78,7 @@ def binned(sampler, num_classes, *, draws):
     assert drawn.max() < num_classes
     observed = np.histogram(drawn, edges)[0]
     expected = np.array(
-        [
-            np.exp(sampler.log_probability(np.arange(start, stop))).sum()
-            for start, stop in zip(edges[:-1], edges[1:], strict=True)
-        ]
+        [np.exp(sampler.log_probability(np.arange(start, stop))).sum() for start, stop in pairwise(edges)]
     )
     assert expected.sum() == pytest.approx(1.0, abs=1e-9)
     keep = expected * draws >= 5

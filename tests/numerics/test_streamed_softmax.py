@@ -60,9 +60,7 @@ def assert_all_close(ours, truth, tolerance=1e-10):
 @pytest.mark.parametrize(("num_classes", "dim", "batch", "block_classes"), SIZES)
 def test_a_step_equals_float64_autograd(num_classes, dim, batch, block_classes):
     weights, inputs, classes = problem(num_classes, dim, batch)
-    assert_all_close(
-        streamed(weights, inputs, classes, block_classes), plain(weights, inputs, classes)
-    )
+    assert_all_close(streamed(weights, inputs, classes, block_classes), plain(weights, inputs, classes))
 
 
 @pytest.mark.parametrize("block_classes", [1, 7, 40, 64])
@@ -101,7 +99,9 @@ def test_float32_error_is_not_above_that_of_the_plain_implementation(scale, bloc
         for at in range(3):
             worst_ours[at] = max(worst_ours[at], float((ours[at] - truth[at]).abs().max()))
             worst_plain[at] = max(worst_plain[at], float((reference[at] - truth[at]).abs().max()))
-    for name, mine, theirs in zip(("losses", "input gradient", "class vectors"), worst_ours, worst_plain, strict=True):
+    for name, mine, theirs in zip(
+        ("losses", "input gradient", "class vectors"), worst_ours, worst_plain, strict=True
+    ):
         assert mine <= 2 * theirs, f"{name}: {mine:.3g} against {theirs:.3g} of the plain implementation"
 
 

@@ -77,6 +77,8 @@ def main() -> NoReturn:
         _complain(error)
         sys.exit(EXIT_USAGE)
     sys.argv[1:] = words
+    # A terminated run (kill, a batch system's time limit) ends in order like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=False)
 
     @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
