@@ -358,6 +358,10 @@ def truncated(file):
     file.write_bytes(file.read_bytes()[:-1])
 
 
+def lengthened(file):
+    file.write_bytes(file.read_bytes() + b"\n")
+
+
 def emptied(file):
     file.write_bytes(b"")
 
@@ -371,12 +375,14 @@ def zeroed(file):
 
 
 @METHODS
-@pytest.mark.parametrize("damage", [without, truncated, emptied, overwritten_head, zeroed])
+@pytest.mark.parametrize("damage", [without, truncated, lengthened, emptied, overwritten_head, zeroed])
 def test_a_damaged_file_is_refused_by_name(name, damage, fitted, tmp_path):
     files = [path.name for path in fitted(name)[2].iterdir()]
     assert "model.json" in files
     assert len(files) > 1
     for file in files:
+        if damage is lengthened and file == "model.json":
+            continue  # JSON allows white space behind it
         copy = tmp_path / file.replace(".", "_")
         shutil.copytree(fitted(name)[2], copy)
         damage(copy / file)

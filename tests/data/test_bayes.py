@@ -15,6 +15,7 @@ CONFIGS = [
     pytest.param(0.0, 0.5, 16, 0.80, id="even classes, 16 dimensions"),
     pytest.param(1.0, 0.0, 16, 0.60, id="no groups, 16 dimensions"),
     pytest.param(0.0, 0.0, 64, 0.30, id="neither, and much noise"),
+    pytest.param(0.0, 0.7, 5, 0.50, id="close groups, 5 dimensions"),
     pytest.param(2.0, 0.5, 64, 0.70, id="steep frequencies"),
 ]
 

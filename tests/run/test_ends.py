@@ -217,6 +217,8 @@ def test_a_killed_launcher_leaves_no_orphan(start_xclass, tmp_path):
         "+classes=1e3", *QUICK, "methods=[dense_softmax]", ENDLESS, f"hydra.run.dir={run_dir}"
     )
     pid = in_phase(run_dir, "dense_softmax", "train")
+    # Stopped, so that it cannot notice the closed pipe: only the kernel can end it (PR_SET_PDEATHSIG).
+    os.kill(pid, signal.SIGSTOP)
     process.kill()
     process.wait(10)
     try:
@@ -245,6 +247,7 @@ def test_what_does_not_fit_is_refused_in_seconds(run_xclass, tmp_path):
     assert train["predicted_over_base_bytes"] >= 6 * 4 * 5_000_000 * 4096
     assert train["predicted_peak_bytes"] > train["available_bytes"]
     assert "does not fit: needs " in train["cause"]
+    assert " of memory, " in train["cause"]
     assert "this method fits up to " in train["cause"]
     assert "does not fit" in RunFolder(tmp_path / "run").report()
     assert not (tmp_path / "run" / "models").exists() or not any((tmp_path / "run" / "models").iterdir())

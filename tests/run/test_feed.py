@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def feed_threads():
 @settings(deadline=None, max_examples=60)
 def test_a_budget_of_examples_is_kept_exactly_also_over_the_ends_of_epochs(num_train, batch_size, examples):
     feed = make(Source(num_train), batch_size=batch_size, examples=examples)
-    batches = list(feed.steps())
+    batches = list(islice(feed.steps(), 1000))
     assert examples_of(batches) == [divmod(at, num_train) for at in range(examples)]
     assert all(1 <= len(classes) <= batch_size for _, classes in batches)
 
@@ -206,7 +207,7 @@ def test_an_exception_in_a_worker_thread_surfaces_after_what_was_made_before_it(
 
 def test_an_exception_of_the_consumer_passes_through():
     with pytest.raises(ZeroDivisionError):
-        list(map(lambda item: 1 // 0, make().steps()))
+        sum(1 // 0 for _ in make().steps())
     gc.collect()
     assert not feed_threads()
 

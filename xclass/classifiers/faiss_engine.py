@@ -9,9 +9,9 @@ import numpy as np
 def warm_up_faiss(threads: int) -> None:
     """Load FAISS's kernels, start its threads and let its BLAS take its buffers, on a toy problem.
 
-    Both ways of searching are taken, one query and a batch, over enough vectors for every thread: the OpenBLAS
-    inside the wheel maps 128 MiB of address space for each thread at its first product (``blas_memory_alloc``),
-    which a heap trace would otherwise charge to the method's first search.
+    Both ways of searching are taken, one query and a batch, over enough vectors for every thread: the
+    OpenBLAS inside the wheel maps 128 MiB of address space for each thread at its first product
+    (``blas_memory_alloc``), which a heap trace would otherwise charge to the method's first search.
     """
     faiss.omp_set_num_threads(threads)
     toy = np.ones((1 << 16, 64), dtype=np.float32)

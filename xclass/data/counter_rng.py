@@ -23,7 +23,7 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _LOW_32 = np.uint64(0xFFFFFFFF)
 _BLOCK_VALUES = 1 << 15
-"""Values mixed at a time: all scratch is 768 KiB, so that the two dozen passes over it stay in a core's cache."""
+"""Values mixed at a time: the scratch is 768 KiB, so that two dozen passes over it stay in a core's cache."""
 
 _local = threading.local()
 
