@@ -235,9 +235,6 @@ def test_a_worker_typed_by_hand_repeats_the_peak(folder, name, slack_bytes):
     assert after == before
 
 
-@pytest.mark.xfail(
-    strict=True, reason="memray refuses a capture that exists; job._phase must remove it first"
-)
 def test_a_traced_worker_typed_by_hand_traces_again(folder):
     record = folder.record("nearest_neighbour-serve-heap")
     done = subprocess.run(

@@ -123,7 +123,7 @@ def test_text_adds_the_encoders_table():
     synthetic, lemmas = (plans("dense_softmax", data=data)[0] for data in (None, LemmasConfig()))
     table = 4 * D * make_config().encoder.num_buckets
     assert lemmas.over_base_bytes > synthetic.over_base_bytes + table - BATCHES
-    assert lemmas.disk_bytes == synthetic.disk_bytes + table
+    assert lemmas.disk_bytes == synthetic.disk_bytes + 2 * table  # the heap pass saves one of its own
     assert plans("dense_softmax", data=LemmasConfig())[2].mapped_bytes == VECTORS + table
 
 
@@ -132,7 +132,7 @@ def test_the_plan_in_a_record_holds_every_figure():
     assert document["over_base_bytes"] == sum(document["components"].values())
     assert document["peak_bytes"] == document["base_bytes"] + document["over_base_bytes"]
     assert document["regime"] == "step"
-    assert document["disk_bytes"] == VECTORS
+    assert document["disk_bytes"] == 2 * VECTORS
 
 
 @given(st.integers(0, 10**12))
@@ -186,7 +186,7 @@ def test_the_boundary_is_the_last_byte():
 
 def test_a_full_disk_is_said_to_be_one():
     text = misfit("dense_softmax", 5_000_000, disk=GIB)
-    assert text.startswith("does not fit: needs 2.38 GiB of disk, 1 GiB free; ")
+    assert text.startswith("does not fit: needs 4.77 GiB of disk, 1 GiB free; ")
     assert "fits up to 2,0" in text
 
 

@@ -47,8 +47,11 @@ def _name(record: Record) -> str:
 
 
 def _command(record: Record) -> str:
+    if not record.command:
+        return f"# no command: {record.method} {record.phase}"
+    pinned = [f"{name}={value}" for name, value in record.environment.items()]
     # A line break inside an argument would read as two commands.
-    return " ".join(shlex.join(record.command).split()) or f"# no command: {record.method} {record.phase}"
+    return " ".join(shlex.join(["env", *pinned, *record.command]).split())
 
 
 def _facts(found: Sequence[Mapping[str, Any]]) -> str:

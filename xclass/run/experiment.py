@@ -121,8 +121,7 @@ class Experiment:
 
     def _prepare(self) -> bool:
         name = self._config.data.name
-        spec = self._spec(name, [Phase.PREPARE], Pass.RSS, self._run_dir)
-        result = self._run_child(spec)
+        result = self._run_child(self._spec(name, [Phase.PREPARE], Pass.RSS, self._run_dir))
         if result.error is not None and result.error["kind"] == "config":
             raise InvalidRequestError(result.error["message"])
         outcome = result.outcomes.get(Phase.PREPARE, {})
@@ -183,9 +182,10 @@ class Experiment:
         for plan in plans:
             record = self._record(method, plan.phase, pass_, plan=plan, memory=memory)
             fill_record(record, result)
-            self._render_flamegraph(record)
             self._keep(record)
             verdicts.append(record.verdict)
+            if self._render_flamegraph(record):
+                write_record(self._run_dir, record)
         return all(verdict is Verdict.MEASURED for verdict in verdicts)
 
     def _run_child(self, spec: ChildSpec) -> ChildResult:
@@ -214,15 +214,15 @@ class Experiment:
         self._result.was_interrupted |= result.ended_by == "interrupt"
         return result
 
-    def _render_flamegraph(self, record: Record) -> None:
+    def _render_flamegraph(self, record: Record) -> bool:
+        """Draw it, after the record is safe; True if the record has changed."""
         if record.heap is None:
-            return
+            return False
         capture = self._run_dir / record.heap.capture
         graph = render_flamegraph(capture, capture.with_suffix(".html"))
-        if graph.html is None:
-            record.details["flamegraph_failure"] = graph.reason
-        else:
-            record.heap.flamegraph = str(graph.html.relative_to(self._run_dir))
+        record.heap.flamegraph = str(graph.html.relative_to(self._run_dir)) if graph.html else None
+        record.details |= {"flamegraph_failure": graph.reason} if graph.reason else {}
+        return True
 
     def _refuse(
         self, method: str, plans: list[PhasePlan], phase: Phase, misfit: str, memory: AvailableMemory
@@ -239,7 +239,7 @@ class Experiment:
     def _skip(self, method: str, plans: list[PhasePlan], memory: AvailableMemory) -> None:
         for plan in plans:
             record = self._record(method, plan.phase, Pass.RSS, plan=plan, memory=memory)
-            record.cause = "not run: there is no model, because the phase before it did not end well"
+            record.cause = "not run: no model, because the phase before it did not end well"
             self._keep(record)
 
     def _spec(self, method: str, phases: list[Phase], pass_: Pass, model_dir: Path) -> ChildSpec:

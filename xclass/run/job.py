@@ -170,6 +170,7 @@ class Job:
             name = f"{self._spec.method}-{phase}.bin"
             capture = Path(self._spec.run_dir) / "heap" / name
             capture.parent.mkdir(exist_ok=True)
+            capture.unlink(missing_ok=True)  # a repeat by hand replaces it; memray would refuse
             with HeapTrace(capture) as trace:
                 yield outcome
                 outcome["seconds"] = time.perf_counter() - begun

@@ -99,7 +99,8 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         base_bytes=BASE_BYTES[settings.engine],
         regime=law.peak,
         mapped_bytes=0,
-        disk_bytes=model_bytes + table_bytes,
+        # The shortened heap pass saves a model of its own beside the first, and deletes it.
+        disk_bytes=(model_bytes + table_bytes) * (2 if config.measure.heap_pass else 1),
     )
     return [fit, _load(settings, model_bytes), _serve(settings, shape, model_bytes, table_bytes)]
 
