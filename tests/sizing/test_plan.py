@@ -187,7 +187,7 @@ def test_the_boundary_is_the_last_byte():
 def test_a_full_disk_is_said_to_be_one():
     text = misfit("dense_softmax", 5_000_000, disk=GIB)
     assert text.startswith("does not fit: needs 4.77 GiB of disk, 1 GiB free; ")
-    assert "fits up to 2,0" in text
+    assert "fits up to 1,0" in text
 
 
 def test_where_no_size_fits_that_is_said():
