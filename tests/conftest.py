@@ -1,10 +1,17 @@
 """Runs the real command in real processes."""
 
 import os
+import signal
 import subprocess
 
 import pytest
 from real_runs import Finished, RunFolder, command
+
+
+def pytest_configure():
+    # A shell that starts this in the background has SIGINT ignored, and every child would inherit that:
+    # Ctrl-C could not be tested. A handler, unlike "ignore", does not survive exec.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
