@@ -62,7 +62,7 @@ class MemoryLaw:
     """Closed-form peak of one phase: the maximum over its regimes, never their sum.
 
     Source: measured for Adam on a dense layer, where the peak is max(3P+3L, 6P) and every
-    plain sum is wrong by 20 % to 56 % (benchmarks/README.md, "Memory laws").
+    plain sum is wrong by 20 % to 56 %; tests/run/test_memory_laws.py measures it.
     """
 
     regimes: tuple[Regime, ...]
