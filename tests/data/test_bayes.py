@@ -40,8 +40,15 @@ def map_accuracy(config, num_classes, dim, sigma, *, num_queries, seed=0):
     return float((found == queries.classes_B).mean())
 
 
-def assert_formula_is_right(zipf_exponent, group_share, dim, accuracy, *, num_classes, num_queries, draws=1):
-    config = SyntheticConfig(zipf_exponent=zipf_exponent, group_share=group_share, bayes_accuracy=accuracy)
+def assert_formula_is_right(
+    zipf_exponent, group_share, dim, accuracy, *, num_classes, num_queries, draws=1, group_size=100
+):
+    config = SyntheticConfig(
+        zipf_exponent=zipf_exponent,
+        group_share=group_share,
+        bayes_accuracy=accuracy,
+        classes_per_group=group_size,
+    )
     sigma, stated = solve_noise(config, num_classes, dim)
     assert stated == pytest.approx(accuracy, abs=1e-3)
     measured = np.mean(
@@ -73,6 +80,11 @@ def test_the_formula_is_the_accuracy_of_the_best_rule_at_a_hundred_thousand_clas
 def test_few_classes_are_no_rivals_of_themselves(num_classes):
     """Averaged over many draws of the class vectors, since few classes are no average by themselves."""
     assert_formula_is_right(1.0, 0.5, 16, 0.8, num_classes=num_classes, num_queries=200, draws=60)
+
+
+def test_rivals_of_one_group_differ_in_one_dimension_less():
+    """All classes in one group of few dimensions, where that dimension tells."""
+    assert_formula_is_right(0.0, 0.5, 4, 0.5, num_classes=500, num_queries=500, draws=16, group_size=500)
 
 
 def test_the_best_rule_is_what_is_measured():
