@@ -11,6 +11,7 @@ from enum import Enum, StrEnum
 from typing import Any, get_type_hints
 
 from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.weights.config import WeightsConfig
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.encoders.config import NgramConfig
 from xclass.errors import ConfigError
@@ -143,6 +144,8 @@ class RunConfig:
     """Hydra group: synthetic or lemmas; null: synthetic with its defaults."""
     method: Any = field(default_factory=MethodsConfig)
     """Settings of each method: method.<name>.<setting>."""
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+    """How dense_softmax and sampled_softmax keep their class vectors."""
     encoder: NgramConfig = field(default_factory=NgramConfig)
     """Settings of the text encoder; without effect on synthetic data."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
@@ -192,6 +195,10 @@ class RunConfig:
                 allowed=f"projection, or a trained method of this run ({', '.join(lenders) or 'none here'})",
                 remedy="add that method to methods=[...] or use projection",
             )
+
+    def sections_of(self, method: str) -> dict[str, Any]:
+        """Root sections that a method takes, by name."""
+        return {name: getattr(self, name) for name in METHOD_CONFIGS[method].sections}
 
     @property
     def num_threads(self) -> int:

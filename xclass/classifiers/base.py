@@ -63,8 +63,10 @@ class Feed(Protocol):
 class Classifier(Protocol):
     """One method while it learns."""
 
-    def __init__(self, config: Any, *, shape: ProblemShape, encoder: Encoder, seed: int) -> None:
-        """Keep the settings; allocate nothing that grows with the number of classes."""
+    def __init__(
+        self, config: Any, *, shape: ProblemShape, encoder: Encoder, seed: int, **sections: Any
+    ) -> None:
+        """Keep the settings and root sections; allocate nothing that grows with the number of classes."""
         ...
 
     def warm_up(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
@@ -26,12 +26,15 @@ class MethodConfig(Protocol):
     """What fitting is called: ``train`` or ``build``."""
     is_mapped: ClassVar[bool]
     """The server maps the model: its bytes are file pages, not anonymous memory."""
+    sections: ClassVar[tuple[str, ...]]
+    """Root sections of the configuration that this method takes besides its own settings; each is given as a
+    keyword of its name to the classifier and to both closed forms."""
 
-    def memory_law(self, shape: ProblemShape) -> MemoryLaw:
+    def memory_law(self, shape: ProblemShape, *_: Any, **sections: Any) -> MemoryLaw:
         """Closed-form peak of the fit phase over the base, data and encoder not counted."""
         ...
 
-    def model_bytes(self, shape: ProblemShape) -> int:
+    def model_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
         """Closed-form bytes of the saved model, encoder not counted."""
         ...
 

@@ -75,11 +75,14 @@ class Job:
         classifier_class = import_object(method_config.implementation)
         toy_encoder = self._toy_encoder()
         settings = getattr(config.method, self._spec.method)
-        classifier_class(settings, shape=shape, encoder=toy_encoder, seed=config.seed).warm_up()
+        sections = config.sections_of(self._spec.method)
+        classifier_class(settings, shape=shape, encoder=toy_encoder, seed=config.seed, **sections).warm_up()
         self._set_base()
         with self._phase(phase) as outcome:
             encoder = self._open_encoder(is_trainable=phase is Phase.TRAIN)
-            classifier = classifier_class(settings, shape=shape, encoder=encoder, seed=config.seed)
+            classifier = classifier_class(
+                settings, shape=shape, encoder=encoder, seed=config.seed, **sections
+            )
             feed = self._open_feed(encoder)
             report = classifier.fit(feed)
             begun = time.perf_counter()

@@ -91,8 +91,9 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     is_trainable = fit_phase is Phase.TRAIN
     encoder = config.encoder.memory_terms(shape, is_trainable=is_trainable) if is_text else {}
     table_bytes = FLOAT32_BYTES * config.encoder.num_buckets * shape.dim if is_text else 0
-    model_bytes = settings.model_bytes(shape)
-    law: MemoryLaw = settings.memory_law(shape).plus(data | encoder)
+    sections = config.sections_of(method)
+    model_bytes = settings.model_bytes(shape, **sections)
+    law: MemoryLaw = settings.memory_law(shape, **sections).plus(data | encoder)
     fit = PhasePlan(
         method=method,
         phase=fit_phase,

@@ -20,6 +20,7 @@ from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.exponential import exp_
 from xclass.classifiers.softmax_weights import save_weights, start_weights
+from xclass.classifiers.weights.config import WeightsConfig
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -97,9 +98,16 @@ class DenseSoftmax:
     """The method ``dense_softmax``; a :class:`xclass.classifiers.base.Classifier`."""
 
     def __init__(
-        self, config: DenseSoftmaxConfig, *, shape: ProblemShape, encoder: Encoder, seed: int
+        self,
+        config: DenseSoftmaxConfig,
+        *,
+        shape: ProblemShape,
+        encoder: Encoder,
+        seed: int,
+        weights: WeightsConfig | None = None,
     ) -> None:
         """Keep the settings."""
+        self._weights_config = weights or WeightsConfig()
         self._config = config
         self._shape = shape
         self._encoder = encoder

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
+from xclass.classifiers.weights.config import WeightsConfig
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -21,6 +22,7 @@ class DenseSoftmaxConfig:
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
+    sections: ClassVar[tuple[str, ...]] = ("weights",)
 
     learning_rate: float = 1.0
     """Step per example: multiplies the gradient of the loss summed over the batch."""
@@ -49,7 +51,7 @@ class DenseSoftmaxConfig:
         fitting = self.block_mebibytes * MIB // (FLOAT32_BYTES * shape.batch_size)
         return max(1, min(shape.num_classes, fitting))
 
-    def memory_law(self, shape: ProblemShape) -> MemoryLaw:
+    def memory_law(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> MemoryLaw:
         """Peak of the train phase: ``4 C D`` and one block of logits; no term grows with B C."""
         step = {
             "class vectors": shape.class_vectors_bytes,
@@ -64,6 +66,6 @@ class DenseSoftmaxConfig:
             )
         )
 
-    def model_bytes(self, shape: ProblemShape) -> int:
+    def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> int:
         """Bytes of the saved class vectors: ``4 C D``."""
-        return shape.class_vectors_bytes
+        return (weights or WeightsConfig()).model_bytes(shape)

@@ -29,6 +29,7 @@ class DenseSoftmaxAutogradConfig:
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
+    sections: ClassVar[tuple[str, ...]] = ()
 
     optimizer: Optimizer = Optimizer.adam
     """adam or sgd."""

@@ -31,6 +31,7 @@ class NearestNeighbourConfig:
     engine: ClassVar[str] = "faiss"
     fit_phase: ClassVar[str] = "build"
     is_mapped: ClassVar[bool] = True
+    sections: ClassVar[tuple[str, ...]] = ()
 
     index: str = "Flat"
     """FAISS factory string: Flat, SQ8, SQfp16, PQ16, IVF4096,Flat, IVF4096,SQ8, OPQ16_64,IVF4096,PQ16,

@@ -17,6 +17,7 @@ from xclass.classifiers.sampled_softmax.samplers import (
     UniformSampler,
 )
 from xclass.classifiers.softmax_weights import save_weights, start_weights
+from xclass.classifiers.weights.config import WeightsConfig
 from xclass.data.base import IntArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
@@ -26,9 +27,16 @@ class SampledSoftmax:
     """The method ``sampled_softmax``; a :class:`xclass.classifiers.base.Classifier`."""
 
     def __init__(
-        self, config: SampledSoftmaxConfig, *, shape: ProblemShape, encoder: Encoder, seed: int
+        self,
+        config: SampledSoftmaxConfig,
+        *,
+        shape: ProblemShape,
+        encoder: Encoder,
+        seed: int,
+        weights: WeightsConfig | None = None,
     ) -> None:
         """Keep the settings."""
+        self._weights_config = weights or WeightsConfig()
         self._config = config
         self._shape = shape
         self._encoder = encoder

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
+from xclass.classifiers.weights.config import WeightsConfig
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
 
@@ -29,6 +30,7 @@ class SampledSoftmaxConfig:
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
+    sections: ClassVar[tuple[str, ...]] = ("weights",)
 
     learning_rate: float = 0.1
     """Step of row-wise Adagrad: about the root-mean-square change of a row's values at its first touch."""
@@ -65,7 +67,7 @@ class SampledSoftmaxConfig:
                 remedy="0.75 is the default",
             )
 
-    def memory_law(self, shape: ProblemShape) -> MemoryLaw:
+    def memory_law(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> MemoryLaw:
         """Peak of the train phase: ``4 C D + 4 C``, and scratch of the touched rows that ignores C."""
         rows = min(shape.num_classes, shape.batch_size + self.num_samples)
         kept = {"class vectors": shape.class_vectors_bytes}
@@ -83,6 +85,6 @@ class SampledSoftmaxConfig:
             regimes.append(Regime(name="sampler table", components=table))
         return MemoryLaw(regimes=(*regimes, saving_regime(shape)))
 
-    def model_bytes(self, shape: ProblemShape) -> int:
+    def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> int:
         """Bytes of the saved class vectors: ``4 C D``."""
-        return shape.class_vectors_bytes
+        return (weights or WeightsConfig()).model_bytes(shape)

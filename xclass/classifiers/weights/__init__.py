@@ -1,0 +1,1 @@
+"""The class vectors of the softmax heads: in which format they are kept, started, updated and saved."""

@@ -1,0 +1,87 @@
+"""How the class vectors of the softmax heads are kept. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xclass.errors import ConfigError
+from xclass.shapes import ProblemShape
+
+
+class WeightDtype(StrEnum):
+    """Format of one value."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    """Half the bytes; updates below half a unit in the last place need ``rounding=stochastic``."""
+
+
+class WeightStorage(StrEnum):
+    """Where the class vectors live while they are trained."""
+
+    memory = "memory"
+    memmap = "memmap"
+    """In a file beside the model, mapped and shared: the kernel may write pages out and drop them."""
+
+
+class Rounding(StrEnum):
+    """How an updated value becomes bfloat16."""
+
+    stochastic = "stochastic"
+    """Up or down with the probability that makes it right on average."""
+    nearest = "nearest"
+    """To nearest: any update below half a unit in the last place (2**-9 of the value) is lost."""
+
+
+VALUE_BYTES = {WeightDtype.float32: 4, WeightDtype.bfloat16: 2}
+
+
+@dataclass(kw_only=True, slots=True)
+class WeightsConfig:
+    """The root section ``weights``, shared by the softmax heads that stream or sample."""
+
+    dtype: WeightDtype = WeightDtype.float32
+    """float32 or bfloat16."""
+    storage: WeightStorage = WeightStorage.memory
+    """memory, or memmap: larger than RAM, at the price of the disk."""
+    rounding: Rounding = Rounding.stochastic
+    """stochastic or nearest; without effect on float32."""
+    kahan_share: float = 0.0
+    """Share of the classes, the most frequent ones, whose rounding error is carried on in a second bfloat16
+    value (Kahan summation), 0 to 1; without effect on float32."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be used.
+
+        Raises:
+            ConfigError: naming key, value, allowed range and remedy.
+        """
+        if not 0.0 <= self.kahan_share <= 1.0:
+            raise ConfigError(
+                "weights.kahan_share",
+                self.kahan_share,
+                allowed="0 to 1",
+                remedy="0.0625 compensates the most frequent sixteenth of the classes",
+            )
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of one value."""
+        return VALUE_BYTES[self.dtype]
+
+    def num_kahan_classes(self, num_classes: int) -> int:
+        """Classes, the first ones, that carry their rounding error along."""
+        is_low = self.dtype is WeightDtype.bfloat16
+        return min(num_classes, round(self.kahan_share * num_classes)) if is_low else 0
+
+    def memory_terms(self, shape: ProblemShape) -> dict[str, int]:
+        """Bytes held while training: ``4 C D`` or ``2 C D``, and ``2 K D`` for K compensated classes."""
+        terms = {"class vectors": self.model_bytes(shape)}
+        if kahan := self.num_kahan_classes(shape.num_classes):
+            terms["rounding errors"] = VALUE_BYTES[WeightDtype.bfloat16] * kahan * shape.dim
+        return terms
+
+    def model_bytes(self, shape: ProblemShape) -> int:
+        """Bytes of the saved class vectors."""
+        return self.value_bytes * shape.num_classes * shape.dim
