@@ -43,10 +43,11 @@ class DenseSoftmax:
     def warm_up(self) -> None:
         """One step on a toy size compiles the kernels, loads the BLAS and starts the threads."""
         toy = torch.ones(1024, self._shape.dim, dtype=_torch_dtype(self._weights))
-        inputs = torch.ones(64, self._shape.dim)
+        size = min(64, self._shape.batch_size)
+        inputs = torch.ones(size, self._shape.dim)
         with single_threaded_products():
             head = self._make_head(toy, None, block_classes=256)
-            true = TrueClasses.one_each(torch.arange(64), inputs.dtype)
+            true = TrueClasses.one_each(torch.arange(size), inputs.dtype)
             head.step(inputs, true, StepSettings(learning_rate=0.1))
             head.close()
 
