@@ -28,6 +28,10 @@ _KEY_STEP, _KEY_BLOCK = 0x9E3779B1, 0x85EBCA6B
 """Odd multipliers that spread steps and blocks over the 2**32 keys of stochastic rounding."""
 
 
+_Normaliser = tuple[torch.Tensor, torch.Tensor]
+"""(maximum_B, log_total_B): the log-sum-exp of each example is their sum."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepSettings:
     """What one step does beside plain SGD.
@@ -140,10 +144,11 @@ class StreamedHead:
         if self._loss is Loss.one_vs_all:
             losses_B, gradient_BD = self._pass_2(narrow_BD, true, settings, None)
             return losses_B - own_losses_B, gradient_BD
-        log_sum_exp_B, vector_sum_D = self._pass_1(narrow_BD, settings)
-        _, gradient_BD = self._pass_2(narrow_BD, true, settings, log_sum_exp_B)
+        normaliser, vector_sum_D = self._pass_1(narrow_BD, settings)
+        _, gradient_BD = self._pass_2(narrow_BD, true, settings, normaliser)
         smoothing = settings.label_smoothing
-        losses_B = log_sum_exp_B.double() - (1.0 - smoothing) * own_losses_B
+        maximum_B, log_total_B = normaliser
+        losses_B = maximum_B.double() + log_total_B.double() - (1.0 - smoothing) * own_losses_B
         if vector_sum_D is not None:
             losses_B -= smoothing / len(self.weights_CD) * (inputs_BD @ vector_sum_D).double()
         return losses_B, gradient_BD
@@ -157,8 +162,8 @@ class StreamedHead:
 
     def _pass_1(
         self, inputs_BD: torch.Tensor, settings: StepSettings
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Log-sum-exp of each example, and the sum of the class vectors where smoothing needs it."""
+    ) -> tuple[_Normaliser, torch.Tensor | None]:
+        """Normaliser of each example, and the sum of the class vectors where smoothing needs it."""
         size, inputs_DB = len(inputs_BD), inputs_BD.t()
 
         def work(part: tuple[int, int, _Scratch]) -> None:
@@ -176,18 +181,17 @@ class StreamedHead:
 
         self._team.each(work, self._parts)
         parts = [scratch for _, _, scratch in self._parts]
-        logs = [scratch.maximum_B[:size].double() + scratch.total_B[:size].log() for scratch in parts]
-        log_sum_exp_B = torch.logsumexp(torch.stack(logs), dim=0).to(parts[0].maximum_B.dtype)
+        normaliser = _merge([(scratch.maximum_B[:size], scratch.total_B[:size]) for scratch in parts])
         if not settings.label_smoothing:
-            return log_sum_exp_B, None
-        return log_sum_exp_B, torch.stack([scratch.vectors_D for scratch in parts]).sum(dim=0)
+            return normaliser, None
+        return normaliser, torch.stack([scratch.vectors_D for scratch in parts]).sum(dim=0)
 
     def _pass_2(
         self,
         inputs_BD: torch.Tensor,
         true: TrueClasses,
         settings: StepSettings,
-        log_sum_exp_B: torch.Tensor | None,
+        normaliser: _Normaliser | None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Errors, input gradient and update, block by block; with one-vs-all also sum of log(1 + exp)."""
         size, inputs_DB = len(inputs_BD), inputs_BD.t()
@@ -204,10 +208,10 @@ class StreamedHead:
                 rows = self.weights_CD[first : min(first + self._block_classes, stop)]
                 errors_PB = scratch.logits[: len(rows) * size].view(len(rows), size)
                 self._product(rows, inputs_DB, errors_PB)
-                if log_sum_exp_B is None:
+                if normaliser is None:
                     kernels.sigmoid_errors(errors_PB, losses_B, soft, start=first, offset=self._offset)
                 else:
-                    kernels.softmax_errors(errors_PB, log_sum_exp_B, soft, start=first, shift=shift)
+                    kernels.softmax_errors(errors_PB, *normaliser, soft, start=first, shift=shift)
                 if settings.needs_input_gradient:
                     self._product(errors_PB.t(), rows, partial_BD)
                     gradient_BD += partial_BD
@@ -239,6 +243,14 @@ class StreamedHead:
             if self._seed is not None:
                 key = (self._seed + self._steps * _KEY_STEP + first * _KEY_BLOCK) & 0xFFFFFFFF
             self._kernels.update(rows[num_kahan:], gradient_PD[num_kahan:], rate=rate, decay=decay, key=key)
+
+
+def _merge(parts: list[_Normaliser]) -> _Normaliser:
+    """Maximum and log of the sum of exponentials over all parts, from those of each."""
+    maximum_B = torch.stack([maximum for maximum, _ in parts]).amax(dim=0)
+    total_B = sum(total * torch.exp((maximum - maximum_B).double()) for maximum, total in parts)
+    assert isinstance(total_B, torch.Tensor)
+    return maximum_B, total_B.log().to(maximum_B.dtype)
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -101,18 +101,21 @@ class Kernels(Protocol):
     def softmax_errors(
         self,
         logits_PB: torch.Tensor,
-        log_sum_exp_B: torch.Tensor,
+        maximum_B: torch.Tensor,
+        log_total_B: torch.Tensor,
         true: TrueClasses,
         *,
         start: int,
         shift: float = 0.0,
         offsets_P: torch.Tensor | None = None,
     ) -> None:
-        """Turn logits into ``exp(logit - offset - log_sum_exp) - shift``, less the share of true classes.
+        """Turn logits into ``exp(logit - offset - maximum - log_total) - shift - share``.
 
         Args:
             logits_PB: rows are the classes ``start .. start + P - 1``; overwritten.
-            log_sum_exp_B: accumulation type.
+            maximum_B: accumulation type; its sum with ``log_total_B`` is the log-sum-exp. Taken off one after
+                the other: their rounded sum would lose the digits of the smaller.
+            log_total_B: accumulation type.
             true: of the whole batch.
             start: class of the first row.
             shift: taken off every value.

@@ -53,23 +53,25 @@ void NAME(exp_sum)(const T *restrict logits, ptrdiff_t rows, ptrdiff_t columns, 
     }
 }
 
-/* In place: exp(logit - offset - log_sum_exp[b]) - shift, less the share of each true class (start is the class of row 0).
+/* In place: exp(logit - offset - maximum[b] - log_total[b]) - shift, less the share of each true class (start is the class of row 0).
+ * Two steps, because maximum + log_total rounded to one float would lose the digits of log_total.
  * A true class's error is rounded once, after the subtraction: in bfloat16, 1 - 1 would have no digits left. */
 void NAME(softmax_errors)(T *restrict logits, ptrdiff_t rows, ptrdiff_t columns, const R *restrict offsets,
-                          const R *restrict log_sum_exp, R shift, int64_t start,
+                          const R *restrict maximum, const R *restrict log_total, R shift, int64_t start,
                           const int64_t *restrict true_classes, const int64_t *restrict true_columns,
                           const R *restrict true_shares, R *restrict true_errors, ptrdiff_t num_true)
 {
     for (ptrdiff_t t = 0; t < num_true; t++) {
         const R logit = GET(logits[(true_classes[t] - start) * columns + true_columns[t]]);
         const R offset = offsets ? offsets[true_classes[t] - start] : 0;
-        true_errors[t] = EXP(logit - offset - log_sum_exp[true_columns[t]]) - shift - true_shares[t];
+        const int64_t b = true_columns[t];
+        true_errors[t] = EXP(logit - offset - maximum[b] - log_total[b]) - shift - true_shares[t];
     }
     for (ptrdiff_t p = 0; p < rows; p++) {
         T *restrict row = logits + p * columns;
         const R offset = offsets ? offsets[p] : 0;
         for (ptrdiff_t b = 0; b < columns; b++)
-            row[b] = PUT(EXP(GET(row[b]) - offset - log_sum_exp[b]) - shift);
+            row[b] = PUT(EXP(GET(row[b]) - offset - maximum[b] - log_total[b]) - shift);
     }
     for (ptrdiff_t t = 0; t < num_true; t++)
         logits[(true_classes[t] - start) * columns + true_columns[t]] = PUT(true_errors[t]);

@@ -69,7 +69,8 @@ class CompiledKernels:
     def softmax_errors(
         self,
         logits_PB: torch.Tensor,
-        log_sum_exp_B: torch.Tensor,
+        maximum_B: torch.Tensor,
+        log_total_B: torch.Tensor,
         true: TrueClasses,
         *,
         start: int,
@@ -81,7 +82,8 @@ class CompiledKernels:
         real = _REAL[logits_PB.dtype]
         self._call(
             "softmax_errors", logits_PB, _SIZE(rows), _SIZE(columns), _address(offsets_P),
-            _address(log_sum_exp_B), real(shift), *_true_arguments(true, start, start + rows),
+            _address(maximum_B), _address(log_total_B), real(shift),
+            *_true_arguments(true, start, start + rows),
         )  # fmt: skip
 
     def sigmoid_errors(

@@ -136,6 +136,7 @@ void update_stochastic(uint16_t *restrict w, const uint16_t *restrict g, ptrdiff
                        uint32_t key)
 {
     const float keep = 1.0f - decay;
+    key = mix(key); /* neighbouring keys must not draw the same numbers one place further */
     for (ptrdiff_t i = 0; i < n; i++)
         w[i] = put_stochastic(keep * get_bfloat16(w[i]) - rate * get_bfloat16(g[i]), mix((uint32_t)i + key));
 }

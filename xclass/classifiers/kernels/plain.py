@@ -36,7 +36,8 @@ class TorchKernels:
     def softmax_errors(
         self,
         logits_PB: torch.Tensor,
-        log_sum_exp_B: torch.Tensor,
+        maximum_B: torch.Tensor,
+        log_total_B: torch.Tensor,
         true: TrueClasses,
         *,
         start: int,
@@ -44,10 +45,11 @@ class TorchKernels:
         offsets_P: torch.Tensor | None = None,
     ) -> None:
         """Turn logits into errors of a softmax."""
-        values_PB = _wide(logits_PB, log_sum_exp_B.dtype)
-        values_PB -= log_sum_exp_B
+        values_PB = _wide(logits_PB, maximum_B.dtype)
         if offsets_P is not None:
             values_PB -= offsets_P[:, None]
+        values_PB -= maximum_B
+        values_PB -= log_total_B
         exp_(values_PB)
         if shift:
             values_PB -= shift

@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ class ClassVectors:
     stored_CD: npt.NDArray[Any]
     lost_KD: torch.Tensor | None
     config: WeightsConfig
-    file: IO[bytes] | None = None
+    file: _NamelessFile | None = None
 
     def start(self, init: Init, *, feed: Feed, seed: int) -> dict[str, Any]:
         """Give them their first values.
@@ -75,7 +75,7 @@ class ClassVectors:
         if self.file is None:
             save_array(path, self.stored_CD)
         else:
-            _give_a_name(self.file, path, self.stored_CD)
+            self.file.save(path, self.stored_CD)
         num_classes, dim = self.stored_CD.shape
         write_manifest(
             folder,
@@ -111,6 +111,61 @@ class ClassVectors:
             block.copy_(torch.empty(block.shape).normal_(0.0, deviation, generator=generator))
 
 
+class _NamelessFile:
+    """A .npy file that nobody sees and that is gone with this process, unless it is given a name.
+
+    Source: man open(2), O_TMPFILE.
+    """
+
+    def __init__(self, folder: str) -> None:
+        """Make it.
+
+        Raises:
+            ConfigError: the folder cannot hold one.
+        """
+        self.descriptor = -1
+        try:
+            self.descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise ConfigError(
+                "weights.folder",
+                folder,
+                allowed=f"a folder on a file system with O_TMPFILE ({error.strerror})",
+                remedy="choose one on a local disk (ext4, xfs, btrfs)",
+            ) from error
+
+    def __del__(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+    def map(self, size: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Zeros of this size behind a .npy header, shared with the file."""
+        kind = np.dtype(dtype)
+        header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": size}
+        num_bytes = size[0] * size[1] * kind.itemsize
+        with open(self.descriptor, "r+b", closefd=False) as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.flush()
+            offset = file.tell()
+            # Room is taken now: on a full disk this fails here, not later with SIGBUS at some store.
+            os.posix_fallocate(self.descriptor, 0, offset + num_bytes)
+            return np.memmap(file, dtype=kind, mode="r+", offset=offset, shape=size)
+
+    def save(self, path: Path, stored_CD: npt.NDArray[Any]) -> None:
+        """Give it a name; copied only where that lies on another file system."""
+        assert isinstance(stored_CD, np.memmap)
+        stored_CD.flush()
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            # Only with a directory descriptor does Python call linkat, which follows the link in /proc.
+            source = f"/proc/self/fd/{self.descriptor}"
+            os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
+        except OSError:
+            save_array(path, stored_CD)
+        finally:
+            os.close(folder)
+
+
 def allocate_class_vectors(config: WeightsConfig, shape: ProblemShape) -> ClassVectors:
     """Allocate zeros; nothing is touched yet.
 
@@ -129,7 +184,8 @@ def allocate_class_vectors(config: WeightsConfig, shape: ProblemShape) -> ClassV
     file = None
     stored_CD: npt.NDArray[Any]
     if config.storage is WeightStorage.memmap:
-        file, stored_CD = _map_new_file(config.folder or ".", size, stored)
+        file = _NamelessFile(config.folder or ".")
+        stored_CD = file.map(size, stored)
     else:
         # numpy's zeros come from calloc: pages appear as rows are first written, not twice.
         stored_CD = np.zeros(size, dtype=stored)
@@ -147,44 +203,3 @@ def no_class_vectors(config: WeightsConfig, dim: int) -> ClassVectors:
     return ClassVectors(
         tensor_CD=torch.from_numpy(stored_CD), stored_CD=stored_CD, lost_KD=None, config=config
     )
-
-
-def _map_new_file(
-    folder: str, size: tuple[int, int], dtype: npt.DTypeLike
-) -> tuple[IO[bytes], npt.NDArray[Any]]:
-    """A .npy file without a name, as long as it will be, mapped and shared."""
-    try:
-        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
-    except OSError as error:
-        raise ConfigError(
-            "weights.folder",
-            folder,
-            allowed=f"a folder on a file system with O_TMPFILE ({error.strerror})",
-            remedy="choose one on a local disk (ext4, xfs, btrfs)",
-        ) from error
-    file = os.fdopen(descriptor, "r+b")
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": size}
-    np.lib.format.write_array_header_1_0(file, header)
-    file.flush()
-    offset = file.tell()
-    num_bytes = int(np.prod(size, dtype=np.int64)) * np.dtype(dtype).itemsize
-    # Room is taken now: on a full disk this fails here, not later with SIGBUS at some store.
-    os.posix_fallocate(descriptor, 0, offset + num_bytes)
-    return file, np.memmap(file, dtype=dtype, mode="r+", offset=offset, shape=size)
-
-
-def _give_a_name(file: IO[bytes], path: Path, stored_CD: npt.NDArray[Any]) -> None:
-    """Link the nameless file; copy it where the model lies on another file system.
-
-    Source: man open(2), O_TMPFILE: ``linkat`` of ``/proc/self/fd/N`` with AT_SYMLINK_FOLLOW.
-    """
-    assert isinstance(stored_CD, np.memmap)
-    stored_CD.flush()
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        # Only with a directory descriptor does Python call linkat.
-        os.link(f"/proc/self/fd/{file.fileno()}", path.name, dst_dir_fd=descriptor, follow_symlinks=True)
-    except OSError:
-        save_array(path, stored_CD)
-    finally:
-        os.close(descriptor)
