@@ -1,9 +1,5 @@
-/* Kernels of the sampled softmax; compiled together with kernels.c, whose exp and bfloat16 it uses.
- *
- * Threads are OpenMP's, of the very runtime that torch brings and has loaded (same soname, libgomp.so.1): threads
- * of another pool would wait for a core on which torch's still spin after the last matrix product. Without OpenMP
- * the pragmas are comments, and all is right on one thread.
- */
+/* Kernels of the sampled softmax; compiled together with kernels.c, whose exp and bfloat16 it uses. Each call runs
+ * on the thread that makes it, on its own examples or its own rows. */
 
 #include "kernels.c"
 
@@ -59,7 +55,7 @@
 #undef WRITE_ROW
 
 /* A row that carries its rounding error along (Kahan, see update_kahan), or is rounded up and down at random by
- * nothing but (key, row of the step, d), or to nearest. */
+ * nothing but (key, class, d), or to nearest. */
 static void write_bfloat16(uint16_t *restrict row, uint16_t *restrict lost, const float *restrict sum,
                            ptrdiff_t dim, float keep, float step, int is_stochastic, uint32_t key)
 {
@@ -88,14 +84,13 @@ static void write_bfloat16(uint16_t *restrict row, uint16_t *restrict lost, cons
 #define SQRT sqrtf
 #define WRITE_ROW                                                                                                 \
     write_bfloat16(row, rows[u] < num_kahan ? lost + rows[u] * dim : NULL, sum, dim, keep, step, is_stochastic,   \
-                   mix(key + (uint32_t)u));
+                   mix(key + (uint32_t)rows[u]));
 #include "sampled.h"
 
 /* Rows of a table into one array behind each other. */
 void gather_rows(const char *restrict table, ptrdiff_t row_bytes, const int64_t *restrict rows, ptrdiff_t num_rows,
                  char *restrict gathered)
 {
-#pragma omp parallel for schedule(static)
     for (ptrdiff_t t = 0; t < num_rows; t++) {
         if (t + AHEAD < num_rows) FETCH_ROW(table + rows[t + AHEAD] * row_bytes, row_bytes);
         memcpy(gathered + t * row_bytes, table + rows[t] * row_bytes, (size_t)row_bytes);
@@ -127,11 +122,13 @@ static void sort_by_digits(int64_t *ids, int64_t *order, ptrdiff_t n, int64_t *s
 }
 
 /* Which rows a step touches. In: ids, num_true true classes and then the sampled ones, both with repeats.
- * Out: rows[u], the distinct classes, rising; starts and order as adagrad_rows wants them, for gradients of
- * num_true true classes and then of the distinct sampled ones; sampled[k] and how often each was drawn,
- * times[k]; hits: example hit_examples[h] has sampled[hit_places[h]] as its true class.
- * counts: rows, distinct sampled, hits. scratch, more_scratch: 2 n values each. */
-void group_rows(const int64_t *restrict ids, ptrdiff_t num_true, ptrdiff_t n, int64_t *restrict rows,
+ * Out: rows[u], the distinct classes, rising; starts and order as adagrad_rows wants them, where the gradient of
+ * true class i is row i, and that of distinct sampled class k from part p of the batch is row base + p stride + k;
+ * sampled[k] and how often each was drawn, times[k]; hits: example hit_examples[h] has sampled[hit_places[h]] as
+ * its true class. counts: rows, distinct sampled, hits. order holds num_true + parts (n - num_true) values, scratch
+ * and more_scratch 2 n each. */
+void group_rows(const int64_t *restrict ids, ptrdiff_t num_true, ptrdiff_t n, ptrdiff_t parts, ptrdiff_t base,
+                ptrdiff_t stride, int64_t *restrict rows,
                 int64_t *restrict starts, int64_t *restrict order, int64_t *restrict sampled,
                 int64_t *restrict times, int64_t *restrict hit_examples, int64_t *restrict hit_places,
                 int64_t *restrict counts, int64_t *restrict scratch, int64_t *restrict more_scratch)
@@ -155,7 +152,8 @@ void group_rows(const int64_t *restrict ids, ptrdiff_t num_true, ptrdiff_t n, in
                 hit_examples[num_hits] = places[h];
                 hit_places[num_hits++] = num_sampled;
             }
-            order[filled++] = num_true + num_sampled++;
+            for (ptrdiff_t part = 0; part < parts; part++) order[filled++] = base + part * stride + num_sampled;
+            num_sampled++;
         }
         i = end;
     }

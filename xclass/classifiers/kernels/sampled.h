@@ -1,18 +1,17 @@
 /* The sampled softmax over one block of logits, and the update of its rows; included once per element type by
  * sampled.c, which defines besides what block.h needs
- *   SQRT          square root of R
- *   WRITE_ROW     writes row[d] from keep * row[d] - step * sum[d]
+ *   SQRT         square root of R
+ *   WRITE_ROW    row[d] <- keep * row[d] - step * sum[d]
  */
 
 /* In place: exp(logit - offset - maximum[b]), summed into total[b]. maximum and total may come in with terms that
  * stand in no row (the true class); maximum[b] leaves as the largest logit of all.
  * One exponential per logit: what is left to divide by, total[b], belongs to the example, and is divided out of
  * the inputs of the next product instead of out of the block.
- * A group of columns is a thread's own, so that no sum is split and its values depend on no thread. */
+ * Columns are taken in groups: the maxima and sums of a group stay in registers and the first-level cache. */
 void NAME(exp_shifted)(T *restrict logits, ptrdiff_t rows, ptrdiff_t columns, const R *restrict offsets,
                        R *restrict maximum, double *restrict total)
 {
-#pragma omp parallel for schedule(static)
     for (ptrdiff_t first = 0; first < columns; first += GROUP_COLUMNS) {
         const ptrdiff_t width = columns - first < GROUP_COLUMNS ? columns - first : GROUP_COLUMNS;
         R top[GROUP_COLUMNS], sum[GROUP_COLUMNS];
@@ -56,7 +55,6 @@ void NAME(adagrad_rows)(T *restrict weights, R *restrict state, const T *restric
                         uint16_t *restrict lost, ptrdiff_t num_kahan, int is_stochastic, uint32_t key)
 {
     const R keep = 1 - rate * decay;
-#pragma omp parallel for schedule(static)
     for (ptrdiff_t u = 0; u < num_rows; u++) {
         if (u + AHEAD < num_rows) {
             FETCH_ROW(weights + rows[u + AHEAD] * dim, dim * (ptrdiff_t)sizeof(T));

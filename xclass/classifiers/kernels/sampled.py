@@ -20,13 +20,23 @@ _SUFFIX = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GradientLayout:
+    """Where gradients stand in their table: row i for true class i, row ``base + p stride + k`` for sampled class k
+    as part p of the batch sees it (each thread has its own examples)."""
+
+    parts: int
+    base: int
+    stride: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TouchedRows:
     """The rows of one step.
 
     Attributes:
         rows_U: distinct classes, rising, int64.
         starts_U1: shape (U + 1,); row u is moved by the gradients ``order[starts[u]:starts[u + 1]]``.
-        order_T: places among the gradients of the B true classes and, behind them, of the K sampled ones.
+        order_T: rows of the table of gradients, see :class:`GradientLayout`.
         sampled_K: distinct sampled classes, rising.
         times_K: how often each was drawn.
         hit_examples_H: examples whose true class was sampled.
@@ -65,12 +75,12 @@ class SampledKernels(Protocol):
     name: str
     """``compiled`` or ``torch``."""
 
-    def touch(self, classes_B: IntArray, drawn_S: IntArray) -> TouchedRows:
+    def touch(self, classes_B: IntArray, drawn_S: IntArray, layout: GradientLayout) -> TouchedRows:
         """Group the true and the drawn classes of a step."""
         ...
 
     def gather(self, table_CD: torch.Tensor, rows_T: IntArray, out_TD: torch.Tensor) -> None:
-        """Copy rows of a contiguous table behind each other."""
+        """Copy rows of a contiguous table behind each other; ``out_TD`` may be a part of a larger array."""
         ...
 
     def exp_shifted(
@@ -87,8 +97,8 @@ class SampledKernels(Protocol):
         ...
 
     def adagrad(
-        self, state: RowState, gradient_TD: torch.Tensor, touched: TouchedRows, *, rate: float, decay: float,
-        key: int,
+        self, state: RowState, gradient_TD: torch.Tensor, touched: TouchedRows, rows: range, *, rate: float,
+        decay: float, key: int,
     ) -> None:  # fmt: skip
         """Row-wise Adagrad in place, gradients of the same row summed first; other rows are not touched.
 
@@ -98,6 +108,7 @@ class SampledKernels(Protocol):
             state: of all rows.
             gradient_TD: as ``touched.order_T`` counts them, dtype of the weights.
             touched: the rows.
+            rows: the part of ``touched.rows_U`` to be moved by this call.
             rate: learning rate.
             decay: weight decay per unit of learning rate, on the touched rows.
             key: of stochastic rounding, 0 to 2**32 - 1.
@@ -118,7 +129,7 @@ def load_sampled_kernels() -> tuple[SampledKernels, str | None]:
 
 
 class CompiledSampledKernels:
-    """A :class:`SampledKernels` in C, on the threads of torch's own OpenMP runtime where there is one."""
+    """A :class:`SampledKernels` in C; each call releases the interpreter lock."""
 
     name = "compiled"
 
@@ -128,21 +139,20 @@ class CompiledSampledKernels:
         Raises:
             CompileError: no compiler, or one that cannot compile this.
         """
-        try:
-            self._library = load_library(_SOURCES, extra_flags=("-fopenmp",))
-        except CompileError:
-            self._library = load_library(_SOURCES)
+        self._library = load_library(_SOURCES)
 
-    def touch(self, classes_B: IntArray, drawn_S: IntArray) -> TouchedRows:
+    def touch(self, classes_B: IntArray, drawn_S: IntArray, layout: GradientLayout) -> TouchedRows:
         """Group by a stable radix sort; 40 us for 5 000 classes."""
         batch, total = len(classes_B), len(classes_B) + len(drawn_S)
-        sizes = (total, total, total + 1, total, total, total, batch, batch, 3, 2 * total, 2 * total)
+        num_order = batch + layout.parts * len(drawn_S)
+        sizes = (total, total, total + 1, num_order, total, total, batch, batch, 3, 2 * total, 2 * total)
         buffers = [np.empty(size, dtype=np.int64) for size in sizes]
         ids, rows, starts, order, sampled, times, examples, places, counts, *_ = buffers
         ids[:batch], ids[batch:] = classes_B, drawn_S
         self._library.group_rows(
-            _address(ids), _size(batch), _size(total), *(_address(buffer) for buffer in buffers[1:])
-        )
+            _address(ids), _size(batch), _size(total), _size(layout.parts), _size(layout.base),
+            _size(layout.stride), *(_address(buffer) for buffer in buffers[1:]),
+        )  # fmt: skip
         num_rows, num_sampled, num_hits = counts.tolist()
         return TouchedRows(
             rows_U=rows[:num_rows], starts_U1=starts[: num_rows + 1], order_T=order[: starts[num_rows]],
@@ -168,15 +178,16 @@ class CompiledSampledKernels:
         )  # fmt: skip
 
     def adagrad(
-        self, state: RowState, gradient_TD: torch.Tensor, touched: TouchedRows, *, rate: float, decay: float,
-        key: int,
+        self, state: RowState, gradient_TD: torch.Tensor, touched: TouchedRows, rows: range, *, rate: float,
+        decay: float, key: int,
     ) -> None:  # fmt: skip
         """Sum, state, step and rounding of a row while it is in the first-level cache."""
         weights_CD, lost_KD = state.weights_CD, state.lost_KD
         real = ctypes.c_double if weights_CD.dtype == torch.float64 else ctypes.c_float
         self._library[f"adagrad_rows_{_SUFFIX[weights_CD.dtype]}"](
-            _address(weights_CD), _address(state.state_C), _address(gradient_TD), _address(touched.rows_U),
-            _address(touched.starts_U1), _address(touched.order_T), _size(len(touched.rows_U)),
+            _address(weights_CD), _address(state.state_C), _address(gradient_TD),
+            _address(touched.rows_U[rows.start :]), _address(touched.starts_U1[rows.start :]),
+            _address(touched.order_T), _size(len(rows)),
             _size(weights_CD.shape[1]), real(rate), real(decay),
             ctypes.c_void_p(None) if lost_KD is None else _address(lost_KD),
             _size(0 if lost_KD is None else len(lost_KD)), ctypes.c_int(state.is_stochastic),
@@ -189,17 +200,21 @@ class TorchSampledKernels:
 
     name = "torch"
 
-    def touch(self, classes_B: IntArray, drawn_S: IntArray) -> TouchedRows:
+    def touch(self, classes_B: IntArray, drawn_S: IntArray, layout: GradientLayout) -> TouchedRows:
         """Group by sorting."""
         sampled_K, times_K = np.unique(drawn_S, return_counts=True)
         place_B = np.minimum(np.searchsorted(sampled_K, classes_B), len(sampled_K) - 1)
         examples_H = np.flatnonzero(sampled_K[place_B] == classes_B)
-        ids_T = np.concatenate((classes_B, sampled_K))
-        order_T = np.argsort(ids_T, kind="stable")
-        starts = np.flatnonzero(np.diff(ids_T[order_T], prepend=-1))
+        parts = range(layout.base, layout.base + layout.parts * layout.stride, layout.stride)
+        ids_T = np.concatenate((classes_B, *(sampled_K for _ in parts)))
+        places_T = np.concatenate(
+            (np.arange(len(classes_B)), *(start + np.arange(len(sampled_K)) for start in parts))
+        )
+        sorted_T = np.argsort(ids_T, kind="stable")
+        starts = np.flatnonzero(np.diff(ids_T[sorted_T], prepend=-1))
         return TouchedRows(
-            rows_U=ids_T[order_T[starts]], starts_U1=np.append(starts, len(ids_T)), order_T=order_T,
-            sampled_K=sampled_K, times_K=times_K, hit_examples_H=examples_H,
+            rows_U=ids_T[sorted_T[starts]], starts_U1=np.append(starts, len(ids_T)),
+            order_T=places_T[sorted_T], sampled_K=sampled_K, times_K=times_K, hit_examples_H=examples_H,
             hit_places_H=place_B[examples_H],
         )  # fmt: skip
 
@@ -221,17 +236,19 @@ class TorchSampledKernels:
             logits_KB.copy_(values_KB)
 
     def adagrad(
-        self, state: RowState, gradient_TD: torch.Tensor, touched: TouchedRows, *, rate: float, decay: float,
-        key: int,
+        self, state: RowState, gradient_TD: torch.Tensor, touched: TouchedRows, rows: range, *, rate: float,
+        decay: float, key: int,
     ) -> None:  # fmt: skip
         """On copies of the touched rows in the accumulation type."""
         weights_CD, state_C = state.weights_CD, state.state_C
-        rows_U = torch.from_numpy(touched.rows_U)
+        rows_U = torch.from_numpy(touched.rows_U[rows.start : rows.stop])
+        starts_U1 = touched.starts_U1[rows.start : rows.stop + 1]
+        order_T = torch.from_numpy(touched.order_T[starts_U1[0] : starts_U1[-1]])
         groups_T = torch.repeat_interleave(
-            torch.arange(len(rows_U)), torch.from_numpy(np.diff(touched.starts_U1))
+            torch.arange(len(rows_U)), torch.from_numpy(np.diff(starts_U1))
         )
         sum_UD = torch.zeros(len(rows_U), weights_CD.shape[1], dtype=state_C.dtype)
-        sum_UD.index_add_(0, groups_T, gradient_TD[torch.from_numpy(touched.order_T)].to(state_C.dtype))
+        sum_UD.index_add_(0, groups_T, gradient_TD[order_T].to(state_C.dtype))
         state_C[rows_U] += sum_UD.square().mean(dim=1)
         sum_UD.mul_((rate / (state_C[rows_U].sqrt() + 1e-10))[:, None])
         old_UD = weights_CD[rows_U].to(state_C.dtype)
@@ -241,7 +258,7 @@ class TorchSampledKernels:
         else:
             weights_CD[rows_U] = (old_UD + change_UD).to(weights_CD.dtype)
         if state.lost_KD is not None:
-            num_kahan = int(np.searchsorted(touched.rows_U, len(state.lost_KD)))
+            num_kahan = int(torch.searchsorted(rows_U, len(state.lost_KD)))
             kept, old_UD, change_UD = rows_U[:num_kahan], old_UD[:num_kahan], change_UD[:num_kahan]
             change_UD = change_UD + state.lost_KD[kept].float()
             weights_CD[kept] = (old_UD + change_UD).bfloat16()

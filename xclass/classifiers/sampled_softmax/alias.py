@@ -16,11 +16,6 @@ from xclass.data.base import IntArray
 
 Float64Array = npt.NDArray[np.float64]
 
-TABLE_BYTES_PER_CLASS = 12
-"""Held: threshold and probability (float32), alias (int32)."""
-BUILD_BYTES_PER_CLASS = 28
-"""While it is built, beside the table: the given weights, their prefix sums, one copy of a part (float64 each), and
-positions (int32)."""
 _CHUNK = 1 << 20
 _BLOCK = 1 << 12
 
@@ -35,7 +30,8 @@ class AliasTable:
     when the sum of deficits passes its sum of excesses.
 
     Memory:
-        12 C bytes held; 28 C more at most while it is built.
+        12 C bytes held: threshold and probability (float32), alias (int32). While it is built 28 C more: the
+        given weights, their prefix sums and one copy of a part (float64 each), and positions (int32).
     """
 
     def __init__(self, weights_C: Float64Array) -> None:

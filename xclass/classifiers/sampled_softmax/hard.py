@@ -15,13 +15,9 @@ import torch
 
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind
 from xclass.classifiers.sampled_softmax.alias import Float64Array
+from xclass.classifiers.sampled_softmax.memory import ADD_CLASSES, HARD_PER_EXAMPLE
 from xclass.classifiers.sampled_softmax.negatives import Negatives
 from xclass.data.base import FloatArray, IntArray
-
-HARD_PER_EXAMPLE = 8
-"""Neighbours looked up for each of the first ``num_hard / 8`` examples of a batch; batches are in random order."""
-ADD_CLASSES = 1 << 16
-"""Class vectors that are float32 beside the index at a time."""
 
 
 class HardNegatives:
@@ -104,8 +100,12 @@ class HardNegatives:
         index = faiss.index_factory(dim, self._factory, faiss.METRIC_INNER_PRODUCT)
         if self._kind.needs_training:
             points = self._kind.training_points(num_classes)
-            generator = np.random.default_rng(self._seed)
-            chosen = np.sort(generator.choice(num_classes, points, replace=False, shuffle=False))
+            chosen = np.arange(num_classes)
+            if 4 * points < num_classes:
+                # Drawn with replacement: without, numpy shuffles an array of all classes.
+                chosen = np.unique(np.random.default_rng(self._seed).integers(0, num_classes, points))
+            elif points < num_classes:
+                chosen = np.sort(np.random.default_rng(self._seed).choice(num_classes, points, replace=False))
             index.train(self._weights_CD[torch.from_numpy(chosen)].float().numpy())
         for start in range(0, num_classes, ADD_CLASSES):
             index.add(self._weights_CD[start : start + ADD_CLASSES].float().numpy())

@@ -6,73 +6,90 @@ from dataclasses import dataclass
 
 import torch
 
-from xclass.classifiers.kernels.sampled import SampledKernels
-
-ROWS_MULTIPLE = 128
-"""Sampled rows are filled up to a multiple of this: oneDNN compiles a bfloat16 product for each new shape, 1 to 2
-ms, and the number of distinct samples changes from step to step."""
+from xclass.classifiers.kernels.sampled import GradientLayout, SampledKernels
+from xclass.classifiers.products import Product
 
 
-def round_up(num_rows: int) -> int:
-    """The next multiple of :data:`ROWS_MULTIPLE`."""
-    return -(-num_rows // ROWS_MULTIPLE) * ROWS_MULTIPLE
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartBuffers:
+    """Where one part of a batch computes: B examples and S sampled rows.
+
+    Attributes:
+        low_BD: class vectors' dtype.
+        product_BD: class vectors' dtype.
+        positives_BD: accumulation type.
+        inputs_BD: accumulation type; gradient of the summed loss at the inputs afterwards.
+        logits_SB: class vectors' dtype, contiguous.
+        positive_gradient_BD: class vectors' dtype; gradient at the true class's row of each example.
+        negative_gradient_SD: class vectors' dtype; gradient at each sampled row.
+    """
+
+    low_BD: torch.Tensor
+    product_BD: torch.Tensor
+    positives_BD: torch.Tensor
+    inputs_BD: torch.Tensor
+    logits_SB: torch.Tensor
+    positive_gradient_BD: torch.Tensor
+    negative_gradient_SD: torch.Tensor
 
 
 class StepBuffers:
     """Scratch of all steps: allocated once, because a fresh block of this size is a system call and page faults.
 
     Memory:
-        ``v S B + 2 v (B + S) D + (2 v + 8) B D`` bytes for values of v bytes.
+        see ``_scratch_bytes`` of xclass/classifiers/sampled_softmax/memory.py.
     """
 
-    def __init__(self, *, batch_size: int, num_sampled: int, dim: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, *, batch_size: int, num_sampled: int, dim: int, dtype: torch.dtype, parts: int
+    ) -> None:
         """Allocate.
 
         Args:
             batch_size: B, at most.
-            num_sampled: S, rows behind those of the true classes, at most; see :func:`round_up`.
+            num_sampled: S, rows behind those of the true classes, at most.
             dim: D.
             dtype: of the class vectors and the products.
+            parts: T, of the batch, at most.
         """
         accumulation = torch.float64 if dtype == torch.float64 else torch.float32
         self.rows_TD = torch.empty(batch_size + num_sampled, dim, dtype=dtype)
-        self.gradient_TD = torch.empty_like(self.rows_TD)
-        self.low_BD = torch.empty(batch_size, dim, dtype=dtype)
-        self.product_BD = torch.empty_like(self.low_BD)
-        self.positives_BD = torch.empty(batch_size, dim, dtype=accumulation)
-        self.result_BD = torch.empty_like(self.positives_BD)
+        self.gradient_TD = torch.empty(batch_size + parts * num_sampled, dim, dtype=dtype)
+        self.layout = GradientLayout(parts=parts, base=batch_size, stride=num_sampled)
+        self.inputs_BD = torch.empty(batch_size, dim, dtype=accumulation)
+        self._positives_BD = torch.empty_like(self.inputs_BD)
+        self._low_BD = torch.empty(batch_size, dim, dtype=dtype)
+        self._product_BD = torch.empty_like(self._low_BD)
         self._logits = torch.empty(num_sampled * batch_size, dtype=dtype)
 
-    def logits_SB(self, num_sampled: int, batch_size: int) -> torch.Tensor:
-        """A contiguous block of the scratch for logits."""
-        return self._logits[: num_sampled * batch_size].view(num_sampled, batch_size)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SampledGradient:
-    """What one batch gives; the tensors are scratch, valid until the next step.
-
-    Attributes:
-        losses_B: shape (B,), sampled cross-entropy of each example; an underestimate of the true one.
-        inputs_BD: shape (B, D), gradient of the summed loss; None where none was asked for.
-        rows_TD: shape (B + S, D), gradient at the true class's row of each example, then at each sampled row.
-    """
-
-    losses_B: torch.Tensor
-    inputs_BD: torch.Tensor | None
-    rows_TD: torch.Tensor
+    def part(self, index: int, examples: slice, num_sampled: int) -> PartBuffers:
+        """Views for the examples of one part and this step's number of sampled rows."""
+        start, stop = examples.start, examples.stop
+        logits = self._logits[num_sampled * start : num_sampled * stop]
+        first = self.layout.base + index * self.layout.stride
+        return PartBuffers(
+            low_BD=self._low_BD[examples],
+            product_BD=self._product_BD[examples],
+            positives_BD=self._positives_BD[examples],
+            inputs_BD=self.inputs_BD[examples],
+            logits_SB=logits.view(num_sampled, stop - start),
+            positive_gradient_BD=self.gradient_TD[examples],
+            negative_gradient_SD=self.gradient_TD[first : first + num_sampled],
+        )
 
 
 def sampled_softmax_gradient(
     inputs_BD: torch.Tensor,
-    rows_TD: torch.Tensor,
+    positives_BD: torch.Tensor,
+    negatives_SD: torch.Tensor,
     *,
     offsets_S: torch.Tensor,
     hits: tuple[torch.Tensor, torch.Tensor],
     kernels: SampledKernels,
-    buffers: StepBuffers,
+    product: Product,
+    buffers: PartBuffers,
     needs_inputs: bool = True,
-) -> SampledGradient:
+) -> torch.Tensor:
     """Cross-entropy of the true class against shared sampled negatives.
 
     The logit of a negative is corrected by ``- log(expected count / times drawn)``, so that the sum over
@@ -81,44 +98,40 @@ def sampled_softmax_gradient(
     that example. With every class drawn once (expected count 1) the loss is the exact cross-entropy.
 
     One exponential per logit: the block keeps ``exp(logit - maximum)``, and what is left to divide by belongs
-    to the example, so it is divided out of the inputs and of the result of the two products instead.
+    to the example, so it is divided out of the inputs and of the result of the next two products instead.
 
     Args:
         inputs_BD: shape (B, D), accumulation type (float64 for float64, else float32); left untouched.
-        rows_TD: class vectors of the true classes (B) and of the distinct sampled ones (S).
+        positives_BD: class vectors of the true classes.
+        negatives_SD: class vectors of the distinct sampled classes.
         offsets_S: accumulation type, log(expected count) - log(times drawn); inf for a row to be ignored.
         hits: places among the sampled rows, and the examples whose true class stands there.
         kernels: elementwise work.
-        buffers: scratch.
+        product: matrix products.
+        buffers: receives the gradients.
         needs_inputs: also give the gradient at the inputs: the third product.
+
+    Returns:
+        losses_B: sampled cross-entropy of each example; an underestimate of the true one.
 
     Source: Bengio & Senecal 2008 (importance-sampled softmax); Jean et al., ACL 2015, section 3.1;
     "Correcting the LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
     """
-    batch, num_sampled = len(inputs_BD), len(rows_TD) - len(inputs_BD)
-    negatives_SD = rows_TD[batch:]
-    low_BD, result_BD = buffers.low_BD[:batch], buffers.result_BD[:batch]
-    positives_BD = buffers.positives_BD[:batch].copy_(rows_TD[:batch])
-    gradient_TD = buffers.gradient_TD[: len(rows_TD)]
-    positive_logits_B = torch.mul(positives_BD, inputs_BD, out=result_BD).sum(dim=1)
-
-    # torch's products even in float32, where numpy's OpenBLAS is faster alone (AMD: 7.6 ms against 9.3 for
-    # all three): its threads and torch's OpenMP ones then spin against each other (together 15.6 ms).
-    block_SB = buffers.logits_SB(num_sampled, batch)
-    torch.mm(negatives_SD, low_BD.copy_(inputs_BD).t(), out=block_SB)
+    block_SB, wide_BD = buffers.logits_SB, buffers.inputs_BD
+    wide_positives_BD = buffers.positives_BD.copy_(positives_BD)
+    positive_logits_B = torch.mul(wide_positives_BD, inputs_BD, out=wide_BD).sum(dim=1)
+    product(negatives_SD, buffers.low_BD.copy_(inputs_BD).t(), block_SB)
     block_SB[hits] = -torch.inf
-    maximum_B, total_B = positive_logits_B.clone(), torch.ones(batch, dtype=torch.float64)
+    maximum_B, total_B = positive_logits_B.clone(), torch.ones(len(inputs_BD), dtype=torch.float64)
     kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
 
     losses_B = total_B.log().to(maximum_B.dtype) + maximum_B - positive_logits_B
     share_B1 = total_B.reciprocal_().to(maximum_B.dtype)[:, None]
     error_B1 = torch.expm1(-losses_B)[:, None]
-    low_BD.copy_(torch.mul(inputs_BD, share_B1, out=result_BD))
-    torch.mm(block_SB, low_BD, out=gradient_TD[batch:])
-    gradient_TD[:batch].copy_(torch.mul(inputs_BD, error_B1, out=result_BD))
+    buffers.low_BD.copy_(torch.mul(inputs_BD, share_B1, out=wide_BD))
+    product(block_SB, buffers.low_BD, buffers.negative_gradient_SD)
+    buffers.positive_gradient_BD.copy_(torch.mul(inputs_BD, error_B1, out=wide_BD))
     if needs_inputs:
-        product_BD = torch.mm(block_SB.t(), negatives_SD, out=buffers.product_BD[:batch])
-        result_BD.copy_(product_BD).mul_(share_B1).add_(positives_BD.mul_(error_B1))
-    return SampledGradient(
-        losses_B=losses_B, inputs_BD=result_BD if needs_inputs else None, rows_TD=gradient_TD
-    )
+        product(block_SB.t(), negatives_SD, buffers.product_BD)
+        wide_BD.copy_(buffers.product_BD).mul_(share_B1).add_(wide_positives_BD.mul_(error_B1))
+    return losses_B

@@ -14,9 +14,6 @@ import numpy.typing as npt
 from xclass.classifiers.sampled_softmax.alias import Float64Array
 from xclass.data.base import IntArray
 
-STREAMING_BYTES_PER_CLASS = 8
-"""Average gap (float32) and the step last seen (int32)."""
-
 
 class StreamingFrequency:
     """Average number of steps between two batches that hold a class.
@@ -25,7 +22,7 @@ class StreamingFrequency:
     has the mean of every other gap. (Starting from a fixed gap would leave (1 - rate)^n of it for long.)
 
     Memory:
-        8 C bytes; pages of classes that were never seen stay untouched.
+        8 C bytes (average gap in float32, step last seen in int32); pages of classes that were never seen stay untouched.
     """
 
     def __init__(self, num_classes: int, rate: float) -> None:
