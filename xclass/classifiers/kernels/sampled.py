@@ -1,4 +1,4 @@
-"""Kernels of the sampled softmax: which rows a step touches, the softmax over its block, the update of its rows."""
+"""Kernels of the sampled softmax: which rows a step touches, the softmax over a block, the update of rows."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ _SUFFIX = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GradientLayout:
-    """Where gradients stand in their table: row i for true class i, row ``base + p stride + k`` for sampled class k
-    as part p of the batch sees it (each thread has its own examples)."""
+    """Where gradients stand in their table.
+
+    Row i belongs to true class i, row ``base + p stride + k`` to sampled class k as part p of the batch sees
+    it (each thread has its own examples).
+    """
 
     parts: int
     base: int
@@ -92,7 +95,7 @@ class SampledKernels(Protocol):
             logits_KB: shape (K, B), contiguous; overwritten.
             offsets_K: accumulation type; what each row is lessened by.
             maximum_B: accumulation type; of terms that stand in no row, raised to that of all terms.
-            total_B: float64; of terms that stand in no row, relative to ``maximum_B``; those of all rows added.
+            total_B: float64; of terms that stand in no row, relative to ``maximum_B``; the rows are added.
         """
         ...
 
@@ -244,9 +247,7 @@ class TorchSampledKernels:
         rows_U = torch.from_numpy(touched.rows_U[rows.start : rows.stop])
         starts_U1 = touched.starts_U1[rows.start : rows.stop + 1]
         order_T = torch.from_numpy(touched.order_T[starts_U1[0] : starts_U1[-1]])
-        groups_T = torch.repeat_interleave(
-            torch.arange(len(rows_U)), torch.from_numpy(np.diff(starts_U1))
-        )
+        groups_T = torch.repeat_interleave(torch.arange(len(rows_U)), torch.from_numpy(np.diff(starts_U1)))
         sum_UD = torch.zeros(len(rows_U), weights_CD.shape[1], dtype=state_C.dtype)
         sum_UD.index_add_(0, groups_T, gradient_TD[order_T].to(state_C.dtype))
         state_C[rows_U] += sum_UD.square().mean(dim=1)

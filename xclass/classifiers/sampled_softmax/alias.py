@@ -3,8 +3,8 @@
 Built in float64 with prefix sums instead of Vose's two work lists: his loop takes minutes in Python at 5
 million classes, the sums below a second.
 
-Source: Walker, ACM TOMS 3 (1977); Vose, IEEE TSE 17 (1991); the sweep written as prefix sums: Huebschle-Schneider
-& Sanders, "Parallel Weighted Random Sampling", ACM TOMS 48 (2022), section 4.
+Source: Walker, ACM TOMS 3 (1977); Vose, IEEE TSE 17 (1991); the sweep written as prefix sums:
+Huebschle-Schneider & Sanders, "Parallel Weighted Random Sampling", ACM TOMS 48 (2022), section 4.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class AliasTable:
         for start in range(0, len(light), _CHUNK):
             stop = min(start + _CHUNK, len(light))
             giver = np.searchsorted(excess, deficit[start:stop], side="left")
-            # Rounding may leave a last light bucket with room that no excess reaches: the last heavy fills it.
+            # Rounding may leave a last bucket with room that no excess reaches: the last heavy fills it.
             self._alias_C[light[start:stop]] = heavy[np.minimum(giver, last)]
         for start in range(0, last, _CHUNK):
             stop = min(start + _CHUNK, last)
@@ -98,7 +98,7 @@ class AliasTable:
 
 
 def _prefix_sums(values: Float64Array) -> Float64Array:
-    """In place, block by block: one running sum over 17 million values errs by 1.5e-3 of a bucket, this by 1e-9."""
+    """In place, by blocks: a single running sum over 17 million values is wrong by 1.5e-3 of a bucket."""
     whole = len(values) // _BLOCK * _BLOCK
     blocks = values[:whole].reshape(-1, _BLOCK)
     np.cumsum(blocks, axis=1, out=blocks)

@@ -26,7 +26,7 @@ class SamplerKind(StrEnum):
     frequency = "frequency"
     """Training frequency to the power ``frequency_power``, from an alias table."""
     in_batch = "in_batch"
-    """The classes of the other examples of the batch; their frequency is estimated while batches stream by."""
+    """The classes of the other examples; their frequency is estimated while batches stream by."""
     mixed_uniform = "mixed_uniform"
     """in_batch and uniform."""
     mixed_frequency = "mixed_frequency"
@@ -71,11 +71,11 @@ class SampledSoftmaxConfig:
     frequency_power: float = 0.75
     """Only where the sampler has ``frequency`` in its name, 0 to 1."""
     streaming_rate: float = 0.05
-    """Only for in_batch and mixed_*: weight of the newest gap in the average of steps between two batches that
-    hold a class, above 0 to 1."""
+    """Only for in_batch and mixed_*: weight of the newest gap in the average of steps between two batches
+    that hold a class, above 0 to 1."""
     num_samples: int = 4096
-    """Negatives drawn at random per batch, with replacement, shared by its examples; 1 to 2**20. Without effect
-    on in_batch."""
+    """Negatives drawn at random per batch, with replacement, shared by its examples; 1 to 2**20. Without
+    effect on in_batch."""
     num_hard: int = 0
     """Hard negatives per batch besides, from an index of the class vectors; 0 to 2**16, 0: none."""
     hard_index: str = "IVF1024,SQ8"

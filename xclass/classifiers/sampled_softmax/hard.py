@@ -1,4 +1,4 @@
-"""Hard negatives: the classes whose vectors are nearest to the inputs, from an index that is refreshed now and then.
+"""Hard negatives: classes whose vectors are nearest to the inputs, from an index refreshed now and then.
 
 faiss is imported where an index is made, so that a sampled softmax without hard negatives never loads it.
 

@@ -34,7 +34,7 @@ class PartBuffers:
 
 
 class StepBuffers:
-    """Scratch of all steps: allocated once, because a fresh block of this size is a system call and page faults.
+    """Scratch of all steps, allocated once: a fresh block of this size is a system call and page faults.
 
     Memory:
         see ``_scratch_bytes`` of xclass/classifiers/sampled_softmax/memory.py.
@@ -93,9 +93,10 @@ def sampled_softmax_gradient(
     """Cross-entropy of the true class against shared sampled negatives.
 
     The logit of a negative is corrected by ``- log(expected count / times drawn)``, so that the sum over
-    negatives estimates the sum over all other classes. The true class is there with probability 1 and is *not*
-    corrected: correcting it too is the usual mistake. A negative that is an example's true class is masked for
-    that example. With every class drawn once (expected count 1) the loss is the exact cross-entropy.
+    negatives estimates the sum over all other classes. The true class is there with probability 1 and is
+    *not* corrected: correcting it too is the usual mistake. A negative that is an example's true class is
+    masked for that example. With every class drawn once (expected count 1) the loss is the exact
+    cross-entropy.
 
     One exponential per logit: the block keeps ``exp(logit - maximum)``, and what is left to divide by belongs
     to the example, so it is divided out of the inputs and of the result of the next two products instead.
@@ -125,7 +126,7 @@ def sampled_softmax_gradient(
     maximum_B, total_B = positive_logits_B.clone(), torch.ones(len(inputs_BD), dtype=torch.float64)
     kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
 
-    losses_B = total_B.log().to(maximum_B.dtype) + maximum_B - positive_logits_B
+    losses_B = total_B.log().to(maximum_B.dtype) + (maximum_B - positive_logits_B)
     share_B1 = total_B.reciprocal_().to(maximum_B.dtype)[:, None]
     error_B1 = torch.expm1(-losses_B)[:, None]
     buffers.low_BD.copy_(torch.mul(inputs_BD, share_B1, out=wide_BD))

@@ -10,17 +10,17 @@ from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, R
 TABLE_BYTES_PER_CLASS = 12
 """Alias table: threshold and probability (float32), alias (int32)."""
 TABLE_BUILD_BYTES_PER_CLASS = 36
-"""Beside the table while it is built: counts (int64), weights, their prefix sums, a copy of a part of them (float64
-each), and positions (int32)."""
+"""Beside the table while it is built: counts (int64), weights, their prefix sums, a copy of a part of them
+(float64 each), and positions (int32)."""
 STREAMING_BYTES_PER_CLASS = 8
 """Average gap (float32) and the step last seen (int32)."""
 HARD_PER_EXAMPLE = 8
-"""Neighbours looked up for each of the first ``num_hard / 8`` examples of a batch; batches are in random order."""
+"""Neighbours looked up for each of the first ``num_hard / 8`` examples of a batch; its order is random."""
 ADD_CLASSES = 1 << 16
 """Class vectors that are float32 beside the index of hard negatives at a time."""
 ROWS_MULTIPLE = 128
-"""Sampled rows are filled up to a multiple of this: oneDNN compiles a bfloat16 product for each new shape, 1 to 2
-ms, and the number of distinct samples changes from step to step."""
+"""Sampled rows are filled up to a multiple of this: oneDNN compiles a bfloat16 product for each new shape,
+1 to 2 ms, and the number of distinct samples changes from step to step."""
 
 
 def round_up(num_rows: int) -> int:
@@ -69,8 +69,11 @@ def _tables(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]
 
 
 def _scratch_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> int:
-    """With V bytes per value, S sampled rows and T threads: ``V S B`` of logits, ``V D (2 B + (1 + T) S)`` of rows
-    and gradients, ``(2 V + 12) B D`` of inputs and their gradient, and a dozen integers for each row."""
+    """Bytes of one step, whatever C is.
+
+    With V bytes per value, S sampled rows and T threads: ``V S B`` of logits, ``V D (2 B + (1 + T) S)`` of
+    rows and gradients, ``(2 V + 12) B D`` of inputs and their gradient, a dozen integers for each row.
+    """
     value, batch, dim = weights.value_bytes, shape.batch_size, shape.dim
     sampled = round_up(max_sampled(config, shape))
     rows = value * dim * (2 * batch + (1 + shape.threads) * sampled)
@@ -89,7 +92,7 @@ def _index(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
 
 
 def _refresh_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> int:
-    """Training comes before the first code is added, but its sample is freed only then: the larger of both."""
+    """What a refresh needs beside the full index: training comes before the first code is added."""
     kind = config.hard_kind
     training = kind.training_bytes(shape.num_classes, shape.dim)
     copy = FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim

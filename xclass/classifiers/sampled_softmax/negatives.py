@@ -1,7 +1,8 @@
 """Which classes a step takes as negatives, and how often each was to be expected among them.
 
 The loss estimates the sum over all classes by the sum over negatives of ``times drawn / expected times`` x
-exp(logit). That is unbiased for whatever was drawn at random, so laws can be put together: expected counts add.
+exp(logit). That is unbiased for whatever was drawn at random, so laws can be put together: expected counts
+add.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class RandomNegatives:
 
     def log_expected_counts(self, classes_K: IntArray) -> Float64Array:
         """``log(S q)``."""
-        return self._sampler.log_probability(classes_K) + np.log(self._num_samples)
+        log_counts: Float64Array = self._sampler.log_probability(classes_K) + np.log(self._num_samples)
+        return log_counts
 
     def held_bytes(self) -> dict[str, int]:
         """The sampler's table."""
@@ -89,8 +91,8 @@ class InBatchNegatives:
 class MixedNegatives:
     """In-batch and random negatives together; a class that both give counts as often as it came.
 
-    Source: Yang et al., "Mixed Negative Sampling for Learning Two-tower Neural Networks in Recommendations", WWW
-    2020 companion, section 3; here with added expected counts, so that the sum over classes stays unbiased.
+    Source: Yang et al., "Mixed Negative Sampling for Learning Two-tower Neural Networks in Recommendations",
+    WWW 2020 companion, section 3; here with added expected counts, so that the sum stays unbiased.
     """
 
     def __init__(self, in_batch: InBatchNegatives, random: RandomNegatives) -> None:

@@ -10,8 +10,8 @@ import torch
 
 from xclass.classifiers.kernels.sampled import RowState, SampledKernels, TouchedRows
 from xclass.classifiers.products import Team, choose_product
-from xclass.classifiers.sampled_softmax.memory import round_up
 from xclass.classifiers.sampled_softmax.loss import StepBuffers, sampled_softmax_gradient
+from xclass.classifiers.sampled_softmax.memory import round_up
 from xclass.classifiers.sampled_softmax.negatives import Negatives
 from xclass.data.base import IntArray
 

@@ -1,9 +1,9 @@
 """How often a class is in a batch, estimated while the batches stream by; no counts are needed beforehand.
 
-Source: Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019,
-section 4 (algorithm 2): a moving average of the steps between two batches that hold the class; one over it is
-the probability of being in a batch. Theirs hashes items into H slots; classes are numbered here, so each has a
-slot of its own and none collide.
+Source: Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys
+2019, section 4 (algorithm 2): a moving average of the steps between two batches that hold the class; one over
+it is the probability of being in a batch. Theirs hashes items into H slots; classes are numbered here, so
+each has a slot of its own and none collide.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class StreamingFrequency:
     has the mean of every other gap. (Starting from a fixed gap would leave (1 - rate)^n of it for long.)
 
     Memory:
-        8 C bytes (average gap in float32, step last seen in int32); pages of classes that were never seen stay untouched.
+        8 C bytes (average gap in float32, step last seen in int32); pages of classes that were never seen
+        stay untouched.
     """
 
     def __init__(self, num_classes: int, rate: float) -> None:
