@@ -123,11 +123,7 @@ def sampled_softmax_gradient(
     positive_logits_B = torch.mul(wide_positives_BD, inputs_BD, out=wide_BD).sum(dim=1)
     product(negatives_SD, buffers.low_BD.copy_(inputs_BD).t(), block_SB)
     block_SB[hits] = -torch.inf
-    maximum_B, total_B = positive_logits_B.clone(), torch.ones(len(inputs_BD), dtype=torch.float64)
-    kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
-
-    losses_B = total_B.log().to(maximum_B.dtype) + (maximum_B - positive_logits_B)
-    share_B1 = total_B.reciprocal_().to(maximum_B.dtype)[:, None]
+    losses_B, share_B1 = _exponentiate(block_SB, offsets_S, positive_logits_B, kernels)
     error_B1 = torch.expm1(-losses_B)[:, None]
     buffers.low_BD.copy_(torch.mul(inputs_BD, share_B1, out=wide_BD))
     product(block_SB, buffers.low_BD, buffers.negative_gradient_SD)
@@ -136,3 +132,17 @@ def sampled_softmax_gradient(
         product(block_SB.t(), negatives_SD, buffers.product_BD)
         wide_BD.copy_(buffers.product_BD).mul_(share_B1).add_(wide_positives_BD.mul_(error_B1))
     return losses_B
+
+
+def _exponentiate(
+    block_SB: torch.Tensor,
+    offsets_S: torch.Tensor,
+    positive_logits_B: torch.Tensor,
+    kernels: SampledKernels,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits become exp(logit - maximum); the losses, and by what share (B, 1) these make probabilities."""
+    maximum_B = positive_logits_B.clone()
+    total_B = torch.ones(len(maximum_B), dtype=torch.float64)
+    kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
+    losses_B = total_B.log().to(maximum_B.dtype) + (maximum_B - positive_logits_B)
+    return losses_B, total_B.reciprocal_().to(maximum_B.dtype)[:, None]
