@@ -50,7 +50,7 @@ class CompiledKernels:
         Raises:
             CompileError: no compiler, or one that cannot compile this.
         """
-        self._library = _load(cache or _default_cache())
+        self._library = load_library(_SOURCES, cache)
 
     def exp_sum(
         self,
@@ -155,20 +155,29 @@ def _default_cache() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "xclass"
 
 
-def _load(cache: Path) -> ctypes.CDLL:
-    """Open the compiled file for these sources, this compiler and this processor; compile it if need be."""
+def load_library(sources: tuple[str, ...], cache: Path | None = None) -> ctypes.CDLL:
+    """Open the compiled file for these sources, this compiler and this processor; compile it if need be.
+
+    Args:
+        sources: files of this folder; the first is compiled and includes the others.
+        cache: folder of the compiled file; None: ``$XDG_CACHE_HOME/xclass`` or ``~/.cache/xclass``.
+
+    Raises:
+        CompileError: no compiler, or one that cannot compile this.
+    """
+    cache = cache or _default_cache()
     compiler = next((path for name in ("cc", "gcc", "clang") if (path := shutil.which(name))), None)
     if compiler is None:
         raise CompileError("no C compiler (cc, gcc or clang) on the PATH")
     folder = Path(__file__).parent
-    sources = b"".join((folder / name).read_bytes() for name in _SOURCES)
+    text = b"".join((folder / name).read_bytes() for name in sources)
     wide = [_WIDE_FLAG] if platform.machine() == "x86_64" else []
     flags = [*_FLAGS, *wide]
     facts = repr((compiler, Path(compiler).stat().st_mtime_ns, flags, _processor())).encode()
-    target = cache / f"kernels-{hashlib.sha256(sources + facts).hexdigest()[:16]}.so"
+    target = cache / f"{Path(sources[0]).stem}-{hashlib.sha256(text + facts).hexdigest()[:16]}.so"
     try:
         if not target.is_file():
-            _compile([compiler, *flags, str(folder / _SOURCES[0]), "-lm"], target)
+            _compile([compiler, *flags, str(folder / sources[0]), "-lm"], target)
         return ctypes.CDLL(str(target))
     except OSError as error:
         raise CompileError(f"{target}: {error}") from error

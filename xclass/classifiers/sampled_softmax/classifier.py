@@ -8,18 +8,25 @@ import numpy as np
 import torch
 
 from xclass.classifiers.base import Feed, FitReport
-from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
-from xclass.classifiers.sampled_softmax.loss import rowwise_adagrad_, sampled_softmax_gradient
-from xclass.classifiers.sampled_softmax.samplers import (
-    FrequencySampler,
-    LogUniformSampler,
-    Sampler,
-    UniformSampler,
+from xclass.classifiers.kernels.sampled import RowState, load_sampled_kernels
+from xclass.classifiers.products import single_threaded_products
+from xclass.classifiers.sampled_softmax.config import HARD_INDEX_KEY, SampledSoftmaxConfig, SamplerKind
+from xclass.classifiers.sampled_softmax.hard import HardNegatives
+from xclass.classifiers.sampled_softmax.memory import max_sampled
+from xclass.classifiers.sampled_softmax.negatives import (
+    InBatchNegatives,
+    MixedNegatives,
+    Negatives,
+    RandomNegatives,
 )
-from xclass.classifiers.weights.config import WeightsConfig
+from xclass.classifiers.sampled_softmax.samplers import FrequencySampler, LogUniformSampler, UniformSampler
+from xclass.classifiers.sampled_softmax.step import SampledStep, StepSettings
+from xclass.classifiers.sampled_softmax.streaming import StreamingFrequency
+from xclass.classifiers.schedule import rate_factor
+from xclass.classifiers.weights.config import Rounding, WeightsConfig
 from xclass.classifiers.weights.table import allocate_class_vectors, no_class_vectors
-from xclass.data.base import IntArray
 from xclass.encoders.base import Encoder
+from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
 
 
@@ -35,7 +42,14 @@ class SampledSoftmax:
         seed: int,
         weights: WeightsConfig | None = None,
     ) -> None:
-        """Keep the settings."""
+        """Keep the settings.
+
+        Raises:
+            ConfigError: the index of hard negatives cannot be built over this many classes or dimensions.
+        """
+        misfit = config.hard_kind.misfit(shape.num_classes, shape.dim) if config.num_hard else None
+        if misfit:
+            raise ConfigError(HARD_INDEX_KEY, config.hard_index, allowed=misfit, remedy="Flat takes any size")
         self._weights = weights or WeightsConfig()
         self._config = config
         self._shape = shape
@@ -43,109 +57,144 @@ class SampledSoftmax:
         self._seed = seed
         self._vectors = no_class_vectors(self._weights, shape.dim)
         self._state_C = torch.empty(0)
-        self._sampler: Sampler = UniformSampler(shape.num_classes)
+        self._negatives: Negatives | None = None
 
     def warm_up(self) -> None:
-        """One step on a toy size loads the kernels and starts their threads."""
-        weights, state = torch.ones(512, 64), torch.ones(512)
-        sampler = LogUniformSampler(512)
-        sampled_step(
-            weights, state, torch.ones(64, 64), np.arange(64), sampler.sample(128, _generator(0)),
-            sampler=sampler, learning_rate=0.1,
-        )  # fmt: skip
+        """One step on a toy size loads the kernels, the products and faiss where it will be needed."""
+        if self._config.num_hard:
+            from xclass.classifiers.faiss_engine import warm_up_faiss
+
+            warm_up_faiss(self._shape.threads)
+        dtype = torch.bfloat16 if self._weights.value_bytes == torch.bfloat16.itemsize else torch.float32
+        state = RowState(weights_CD=torch.ones(512, 64, dtype=dtype), state_C=torch.ones(512))
+        with single_threaded_products():
+            step = SampledStep(
+                state,
+                kernels=load_sampled_kernels()[0],
+                batch_size=64,
+                num_sampled=128,
+                threads=self._shape.threads,
+            )
+            step(
+                torch.ones(64, 64),
+                np.arange(64),
+                RandomNegatives(LogUniformSampler(512), 128),
+                _generator(0),
+                StepSettings(learning_rate=0.1),
+            )
+            step.close()
 
     def fit(self, feed: Feed) -> FitReport:
         """Start the class vectors, then step until the feed ends.
 
         Memory:
-            4 C D + 4 C bytes and scratch that ignores C (see :meth:`SampledSoftmaxConfig.memory_law`).
+            class vectors, 4 C bytes, the sampler's table and scratch that ignores C (see
+            :func:`xclass.classifiers.sampled_softmax.memory.training_law`).
         """
         config = self._config
+        negatives = self._make_negatives(feed)  # its table is built before there are class vectors beside it
         self._vectors = allocate_class_vectors(self._weights, self._shape)
         facts = self._vectors.start(config.init, feed=feed, seed=self._seed)
         self._state_C = torch.zeros(self._shape.num_classes)
-        self._sampler = self._make_sampler(feed)
-        generator = _generator(self._seed)
-        examples_seen = steps = 0
-        loss = float("nan")
-        for features, classes in feed.steps():
-            inputs_BD = torch.from_numpy(self._encoder.encode(features))
-            losses_B, gradient_BD = sampled_step(
-                self._vectors.tensor_CD, self._state_C, inputs_BD, classes,
-                self._sampler.sample(config.num_samples, generator),
-                sampler=self._sampler, learning_rate=config.learning_rate,
-            )  # fmt: skip
-            if self._encoder.is_trainable:
-                self._encoder.apply_gradient(features, gradient_BD.numpy())
-            examples_seen += len(classes)
-            steps += 1
-            loss = float(losses_B.mean())
-        facts |= {"steps": steps, "last_sampled_loss": loss if steps else None}
-        facts["sampler"] = config.sampler.value
-        return FitReport(examples_seen=examples_seen, facts=facts)
+        self._negatives = self._add_hard(negatives)
+        kernels, not_compiled = load_sampled_kernels()
+        with single_threaded_products():
+            step = SampledStep(
+                RowState(
+                    weights_CD=self._vectors.tensor_CD,
+                    state_C=self._state_C,
+                    lost_KD=self._vectors.lost_KD,
+                    is_stochastic=self._weights.rounding is Rounding.stochastic,
+                ),
+                kernels=kernels,
+                batch_size=self._shape.batch_size,
+                num_sampled=max_sampled(config, self._shape),
+                threads=self._shape.threads,
+            )
+            try:
+                report = self._train(step, self._negatives, feed)
+            finally:
+                step.close()
+        report.facts = facts | report.facts
+        report.facts |= {"product_library": step.product_library, "kernels": kernels.name}
+        if not_compiled:
+            report.facts["kernels_not_compiled"] = not_compiled
+        return report
 
     def save(self, folder: Path) -> None:
         """Write the class vectors."""
         self._vectors.save(folder)
 
     def held_bytes(self) -> dict[str, int]:
-        """Class vectors, one float of state per row, and the sampler's table."""
+        """Class vectors, one float of state per row, and what the negatives come from."""
         held = self._vectors.held_bytes() | {"row state": self._state_C.nbytes}
-        if self._sampler.held_bytes():
-            held["sampler table"] = self._sampler.held_bytes()
-        return held
+        return held if self._negatives is None else held | self._negatives.held_bytes()
 
-    def _make_sampler(self, feed: Feed) -> Sampler:
-        num_classes = self._shape.num_classes
-        if self._config.sampler is SamplerKind.uniform:
-            return UniformSampler(num_classes)
-        if self._config.sampler is SamplerKind.log_uniform:
-            return LogUniformSampler(num_classes)
-        return FrequencySampler(feed.class_counts(), self._config.frequency_power)
+    def _train(self, step: SampledStep, negatives: Negatives, feed: Feed) -> FitReport:
+        config = self._config
+        generator = _generator(self._seed)
+        examples_seen = steps = 0
+        loss = float("nan")
+        for features, classes in feed.steps():
+            inputs_BD = torch.from_numpy(self._encoder.encode(features))
+            factor = rate_factor(config.schedule, feed.share_spent(), config.warm_up_share)
+            losses_B, gradient_BD = step(
+                inputs_BD,
+                classes,
+                negatives,
+                generator,
+                StepSettings(
+                    learning_rate=config.learning_rate * factor,
+                    weight_decay=config.weight_decay,
+                    needs_input_gradient=self._encoder.is_trainable,
+                ),
+            )
+            if gradient_BD is not None:
+                self._encoder.apply_gradient(features, gradient_BD.numpy())
+            examples_seen += len(classes)
+            steps += 1
+            loss = float(losses_B.mean())
+        # Never "loss" or "last_loss": it underestimates the loss, and is comparable to no other method's.
+        facts = {
+            "steps": steps,
+            "last_sampled_loss": loss if steps else None,
+            "sampler": config.sampler.value,
+            "num_hard": config.num_hard,
+        }
+        return FitReport(examples_seen=examples_seen, facts=facts)
 
+    def _make_negatives(self, feed: Feed) -> Negatives:
+        config, num_classes = self._config, self._shape.num_classes
+        kind = config.sampler
+        in_batch = None
+        if kind.has_batch:
+            in_batch = InBatchNegatives(StreamingFrequency(num_classes, config.streaming_rate))
+            if kind is SamplerKind.in_batch:
+                return in_batch
+        if kind.has_table:
+            random = RandomNegatives(
+                FrequencySampler(feed.class_counts(), config.frequency_power), config.num_samples
+            )
+        elif kind is SamplerKind.log_uniform:
+            random = RandomNegatives(LogUniformSampler(num_classes), config.num_samples)
+        else:
+            random = RandomNegatives(UniformSampler(num_classes), config.num_samples)
+        return random if in_batch is None else MixedNegatives(in_batch, random)
 
-def sampled_step(
-    weights_CD: torch.Tensor,
-    state_C: torch.Tensor,
-    inputs_BD: torch.Tensor,
-    classes_B: IntArray,
-    negatives_S: IntArray,
-    *,
-    sampler: Sampler,
-    learning_rate: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One step of row-wise Adagrad on the summed sampled loss; only touched rows are read and written.
-
-    Args:
-        weights_CD: class vectors, updated in place.
-        state_C: row state, updated in place.
-        inputs_BD: shape (B, D), left untouched.
-        classes_B: true classes, shape (B,); may repeat.
-        negatives_S: sampled classes, shape (S,), with replacement.
-        sampler: knows their probabilities.
-        learning_rate: of row-wise Adagrad.
-
-    Returns:
-        losses_B and the gradient of the summed loss at the inputs, shape (B, D).
-    """
-    log_expected_count = sampler.log_probability(negatives_S) + np.log(len(negatives_S))
-    touched, places = np.unique(np.concatenate((classes_B, negatives_S)), return_inverse=True)
-    rows_U = torch.from_numpy(touched)
-    places_T = torch.from_numpy(places)
-    places_B, places_S = places_T[: len(classes_B)], places_T[len(classes_B) :]
-    rows_UD = weights_CD[rows_U]
-    result = sampled_softmax_gradient(
-        inputs_BD,
-        rows_UD[places_B],
-        rows_UD[places_S],
-        log_expected_count_S=torch.from_numpy(log_expected_count).to(weights_CD.dtype),
-        is_hit_BS=places_B[:, None] == places_S[None, :],
-    )
-    gradient_UD = torch.zeros_like(rows_UD)
-    gradient_UD.index_add_(0, places_B, result.positives_BD)
-    gradient_UD.index_add_(0, places_S, result.negatives_SD)
-    rowwise_adagrad_(weights_CD, state_C, rows_U, gradient_UD, learning_rate)
-    return result.losses_B, result.inputs_BD
+    def _add_hard(self, others: Negatives) -> Negatives:
+        config = self._config
+        if not config.num_hard:
+            return others
+        return HardNegatives(
+            others,
+            self._vectors.tensor_CD,
+            factory=config.hard_index,
+            kind=config.hard_kind,
+            num_hard=config.num_hard,
+            refresh_steps=config.hard_refresh_steps,
+            num_probes=config.hard_num_probes,
+            seed=self._seed,
+        )
 
 
 def _generator(seed: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Settings of the sampled softmax and its closed-form memory. Standard library only."""
+"""Settings of the sampled softmax. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
+from xclass.classifiers.init import Init, check_not_negative, check_positive, check_share
+from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
+from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.errors import ConfigError
-from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
+from xclass.shapes import MemoryLaw, ProblemShape
+
+HARD_INDEX_KEY = "method.sampled_softmax.hard_index"
+_MAX_SAMPLES = 1 << 20
 
 
 class SamplerKind(StrEnum):
-    """The law that negatives are drawn from."""
+    """Where negatives come from."""
 
     uniform = "uniform"
     log_uniform = "log_uniform"
+    """Zipf's law over the class numbers, which are in order of falling frequency."""
     frequency = "frequency"
+    """Training frequency to the power ``frequency_power``, from an alias table."""
+    in_batch = "in_batch"
+    """The classes of the other examples; their frequency is estimated while batches stream by."""
+    mixed_uniform = "mixed_uniform"
+    """in_batch and uniform."""
+    mixed_frequency = "mixed_frequency"
+    """in_batch and frequency."""
+
+    @property
+    def has_batch(self) -> bool:
+        """The classes of the batch are negatives."""
+        return self in (SamplerKind.in_batch, SamplerKind.mixed_uniform, SamplerKind.mixed_frequency)
+
+    @property
+    def has_table(self) -> bool:
+        """Draws from an alias table."""
+        return self in (SamplerKind.frequency, SamplerKind.mixed_frequency)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,14 +57,33 @@ class SampledSoftmaxConfig:
 
     learning_rate: float = 0.1
     """Step of row-wise Adagrad: about the root-mean-square change of a row's values at its first touch."""
+    schedule: Schedule = Schedule.constant
+    """constant, linear or cosine: how the learning rate falls while the budget is spent."""
+    warm_up_share: float = 0.0
+    """Share of the budget during which the learning rate rises from 0, 0 to below 1."""
+    weight_decay: float = 0.0
+    """Each step takes learning_rate * weight_decay of the rows it touches; rows that are not touched do not
+    decay."""
     init: Init = Init.means
     """means or random."""
     sampler: SamplerKind = SamplerKind.log_uniform
-    """uniform, log_uniform or frequency (training frequency to the power ``frequency_power``)."""
+    """uniform, log_uniform, frequency, in_batch, mixed_uniform or mixed_frequency."""
     frequency_power: float = 0.75
-    """Only for sampler=frequency, 0 to 1."""
+    """Only where the sampler has ``frequency`` in its name, 0 to 1."""
+    streaming_rate: float = 0.05
+    """Only for in_batch and mixed_*: weight of the newest gap in the average of steps between two batches
+    that hold a class, above 0 to 1."""
     num_samples: int = 4096
-    """Negatives per batch, shared by its examples, drawn with replacement; 1 to 2**20."""
+    """Negatives drawn at random per batch, with replacement, shared by its examples; 1 to 2**20. Without
+    effect on in_batch."""
+    num_hard: int = 0
+    """Hard negatives per batch besides, from an index of the class vectors; 0 to 2**16, 0: none."""
+    hard_index: str = "IVF1024,SQ8"
+    """FAISS factory string of that index; graphs (HNSW) are not offered, they fail on raw inner products."""
+    hard_refresh_steps: int = 1000
+    """Steps after which that index is built anew, at least 1."""
+    hard_num_probes: int = 8
+    """Lists of that index searched per query, 1 to 65536."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be used.
@@ -49,43 +91,55 @@ class SampledSoftmaxConfig:
         Raises:
             ConfigError: naming key, value, allowed range and remedy.
         """
-        check_positive(
-            "method.sampled_softmax.learning_rate", self.learning_rate, remedy="0.1 is the default"
-        )
-        if not 1 <= self.num_samples <= 1 << 20:
+        key = f"method.{self.name}"
+        check_positive(f"{key}.learning_rate", self.learning_rate, remedy="0.1 is the default")
+        check_share(f"{key}.warm_up_share", self.warm_up_share, remedy="0 starts at the full rate")
+        check_not_negative(f"{key}.weight_decay", self.weight_decay, remedy="0 is the default")
+        check_positive(f"{key}.streaming_rate", self.streaming_rate, remedy="0.05 is the default")
+        self._check("streaming_rate", 0.0, 1.0, default="0.05", words="above 0 to 1")
+        self._check("frequency_power", 0.0, 1.0, default="0.75", words="0 (uniform) to 1 (as in training)")
+        self._check("num_samples", 1, _MAX_SAMPLES, default="4096")
+        self._check("num_hard", 0, 1 << 16, default="0")
+        self._check("hard_refresh_steps", 1, 1 << 31, default="1000")
+        self._check("hard_num_probes", 1, 1 << 16, default="8")
+        if self.hard_kind.num_links:
             raise ConfigError(
-                "method.sampled_softmax.num_samples",
-                self.num_samples,
-                allowed="1 to 1048576",
-                remedy="4096 is the default",
+                HARD_INDEX_KEY, self.hard_index, allowed="an index without a graph", remedy="use IVF1024,SQ8"
             )
-        if not 0.0 <= self.frequency_power <= 1.0:
+
+    def _check(self, name: str, low: float, high: float, *, default: str, words: str | None = None) -> None:
+        value = getattr(self, name)
+        if not low <= value <= high:
             raise ConfigError(
-                "method.sampled_softmax.frequency_power",
-                self.frequency_power,
-                allowed="0 (uniform) to 1 (as in training)",
-                remedy="0.75 is the default",
+                f"method.{self.name}.{name}",
+                value,
+                allowed=words or f"{low} to {high}",
+                remedy=f"{default} is the default",
             )
+
+    @property
+    def hard_kind(self) -> IndexKind:
+        """The parsed factory string.
+
+        Raises:
+            ConfigError: a kind without a closed form here.
+        """
+        try:
+            return parse_index_kind(self.hard_index)
+        except ConfigError as error:
+            raise ConfigError(
+                HARD_INDEX_KEY,
+                self.hard_index,
+                allowed="Flat, SQ8, PQ16, IVF1024,<one of these> or OPQ16,<...>",
+                remedy="IVF1024,SQ8 is the default",
+            ) from error
 
     def memory_law(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> MemoryLaw:
-        """Peak of the train phase: ``4 C D + 4 C``, and scratch of the touched rows that ignores C."""
-        rows = min(shape.num_classes, shape.batch_size + self.num_samples)
-        weights = weights or WeightsConfig()
-        kept = weights.memory_terms(shape)
-        if self.sampler is SamplerKind.frequency:
-            kept["sampler table"] = INT64_BYTES * shape.num_classes
-        step = {
-            **kept,
-            "row state": FLOAT32_BYTES * shape.num_classes,
-            "touched rows": 4 * FLOAT32_BYTES * rows * shape.dim,
-            "sampled logits and hit mask": (FLOAT32_BYTES + 1) * shape.batch_size * self.num_samples,
-        }
-        regimes = [starting_regime(shape, self.init, weights), Regime(name="step", components=step)]
-        if self.sampler is SamplerKind.frequency:
-            table = {**kept, "class counts and their powers": 2 * INT64_BYTES * shape.num_classes}
-            regimes.append(Regime(name="sampler table", components=table))
-        return MemoryLaw(regimes=(*regimes, saving_regime(shape, weights)))
+        """Peak of the train phase: see :func:`xclass.classifiers.sampled_softmax.memory.training_law`."""
+        from xclass.classifiers.sampled_softmax.memory import training_law
+
+        return training_law(self, shape, weights or WeightsConfig())
 
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> int:
-        """Bytes of the saved class vectors: ``4 C D``."""
+        """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)

@@ -1,10 +1,10 @@
-"""Samplers of negative classes, in float64, right at any number of classes.
+"""Laws that negative classes are drawn from at random, in float64, right at any number of classes.
 
 ``torch.multinomial`` refuses more than 2**24 categories, and below that its float32 table silently never
 draws half of the classes of a Zipf law over 5 million; hence our own.
 
-Source: TensorFlow's ``log_uniform_candidate_sampler`` for the log-uniform law; inverse-CDF sampling for the
-rest (Devroye, "Non-Uniform Random Variate Generation", 1986, II.2).
+Source: TensorFlow's ``log_uniform_candidate_sampler`` for the log-uniform law; Walker's alias table for
+frequencies (alias.py).
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from xclass.classifiers.sampled_softmax.alias import AliasTable, Float64Array
 from xclass.data.base import IntArray
-
-Float64Array = npt.NDArray[np.float64]
 
 
 class Sampler(Protocol):
@@ -78,42 +76,37 @@ class LogUniformSampler:
 
 
 class FrequencySampler:
-    """P(c) proportional to (training examples of c) ** power, by binary search in a float64 CDF.
+    """P(c) proportional to (training examples of c) ** power, by Walker's alias table.
 
     Memory:
-        8 C bytes held; 16 C more while the table is made.
+        see :class:`xclass.classifiers.sampled_softmax.alias.AliasTable`.
     """
 
     def __init__(self, counts_C: IntArray, power: float) -> None:
         """Build the table.
 
         Args:
-            counts_C: shape (C,), int64; a class with 0 is never drawn (unless power is 0).
+            counts_C: shape (C,), int64, left untouched; a class with 0 is never drawn (unless power is 0).
             power: 0 to 1.
 
         Raises:
             ValueError: no class has examples.
         """
-        weights = counts_C.astype(np.float64)
-        np.power(weights, power, out=weights)
-        self._cdf_C: Float64Array = np.cumsum(weights, out=weights)
-        self._total = float(self._cdf_C[-1])
-        if not self._total > 0.0:
-            raise ValueError("a frequency sampler needs at least one class with examples")
+        weights_C = counts_C.astype(np.float64)
+        if power != 1.0:
+            np.power(weights_C, power, out=weights_C)
+        self._table = AliasTable(weights_C)
 
     def sample(self, num_samples: int, generator: np.random.Generator) -> IntArray:
         """Draw classes, shape (S,), int64."""
-        position = generator.random(num_samples) * self._total
-        classes: IntArray = np.searchsorted(self._cdf_C, position, side="right").astype(np.int64)
-        return np.minimum(classes, len(self._cdf_C) - 1)
+        return self._table.draw(num_samples, generator)
 
     def log_probability(self, classes: IntArray) -> Float64Array:
-        """Differences of the CDF; -inf for a class that is never drawn."""
-        below = np.where(classes > 0, self._cdf_C[np.maximum(classes - 1, 0)], 0.0)
+        """Of the stored probability; -inf for a class that is never drawn."""
         with np.errstate(divide="ignore"):
-            log_probability: Float64Array = np.log((self._cdf_C[classes] - below) / self._total)
+            log_probability: Float64Array = np.log(self._table.probability_C[classes].astype(np.float64))
         return log_probability
 
     def held_bytes(self) -> int:
-        """The CDF."""
-        return self._cdf_C.nbytes
+        """The alias table."""
+        return self._table.nbytes

@@ -1,0 +1,101 @@
+"""Closed-form memory of the sampled softmax. Standard library only."""
+
+from __future__ import annotations
+
+from xclass.classifiers.init import saving_regime, starting_regime
+from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
+from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
+from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
+
+TABLE_BYTES_PER_CLASS = 12
+"""Alias table: threshold and probability (float32), alias (int32)."""
+TABLE_BUILD_BYTES_PER_CLASS = 36
+"""Beside the table while it is built: counts (int64), weights, their prefix sums, a copy of a part of them
+(float64 each), and positions (int32)."""
+STREAMING_BYTES_PER_CLASS = 8
+"""Average gap (float32) and the step last seen (int32)."""
+HARD_PER_EXAMPLE = 8
+"""Neighbours looked up for each of the first ``num_hard / 8`` examples of a batch; its order is random."""
+ADD_CLASSES = 1 << 16
+"""Class vectors that are float32 beside the index of hard negatives at a time."""
+ROWS_MULTIPLE = 128
+"""Sampled rows are filled up to a multiple of this: oneDNN compiles a bfloat16 product for each new shape,
+1 to 2 ms, and the number of distinct samples changes from step to step."""
+
+
+def round_up(num_rows: int) -> int:
+    """The next multiple of :data:`ROWS_MULTIPLE`."""
+    return -(-num_rows // ROWS_MULTIPLE) * ROWS_MULTIPLE
+
+
+def max_sampled(config: SampledSoftmaxConfig, shape: ProblemShape) -> int:
+    """Distinct negatives of one step, at most."""
+    of_batch = shape.batch_size if config.sampler.has_batch else 0
+    random = 0 if config.sampler is SamplerKind.in_batch else config.num_samples
+    return min(shape.num_classes, of_batch + random + config.num_hard)
+
+
+def training_law(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> MemoryLaw:
+    """Peak of the train phase: class vectors, ``4 C``, the sampler's table, and scratch that ignores C."""
+    tables = _tables(config, shape)
+    kept = weights.memory_terms(shape) | tables | {"row state": FLOAT32_BYTES * shape.num_classes}
+    starting = starting_regime(shape, config.init, weights)
+    saving = saving_regime(shape, weights)
+    index = _index(config, shape)
+    step = kept | index | {"scratch of a step": _scratch_bytes(config, shape, weights)}
+    regimes = [
+        Regime(name=starting.name, components=dict(starting.components) | tables),
+        Regime(name="step", components=step),
+        Regime(name=saving.name, components=kept | index),
+    ]
+    if config.sampler.has_table:
+        # Before there are class vectors.
+        building = {"table being built": TABLE_BUILD_BYTES_PER_CLASS * shape.num_classes}
+        regimes.append(Regime(name="sampler table", components=tables | building))
+    if index:
+        refresh = {"index training and copies": _refresh_bytes(config, shape, weights)}
+        scratch = {"scratch of a step": step["scratch of a step"]}
+        regimes.append(Regime(name="index refresh", components=kept | index | refresh | scratch))
+    return MemoryLaw(regimes=tuple(regimes))
+
+
+def _tables(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
+    tables = {}
+    if config.sampler.has_table:
+        tables["sampler table"] = TABLE_BYTES_PER_CLASS * shape.num_classes
+    if config.sampler.has_batch:
+        tables["streaming frequencies"] = STREAMING_BYTES_PER_CLASS * shape.num_classes
+    return tables
+
+
+def _scratch_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> int:
+    """Bytes of one step, whatever C is.
+
+    With V bytes per value, S sampled rows and T threads: ``V S B`` of logits, ``V D (2 B + (1 + T) S)`` of
+    rows and gradients, ``(2 V + 12) B D`` of inputs and their gradient, a dozen integers for each row.
+    """
+    value, batch, dim = weights.value_bytes, shape.batch_size, shape.dim
+    sampled = round_up(max_sampled(config, shape))
+    rows = value * dim * (2 * batch + (1 + shape.threads) * sampled)
+    integers = (12 + shape.threads) * INT64_BYTES * (batch + sampled)
+    return value * sampled * batch + rows + (2 * value + 3 * FLOAT32_BYTES) * batch * dim + integers
+
+
+def _index(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
+    if not config.num_hard:
+        return {}
+    kind = config.hard_kind
+    codes = kind.code_bytes(shape.dim) * shape.num_classes
+    structure = kind.structure_bytes(shape.num_classes, shape.dim)
+    # Lists and arrays grow by doubling, so some are half empty (as in the law of nearest_neighbour).
+    return {"hard index": codes + structure, "room of its lists": (codes + structure) // 3}
+
+
+def _refresh_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> int:
+    """What a refresh needs beside the full index: training comes before the first code is added."""
+    kind = config.hard_kind
+    training = kind.training_bytes(shape.num_classes, shape.dim)
+    copy = FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim
+    codes = sum(_index(config, shape).values())
+    is_copied = weights.dtype is WeightDtype.bfloat16
+    return max(training - codes, copy if is_copied else 0, 0)

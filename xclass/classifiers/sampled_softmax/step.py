@@ -1,0 +1,172 @@
+"""One step: draw negatives, gather their rows, loss and gradients, row-wise Adagrad. Its cost ignores C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from xclass.classifiers.kernels.sampled import RowState, SampledKernels, TouchedRows
+from xclass.classifiers.products import Team, choose_product
+from xclass.classifiers.sampled_softmax.loss import StepBuffers, sampled_softmax_gradient
+from xclass.classifiers.sampled_softmax.memory import round_up
+from xclass.classifiers.sampled_softmax.negatives import Negatives
+from xclass.data.base import IntArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepSettings:
+    """What may change from step to step.
+
+    Attributes:
+        learning_rate: of row-wise Adagrad.
+        weight_decay: per unit of learning rate, taken from the rows that a step touches only.
+        needs_input_gradient: also give the gradient at the inputs.
+    """
+
+    learning_rate: float
+    weight_decay: float = 0.0
+    needs_input_gradient: bool = True
+
+
+class SampledStep:
+    """Steps on the summed sampled loss; only touched rows are read and written.
+
+    Each thread has a part of the examples from the first product to the last; nothing is shared but the
+    gathered rows, and a sampled row gets a gradient from each part. Run it within
+    :func:`xclass.classifiers.products.single_threaded_products`.
+
+    Several true classes per example are not offered here: each would need a positive logit of its own and a
+    mask for its example.
+
+    Memory:
+        see :class:`xclass.classifiers.sampled_softmax.loss.StepBuffers`; nothing that grows with C.
+    """
+
+    def __init__(
+        self, state: RowState, *, kernels: SampledKernels, batch_size: int, num_sampled: int, threads: int
+    ) -> None:
+        """Allocate the scratch and start the threads.
+
+        Args:
+            state: class vectors and their row state, updated in place.
+            kernels: elementwise work.
+            batch_size: examples of a step, at most.
+            num_sampled: distinct negatives of a step, at most.
+            threads: T.
+        """
+        self._state = state
+        self._kernels = kernels
+        self._product, self.product_library = choose_product(state.weights_CD.dtype)
+        self._buffers = StepBuffers(
+            batch_size=batch_size,
+            num_sampled=round_up(num_sampled),
+            dim=state.weights_CD.shape[1],
+            dtype=state.weights_CD.dtype,
+            parts=threads,
+        )
+        self._offset_dtype = np.float64 if state.weights_CD.dtype == torch.float64 else np.float32
+        self._team = Team(threads)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._team.close()
+
+    def __call__(
+        self,
+        inputs_BD: torch.Tensor,
+        classes_B: IntArray,
+        negatives: Negatives,
+        generator: np.random.Generator,
+        settings: StepSettings,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Take one step.
+
+        Args:
+            inputs_BD: float32 (float64 for float64 class vectors), left untouched.
+            classes_B: true classes, shape (B,); may repeat.
+            negatives: draws the negatives and knows how often each was to be expected.
+            generator: of the draws and of stochastic rounding.
+            settings: of this step.
+
+        Returns:
+            losses_B and the gradient of the summed loss at the inputs, shape (B, D); the second is scratch of
+            this object, valid until the next step.
+        """
+        drawn_S = negatives.draw(classes_B, inputs_BD.numpy(), generator)
+        touched = self._kernels.touch(classes_B, drawn_S, self._buffers.layout)
+        num_sampled = len(touched.sampled_K)
+        offsets_S = np.full(round_up(num_sampled), np.inf, dtype=self._offset_dtype)
+        offsets_S[:num_sampled] = negatives.log_expected_counts(touched.sampled_K) - np.log(touched.times_K)
+        rows_TD = self._gather(classes_B, touched)
+        losses_B = self._differentiate(
+            inputs_BD, rows_TD, touched, torch.from_numpy(offsets_S), settings.needs_input_gradient
+        )
+        key = int(generator.integers(1 << 32))
+
+        def update(rows: range) -> None:
+            self._kernels.adagrad(
+                self._state, self._buffers.gradient_TD, touched, rows, rate=settings.learning_rate,
+                decay=settings.weight_decay, key=key,
+            )  # fmt: skip
+
+        self._team.each(update, self._parts(len(touched.rows_U)))
+        gradient_BD = self._buffers.inputs_BD[: len(classes_B)]
+        return losses_B, gradient_BD if settings.needs_input_gradient else None
+
+    def _parts(self, size: int) -> list[range]:
+        """As many ranges as there are threads, empty ones where there is less to do."""
+        parts = self._buffers.layout.parts
+        return [range(start, stop) for start, stop in pairwise(size * i // parts for i in range(parts + 1))]
+
+    def _gather(self, classes_B: IntArray, touched: TouchedRows) -> torch.Tensor:
+        """Rows of the true classes, then of the sampled ones, filled up with row 0.
+
+        No gradient at what fills them up is looked at, and an infinite offset makes it weigh nothing.
+        """
+        batch, num_sampled = len(classes_B), len(touched.sampled_K)
+        rows_T = np.zeros(batch + round_up(num_sampled), dtype=np.int64)
+        rows_T[:batch] = classes_B
+        rows_T[batch : batch + num_sampled] = touched.sampled_K
+        rows_TD = self._buffers.rows_TD[: len(rows_T)]
+
+        def gather(rows: range) -> None:
+            at = slice(rows.start, rows.stop)
+            self._kernels.gather(self._state.weights_CD, rows_T[at], rows_TD[at])
+
+        self._team.each(gather, self._parts(len(rows_T)))
+        return rows_TD
+
+    def _differentiate(
+        self,
+        inputs_BD: torch.Tensor,
+        rows_TD: torch.Tensor,
+        touched: TouchedRows,
+        offsets_S: torch.Tensor,
+        needs_inputs: bool,
+    ) -> torch.Tensor:
+        batch = len(inputs_BD)
+        examples_H, places_H = touched.hit_examples_H, touched.hit_places_H
+
+        def differentiate(item: tuple[int, range]) -> torch.Tensor:
+            index, part = item
+            examples = slice(part.start, part.stop)
+            is_mine_H = (examples_H >= part.start) & (examples_H < part.stop)
+            return sampled_softmax_gradient(
+                inputs_BD[examples],
+                rows_TD[examples],
+                rows_TD[batch:],
+                offsets_S=offsets_S,
+                hits=(
+                    torch.from_numpy(places_H[is_mine_H]),
+                    torch.from_numpy(examples_H[is_mine_H] - part.start),
+                ),
+                kernels=self._kernels,
+                product=self._product,
+                buffers=self._buffers.part(index, examples, len(offsets_S)),
+                needs_inputs=needs_inputs,
+            )
+
+        return torch.cat(self._team.each(differentiate, list(enumerate(self._parts(batch)))))
