@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from xclass.data.base import FloatArray
 from xclass.errors import ModelError
 
 FORMAT_VERSION = 1
@@ -69,24 +69,30 @@ def read_manifest(folder: Path, *, kind: str, facts: Sequence[str] = ()) -> dict
     return document
 
 
-def save_array(path: Path, array: FloatArray) -> None:
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write one .npy file without copying the array."""
     with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
-def map_array(path: Path, shape: tuple[int, int]) -> FloatArray:
+def map_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
     """Open one .npy file memory-mapped, read-only: its pages come when touched and can be dropped again.
 
+    Args:
+        path: of the file.
+        shape: it must have.
+        dtype: it must have; bfloat16 values are stored as uint16, their bits.
+
     Raises:
-        ModelError: not float32 values of this shape.
+        ModelError: not values of this type and shape.
     """
     try:
-        array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError, SyntaxError, tokenize.TokenError) as error:
         raise ModelError(f"{path}: not a readable array ({error}); train the model again") from error
-    if array.shape != shape or array.dtype != np.float32:
+    if array.shape != shape or array.dtype != dtype:
         raise ModelError(
-            f"{path}: {array.dtype} of shape {array.shape}, not float32 of {shape}; train the model again"
+            f"{path}: {array.dtype} of shape {array.shape}, not {np.dtype(dtype)} of {shape}; "
+            "train the model again"
         )
     return array
