@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 FLOAT32_BYTES = 4
 INT64_BYTES = 8
+MAPPED = " (mapped)"
+"""Ends the name of a component that is pages of a file: the kernel may drop them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +57,11 @@ class Regime:
     def total_bytes(self) -> int:
         """Sum over the components."""
         return sum(self.components.values())
+
+    @property
+    def mapped_bytes(self) -> int:
+        """Part of them that is pages of files."""
+        return sum(size for name, size in self.components.items() if name.endswith(MAPPED))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -267,21 +267,32 @@ def test_a_head_learns_from_random_vectors(name, tmp_path):
 @HEADS
 def test_random_vectors_follow_the_seed(name):
     first, second = (fit(name, examples=0, init=Init.random, seed=seed)[0] for seed in (1, 2))
-    assert not torch.equal(first._weights_CD, second._weights_CD)
-    assert float(first._weights_CD.std()) == pytest.approx(DIM**-0.5, rel=0.05)
+    assert not torch.equal(first._vectors.tensor_CD, second._vectors.tensor_CD)
+    assert float(first._vectors.tensor_CD.std()) == pytest.approx(DIM**-0.5, rel=0.05)
 
 
-def owned_bytes(thing):
-    """Bytes of every array, tensor (with its gradient) and index below an object of the classifiers' own."""
+def owned_bytes(thing, seen=None):
+    """Bytes of every array, tensor (with its gradient) and index below an object of the classifiers' own.
+
+    Memory that is looked at through several views counts once.
+    """
+    seen = set() if seen is None else seen
     if isinstance(thing, torch.Tensor):
-        return thing.nbytes + (0 if thing.grad is None else thing.grad.nbytes)
+        return owned_once(thing.data_ptr(), thing.nbytes, seen) + owned_bytes(thing.grad, seen)
     if isinstance(thing, np.ndarray):
-        return thing.nbytes
+        return owned_once(thing.ctypes.data, thing.nbytes, seen)
     if isinstance(thing, faiss.Index):
         return len(faiss.serialize_index(thing))
     if type(thing).__module__.startswith("xclass.classifiers"):
-        return sum(owned_bytes(value) for value in getattr(thing, "__dict__", {}).values())
+        names = getattr(thing, "__dict__", None) or getattr(thing, "__slots__", ())
+        return sum(owned_bytes(getattr(thing, name), seen) for name in names)
     return 0
+
+
+def owned_once(address, num_bytes, seen):
+    is_new = address not in seen
+    seen.add(address)
+    return num_bytes if is_new else 0
 
 
 @METHODS
@@ -320,8 +331,8 @@ print("torch" in sys.modules)
 
 def scores_in_memory(classifier, queries):
     """Every class's score, from what the classifier holds, without the server."""
-    if hasattr(classifier, "_weights_CD"):
-        return queries.astype(np.float64) @ classifier._weights_CD.double().numpy().T
+    if hasattr(classifier, "_vectors"):
+        return queries.astype(np.float64) @ classifier._vectors.tensor_CD.double().numpy().T
     stored = classifier._index.reconstruct_n(0, NUM_CLASSES).astype(np.float64)
     queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
     return queries @ stored.T

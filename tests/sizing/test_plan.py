@@ -52,8 +52,8 @@ def test_phases_come_in_order(method):
 @pytest.mark.parametrize(
     ("method", "changes", "over_base_bytes", "regime"),
     [
-        # one block of all classes: its logits and three matrices of the batch's inputs
-        ("dense_softmax", {}, VECTORS + LOGITS + 3 * 4 * B * D, "step"),
+        # one block of all classes (so one thread): logits, gradient, and four matrices of the batch's inputs
+        ("dense_softmax", {}, 2 * VECTORS + LOGITS + 4 * 4 * B * D + 8 * B, "step"),
         ("dense_softmax_autograd", {}, 3 * VECTORS + 3 * LOGITS, "backward"),
         (
             "dense_softmax_autograd",

@@ -55,6 +55,10 @@ class Feed(Protocol):
         """Batches in pseudo-random order for gradient steps; ends when the budget is spent."""
         ...
 
+    def share_spent(self) -> float:
+        """Share of the budget that steps have spent so far, 0 to 1: for learning-rate schedules."""
+        ...
+
     def class_counts(self) -> IntArray:
         """Training examples per class, shape (C,), int64."""
         ...

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from xclass.data.base import FloatArray, IntArray
+from xclass.classifiers.weights.rows import FloatRows, Rows
+from xclass.data.base import FloatArray, IntArray, batch_ranges
 
 _BLOCK_CLASSES = 1 << 15
 """Classes normalised at a time: bounds the scratch to 32768 D floats."""
@@ -43,12 +44,13 @@ class Spread:
 
 
 def accumulate_means(
-    sums_CD: FloatArray, batches: Iterator[tuple[FloatArray, IntArray]]
+    sums_CD: FloatArray | Rows, batches: Iterator[tuple[FloatArray, IntArray]]
 ) -> tuple[CountArray, Spread]:
     """Add every example to the row of its class and divide by the counts, in place.
 
     Args:
-        sums_CD: shape (C, D), float32, zeros on entry, class means on return; rows without examples stay 0.
+        sums_CD: shape (C, D), float32 or rows of another format, zeros on entry, class means on return; rows
+            without examples stay 0.
         batches: vectors (B, D) and classes (B,).
 
     Returns:
@@ -57,36 +59,42 @@ def accumulate_means(
     Memory:
         4 C bytes of counts, and O(B D) for one batch.
     """
-    num_classes, dim = sums_CD.shape
+    rows_CD = _as_rows(sums_CD)
+    num_classes, dim = rows_CD.shape
     counts_C: CountArray = np.zeros(num_classes, dtype=np.int32)
     squares = 0.0
     for vectors_BD, classes_B in batches:
         squares += float(np.einsum("bd,bd->", vectors_BD, vectors_BD, dtype=np.float64))
-        _add_rows(sums_CD, counts_C, vectors_BD, classes_B)
+        _add_rows(rows_CD, counts_C, vectors_BD, classes_B)
     between = 0.0
-    for start in range(0, num_classes, _BLOCK_CLASSES):
-        block = sums_CD[start : start + _BLOCK_CLASSES]
-        counts = counts_C[start : start + _BLOCK_CLASSES]
-        block /= np.maximum(counts, 1).astype(np.float32)[:, None]
-        between += float(np.einsum("cd,cd,c->", block, block, counts, dtype=np.float64))
+    for start, stop in batch_ranges(num_classes, _BLOCK_CLASSES):
+        counts = counts_C[start:stop]
+        with rows_CD.block(start, stop) as block:
+            block /= np.maximum(counts, 1).astype(np.float32)[:, None]
+            between += float(np.einsum("cd,cd,c->", block, block, counts, dtype=np.float64))
     return counts_C, _spread(counts_C, dim, squares, between)
 
 
-def scale_rows(vectors_CD: FloatArray, length: float) -> None:
+def scale_rows(vectors_CD: FloatArray | Rows, length: float) -> None:
     """Give each non-zero row this length, in place, block by block."""
-    for start in range(0, len(vectors_CD), _BLOCK_CLASSES):
-        block = vectors_CD[start : start + _BLOCK_CLASSES]
-        lengths = np.sqrt(np.einsum("cd,cd->c", block, block))
-        block *= (length / np.maximum(lengths, 1e-12))[:, None].astype(np.float32)
+    rows_CD = _as_rows(vectors_CD)
+    for start, stop in batch_ranges(rows_CD.shape[0], _BLOCK_CLASSES):
+        with rows_CD.block(start, stop) as block:
+            lengths = np.sqrt(np.einsum("cd,cd->c", block, block))
+            block *= (length / np.maximum(lengths, 1e-12))[:, None].astype(np.float32)
 
 
-def _add_rows(sums_CD: FloatArray, counts_C: CountArray, vectors_BD: FloatArray, classes_B: IntArray) -> None:
+def _as_rows(vectors_CD: FloatArray | Rows) -> Rows:
+    return FloatRows(vectors_CD) if isinstance(vectors_CD, np.ndarray) else vectors_CD
+
+
+def _add_rows(sums_CD: Rows, counts_C: CountArray, vectors_BD: FloatArray, classes_B: IntArray) -> None:
     """Scatter-add with repeated classes: sort, sum runs, touch each row of the big matrix once."""
     order = np.argsort(classes_B, kind="stable")
     ordered = classes_B[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))
     rows = ordered[starts]
-    sums_CD[rows] += np.add.reduceat(vectors_BD[order], starts, axis=0)
+    sums_CD.add(rows, np.add.reduceat(vectors_BD[order], starts, axis=0))
     counts_C[rows] += np.diff(starts, append=len(ordered)).astype(np.int32)
 
 

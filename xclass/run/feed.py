@@ -58,6 +58,7 @@ class DataFeed:
         self._threads = threads
         self._limits = limits
         self._progress = progress
+        self._share_spent = 0.0
         self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
 
     def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
@@ -80,9 +81,14 @@ class DataFeed:
                 return
             if limits.steps is not None and count >= limits.steps:
                 return
+            self._share_spent = self._share_of_budget(done, elapsed)
             yield item
             done += len(item[1])
             self._report_steps(done, time.monotonic() - begun)
+
+    def share_spent(self) -> float:
+        """Share of the budget that steps have spent so far; without a budget, of the one epoch."""
+        return self._share_spent
 
     def class_counts(self) -> IntArray:
         """Training examples per class."""
@@ -101,6 +107,13 @@ class DataFeed:
                         return
                 yield epoch, start, stop
             epoch += 1
+
+    def _share_of_budget(self, done: int, elapsed: float) -> float:
+        limits = self._limits
+        shares = [done / limits.examples] if limits.examples else []
+        if limits.minutes:
+            shares.append(elapsed / (limits.minutes * 60))
+        return min(1.0, max(shares, default=done / self._source.num_train))
 
     def _report_steps(self, done: int, elapsed: float) -> None:
         limits = self._limits

@@ -75,7 +75,7 @@ class Job:
         classifier_class = import_object(method_config.implementation)
         toy_encoder = self._toy_encoder()
         settings = getattr(config.method, self._spec.method)
-        sections = config.sections_of(self._spec.method)
+        sections = self._spec.sections()
         classifier_class(settings, shape=shape, encoder=toy_encoder, seed=config.seed, **sections).warm_up()
         self._set_base()
         with self._phase(phase) as outcome:

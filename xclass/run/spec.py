@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,15 @@ class ChildSpec:
         method = from_dict(MethodsConfig, self.config["method"])
         config: RunConfig = from_dict(RunConfig, self.config | {"data": data, "method": method})
         return config
+
+    def sections(self) -> dict[str, Any]:
+        """Root sections that the method takes; a mapped table goes where the model will be saved."""
+        sections = self.run_config().sections_of(self.method)
+        if "weights" in sections and sections["weights"].folder is None:
+            folder = Path(self.model_dir).parent
+            folder.mkdir(parents=True, exist_ok=True)
+            sections["weights"] = replace(sections["weights"], folder=str(folder))
+        return sections
 
     def problem_shape(self) -> ProblemShape:
         """The shape as a dataclass."""

@@ -100,7 +100,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         phase=fit_phase,
         base_bytes=BASE_BYTES[settings.engine],
         regime=law.peak,
-        mapped_bytes=0,
+        mapped_bytes=law.peak.mapped_bytes,
         # The shortened heap pass saves a model of its own beside the first, and deletes it.
         disk_bytes=(model_bytes + table_bytes) * (2 if config.measure.heap_pass else 1),
     )

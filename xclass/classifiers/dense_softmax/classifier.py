@@ -1,97 +1,23 @@
-"""Exact softmax over C classes without ever holding B x C logits, a gradient or optimiser state.
-
-Pass 1 runs over blocks of classes and keeps, per example, a running maximum and sum of exponentials (online
-softmax); pass 2 computes each block's logits again, turns them into probabilities, adds to the gradient of
-the inputs with the *old* class vectors, and updates the block in place. Four matrix products instead of the
-three of the plain way; in exchange nothing of size B C or a second C D exists.
-
-Source: online softmax: Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018; update inside
-the backward pass over chunks of classes: Renee (MLSys 2023) and ELMO (ICML 2025), there for one-vs-all BCE,
-which needs no normaliser across classes.
-"""
+"""The exact softmax as a method: feed in, class vectors out. The step itself is in ``streamed.py``."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
-from xclass.classifiers.exponential import exp_
-from xclass.classifiers.softmax_weights import save_weights, start_weights
-from xclass.classifiers.weights.config import WeightsConfig
+from xclass.classifiers.dense_softmax.streamed import StepSettings, StreamedHead
+from xclass.classifiers.kernels.base import TrueClasses
+from xclass.classifiers.kernels.load import load_kernels
+from xclass.classifiers.products import single_threaded_products
+from xclass.classifiers.schedule import rate_factor
+from xclass.classifiers.weights.config import Rounding, WeightsConfig
+from xclass.classifiers.weights.table import allocate_class_vectors, no_class_vectors
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
-
-
-def streamed_log_sum_exp(
-    weights_CD: torch.Tensor, inputs_BD: torch.Tensor, block: torch.Tensor
-) -> torch.Tensor:
-    """Log sum_c exp(x . w_c) for each example, one block of classes at a time.
-
-    Args:
-        weights_CD: class vectors, any floating dtype.
-        inputs_BD: shape (B, D), same dtype.
-        block: scratch, shape (P, B) with 1 <= P, same dtype; overwritten.
-
-    Returns:
-        Shape (B,).
-    """
-    num_classes, block_classes = len(weights_CD), len(block)
-    maximum_B = inputs_BD.new_full((len(inputs_BD),), -torch.inf)
-    total_B = torch.zeros_like(maximum_B)
-    for start in range(0, num_classes, block_classes):
-        rows = weights_CD[start : start + block_classes]
-        logits_PB = torch.mm(rows, inputs_BD.t(), out=block[: len(rows)])
-        new_maximum_B = torch.maximum(maximum_B, logits_PB.amax(dim=0))
-        total_B *= torch.exp(maximum_B - new_maximum_B)
-        total_B += exp_(logits_PB.sub_(new_maximum_B)).sum(dim=0)
-        maximum_B = new_maximum_B
-    return maximum_B + total_B.log_()
-
-
-def streamed_step(
-    weights_CD: torch.Tensor,
-    inputs_BD: torch.Tensor,
-    classes_B: torch.Tensor,
-    *,
-    learning_rate: float,
-    block: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One step of plain SGD on the summed cross-entropy, class vectors updated in place.
-
-    Args:
-        weights_CD: class vectors, updated in place.
-        inputs_BD: shape (B, D), same dtype, left untouched.
-        classes_B: shape (B,), int64; classes may repeat.
-        learning_rate: multiplies the gradient of the sum over the batch.
-        block: scratch, shape (P, B), same dtype; overwritten.
-
-    Returns:
-        losses_B: shape (B,), cross-entropy of each example before the step;
-        input_gradient_BD: shape (B, D), of the summed loss, at the old class vectors.
-
-    Memory:
-        O(B D) beside ``block``.
-    """
-    target_logits_B = torch.einsum("bd,bd->b", inputs_BD, weights_CD[classes_B])
-    log_sum_exp_B = streamed_log_sum_exp(weights_CD, inputs_BD, block)
-    input_gradient_BD = torch.zeros_like(inputs_BD)
-    order_B = torch.argsort(classes_B)
-    ordered_B = classes_B[order_B]
-    num_classes, block_classes = len(weights_CD), len(block)
-    bounds = torch.arange(0, num_classes + block_classes, block_classes)
-    cuts = torch.searchsorted(ordered_B, bounds).tolist()
-    for index, start in enumerate(range(0, num_classes, block_classes)):
-        rows = weights_CD[start : start + block_classes]
-        errors_PB = torch.mm(rows, inputs_BD.t(), out=block[: len(rows)])
-        exp_(errors_PB.sub_(log_sum_exp_B))
-        mine_B = order_B[cuts[index] : cuts[index + 1]]
-        errors_PB[classes_B[mine_B] - start, mine_B] -= 1.0
-        input_gradient_BD.addmm_(errors_PB.t(), rows)
-        rows.addmm_(errors_PB, inputs_BD, alpha=-learning_rate)
-    return log_sum_exp_B - target_logits_B, input_gradient_BD
 
 
 class DenseSoftmax:
@@ -107,54 +33,98 @@ class DenseSoftmax:
         weights: WeightsConfig | None = None,
     ) -> None:
         """Keep the settings."""
-        self._weights_config = weights or WeightsConfig()
         self._config = config
+        self._weights = weights or WeightsConfig()
         self._shape = shape
         self._encoder = encoder
         self._seed = seed
-        self._weights_CD = torch.empty(0, shape.dim)
+        self._vectors = no_class_vectors(self._weights, shape.dim)
 
     def warm_up(self) -> None:
-        """One step on a toy size loads the BLAS kernels and starts their threads."""
-        weights, inputs = torch.ones(512, 64), torch.ones(64, 64)
-        streamed_step(
-            weights, inputs, torch.arange(64), learning_rate=0.1, block=torch.empty(256, len(inputs))
-        )
+        """One step on a toy size compiles the kernels, loads the BLAS and starts the threads."""
+        toy = torch.ones(1024, self._shape.dim, dtype=_torch_dtype(self._weights))
+        size = min(64, self._shape.batch_size)
+        inputs = torch.ones(size, self._shape.dim)
+        with single_threaded_products():
+            head = self._make_head(toy, None, block_classes=256)
+            true = TrueClasses.one_each(torch.arange(size), inputs.dtype)
+            head.step(inputs, true, StepSettings(learning_rate=0.1))
+            head.close()
 
     def fit(self, feed: Feed) -> FitReport:
         """Start the class vectors, then step until the feed ends.
 
         Memory:
-            4 C D bytes and one block of logits (see :meth:`DenseSoftmaxConfig.memory_law`).
+            the class vectors and one block per thread (see :meth:`DenseSoftmaxConfig.memory_law`).
         """
-        self._weights_CD, facts = start_weights(
-            self._config.init, shape=self._shape, feed=feed, seed=self._seed
+        self._vectors = allocate_class_vectors(self._weights, self._shape)
+        facts = self._vectors.start(self._config.init, feed=feed, seed=self._seed)
+        block_classes = self._config.block_classes(self._shape, value_bytes=self._weights.value_bytes)
+        with single_threaded_products():
+            head = self._make_head(
+                self._vectors.tensor_CD, self._vectors.lost_KD, block_classes=block_classes
+            )
+            try:
+                report = self._train(head, feed)
+            finally:
+                head.close()
+        report.facts = facts | report.facts | {"block_classes": block_classes}
+        report.facts |= {"product_library": head.product_library} | _kernel_facts()
+        return report
+
+    def save(self, folder: Path) -> None:
+        """Write the class vectors."""
+        self._vectors.save(folder)
+
+    def held_bytes(self) -> dict[str, int]:
+        """The class vectors."""
+        return self._vectors.held_bytes()
+
+    def _make_head(
+        self, weights_CD: torch.Tensor, lost_KD: torch.Tensor | None, *, block_classes: int
+    ) -> StreamedHead:
+        is_stochastic = self._weights.rounding is Rounding.stochastic
+        return StreamedHead(
+            weights_CD,
+            batch_size=self._shape.batch_size,
+            block_classes=block_classes,
+            threads=self._shape.threads,
+            kernels=load_kernels()[0],
+            loss=self._config.loss,
+            lost_KD=lost_KD,
+            seed=self._seed if is_stochastic else None,
         )
-        block_classes = self._config.block_classes(self._shape)
-        buffer = torch.empty(block_classes * self._shape.batch_size)
+
+    def _train(self, head: StreamedHead, feed: Feed) -> FitReport:
+        config = self._config
         examples_seen = steps = 0
         loss = float("nan")
         for features, classes in feed.steps():
             inputs_BD = torch.from_numpy(self._encoder.encode(features))
-            losses_B, gradient_BD = streamed_step(
-                self._weights_CD,
+            factor = rate_factor(config.schedule, feed.share_spent(), config.warm_up_share)
+            losses_B, gradient_BD = head.step(
                 inputs_BD,
-                torch.from_numpy(classes),
-                learning_rate=self._config.learning_rate,
-                block=buffer[: block_classes * len(classes)].view(block_classes, len(classes)),
+                TrueClasses.one_each(torch.from_numpy(classes), inputs_BD.dtype),
+                StepSettings(
+                    learning_rate=config.learning_rate * factor,
+                    weight_decay=config.weight_decay,
+                    label_smoothing=config.label_smoothing,
+                    needs_input_gradient=self._encoder.is_trainable,
+                ),
             )
-            if self._encoder.is_trainable:
+            if gradient_BD is not None:
                 self._encoder.apply_gradient(features, gradient_BD.numpy())
             examples_seen += len(classes)
             steps += 1
             loss = float(losses_B.mean())
-        facts |= {"steps": steps, "last_loss": loss if steps else None, "block_classes": block_classes}
+        facts = {"loss": config.loss.value, "steps": steps, "last_loss": loss if steps else None}
         return FitReport(examples_seen=examples_seen, facts=facts)
 
-    def save(self, folder: Path) -> None:
-        """Write the class vectors."""
-        save_weights(folder, self._weights_CD)
 
-    def held_bytes(self) -> dict[str, int]:
-        """The class vectors."""
-        return {"class vectors": self._weights_CD.nbytes}
+def _torch_dtype(weights: WeightsConfig) -> torch.dtype:
+    return torch.bfloat16 if weights.value_bytes == torch.bfloat16.itemsize else torch.float32
+
+
+def _kernel_facts() -> dict[str, Any]:
+    kernels, reason = load_kernels()
+    return {"kernels": kernels.name} | ({"kernels_not_compiled": reason} if reason else {})

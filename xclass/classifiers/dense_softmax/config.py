@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
 
-from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
+from xclass.classifiers.init import (
+    Init,
+    check_not_negative,
+    check_positive,
+    check_share,
+    saving_regime,
+    starting_regime,
+)
+from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.errors import ConfigError
-from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
+from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
+
+
+class Loss(StrEnum):
+    """What is minimised."""
+
+    softmax = "softmax"
+    """Cross-entropy of the softmax over all classes."""
+    one_vs_all = "one_vs_all"
+    """Binary cross-entropy of each class on its own: one pass, no normaliser. A logit of 0 means 1 / C."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,12 +42,22 @@ class DenseSoftmaxConfig:
     is_mapped: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = ("weights",)
 
+    loss: Loss = Loss.softmax
+    """softmax or one_vs_all."""
     learning_rate: float = 1.0
     """Step per example: multiplies the gradient of the loss summed over the batch."""
+    schedule: Schedule = Schedule.constant
+    """constant, linear or cosine: how the learning rate falls while the budget is spent."""
+    warm_up_share: float = 0.0
+    """Share of the budget during which the learning rate rises from 0, 0 to below 1."""
+    weight_decay: float = 0.0
+    """L2 penalty of the summed loss: each step takes learning_rate * weight_decay of every class vector."""
+    label_smoothing: float = 0.0
+    """Share of the true distribution that is spread evenly over all classes, 0 to below 1; softmax only."""
     init: Init = Init.means
     """means or random."""
-    block_mebibytes: int = 8
-    """Budget of one block of logits, 1 to 4096 MiB; sets how many classes a block has."""
+    block_mebibytes: int = 4
+    """Budget of each thread's block of logits, 1 to 4096 MiB; sets how many classes a block has."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be used.
@@ -37,35 +65,55 @@ class DenseSoftmaxConfig:
         Raises:
             ConfigError: naming key, value, allowed range and remedy.
         """
-        check_positive("method.dense_softmax.learning_rate", self.learning_rate, remedy="1.0 is the default")
+        key = f"method.{self.name}"
+        check_positive(f"{key}.learning_rate", self.learning_rate, remedy="1.0 is the default")
+        check_share(f"{key}.warm_up_share", self.warm_up_share, remedy="0 starts at the full rate")
+        check_not_negative(f"{key}.weight_decay", self.weight_decay, remedy="0 is the default")
+        check_share(f"{key}.label_smoothing", self.label_smoothing, remedy="0 is the default")
+        if self.label_smoothing and self.loss is not Loss.softmax:
+            raise ConfigError(
+                f"{key}.label_smoothing",
+                self.label_smoothing,
+                allowed="0 with loss=one_vs_all",
+                remedy="smoothing spreads a distribution over classes; use loss=softmax",
+            )
         if not 1 <= self.block_mebibytes <= 4096:
             raise ConfigError(
-                "method.dense_softmax.block_mebibytes",
+                f"{key}.block_mebibytes",
                 self.block_mebibytes,
                 allowed="1 to 4096",
-                remedy="8 is the default",
+                remedy="4 is the default",
             )
 
-    def block_classes(self, shape: ProblemShape) -> int:
+    def block_classes(self, shape: ProblemShape, *, value_bytes: int = FLOAT32_BYTES) -> int:
         """Classes of one block: as many as keep B logits each within the budget, at least 1."""
-        fitting = self.block_mebibytes * MIB // (FLOAT32_BYTES * shape.batch_size)
+        fitting = self.block_mebibytes * MIB // (value_bytes * shape.batch_size)
         return max(1, min(shape.num_classes, fitting))
 
     def memory_law(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> MemoryLaw:
-        """Peak of the train phase: ``4 C D`` and one block of logits; no term grows with B C."""
-        step = {
-            "class vectors": shape.class_vectors_bytes,
-            "block of logits": FLOAT32_BYTES * shape.batch_size * self.block_classes(shape),
-            "inputs and their gradient": 3 * FLOAT32_BYTES * shape.batch_size * shape.dim,
+        """Peak of the train phase: the class vectors and one block per thread; no term grows with B C.
+
+        With V bytes per value, P classes per block and T threads:
+        ``V C D + T (V P B + V P D + (V + 4) B D) + 2 * 4 B D``.
+        """
+        weights = weights or WeightsConfig()
+        value = weights.value_bytes
+        block = self.block_classes(shape, value_bytes=value)
+        threads = max(1, min(shape.threads, -(-shape.num_classes // block)))
+        batch = shape.batch_size
+        per_thread = value * block * (batch + shape.dim) + (value + FLOAT32_BYTES) * batch * shape.dim
+        step = weights.memory_terms(shape) | {
+            "blocks of logits and gradient": threads * per_thread,
+            "inputs and their gradient": 2 * FLOAT32_BYTES * batch * shape.dim + INT64_BYTES * batch,
         }
         return MemoryLaw(
             regimes=(
-                starting_regime(shape, self.init),
+                starting_regime(shape, self.init, weights),
                 Regime(name="step", components=step),
-                saving_regime(shape),
+                saving_regime(shape, weights),
             )
         )
 
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> int:
-        """Bytes of the saved class vectors: ``4 C D``."""
+        """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)

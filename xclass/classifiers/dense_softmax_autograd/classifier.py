@@ -8,7 +8,8 @@ import torch
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig, Optimizer
-from xclass.classifiers.softmax_weights import save_weights, start_weights
+from xclass.classifiers.weights.config import WeightsConfig
+from xclass.classifiers.weights.table import allocate_class_vectors, no_class_vectors
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -24,7 +25,7 @@ class DenseSoftmaxAutograd:
         self._shape = shape
         self._encoder = encoder
         self._seed = seed
-        self._weights_CD = torch.empty(0, shape.dim)
+        self._vectors = no_class_vectors(WeightsConfig(), shape.dim)
 
     def warm_up(self) -> None:
         """One step on a toy size loads the kernels and the autograd engine."""
@@ -38,34 +39,33 @@ class DenseSoftmaxAutograd:
         Memory:
             see :meth:`DenseSoftmaxAutogradConfig.memory_law`.
         """
-        self._weights_CD, facts = start_weights(
-            self._config.init, shape=self._shape, feed=feed, seed=self._seed
-        )
-        self._weights_CD.requires_grad_()
-        optimizer = self._optimizer(self._weights_CD)
+        self._vectors = allocate_class_vectors(WeightsConfig(), self._shape)
+        facts = self._vectors.start(self._config.init, feed=feed, seed=self._seed)
+        weights_CD = self._vectors.tensor_CD.requires_grad_()
+        optimizer = self._optimizer(weights_CD)
         examples_seen = steps = 0
         loss = float("nan")
         for features, classes in feed.steps():
             inputs_BD = torch.from_numpy(self._encoder.encode(features))
             inputs_BD.requires_grad_(self._encoder.is_trainable)
-            loss = self._step(self._weights_CD, optimizer, inputs_BD, torch.from_numpy(classes))
+            loss = self._step(weights_CD, optimizer, inputs_BD, torch.from_numpy(classes))
             if inputs_BD.grad is not None:
                 self._encoder.apply_gradient(features, inputs_BD.grad.numpy())
             examples_seen += len(classes)
             steps += 1
         facts |= {"steps": steps, "last_loss": loss if steps else None}
         facts["optimizer"] = self._config.optimizer.value
-        self._weights_CD.requires_grad_(False)
-        self._weights_CD.grad = None  # else it stays for as long as the class vectors do
+        weights_CD.requires_grad_(False)
+        weights_CD.grad = None  # else it stays for as long as the class vectors do
         return FitReport(examples_seen=examples_seen, facts=facts)
 
     def save(self, folder: Path) -> None:
         """Write the class vectors."""
-        save_weights(folder, self._weights_CD)
+        self._vectors.save(folder)
 
     def held_bytes(self) -> dict[str, int]:
         """The class vectors; gradient and optimiser state are gone when the fit ends."""
-        return {"class vectors": self._weights_CD.nbytes}
+        return self._vectors.held_bytes()
 
     def _optimizer(self, weights_CD: torch.Tensor) -> torch.optim.Optimizer:
         kind = torch.optim.Adam if self._config.optimizer is Optimizer.adam else torch.optim.SGD

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
+from xclass.classifiers.weights.config import WeightsConfig
 from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
 
 
@@ -69,10 +70,10 @@ class DenseSoftmaxAutogradConfig:
             step = {"class vectors": p_bytes, "gradient": p_bytes, "logits": l_bytes}
         return MemoryLaw(
             regimes=(
-                starting_regime(shape, self.init),
+                starting_regime(shape, self.init, WeightsConfig()),
                 Regime(name="backward", components=backward),
                 Regime(name="optimiser step", components=step),
-                saving_regime(shape),
+                saving_regime(shape, WeightsConfig()),
             )
         )
 

@@ -16,8 +16,8 @@ from xclass.classifiers.sampled_softmax.samplers import (
     Sampler,
     UniformSampler,
 )
-from xclass.classifiers.softmax_weights import save_weights, start_weights
 from xclass.classifiers.weights.config import WeightsConfig
+from xclass.classifiers.weights.table import allocate_class_vectors, no_class_vectors
 from xclass.data.base import IntArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
@@ -36,12 +36,12 @@ class SampledSoftmax:
         weights: WeightsConfig | None = None,
     ) -> None:
         """Keep the settings."""
-        self._weights_config = weights or WeightsConfig()
+        self._weights = weights or WeightsConfig()
         self._config = config
         self._shape = shape
         self._encoder = encoder
         self._seed = seed
-        self._weights_CD = torch.empty(0, shape.dim)
+        self._vectors = no_class_vectors(self._weights, shape.dim)
         self._state_C = torch.empty(0)
         self._sampler: Sampler = UniformSampler(shape.num_classes)
 
@@ -61,7 +61,8 @@ class SampledSoftmax:
             4 C D + 4 C bytes and scratch that ignores C (see :meth:`SampledSoftmaxConfig.memory_law`).
         """
         config = self._config
-        self._weights_CD, facts = start_weights(config.init, shape=self._shape, feed=feed, seed=self._seed)
+        self._vectors = allocate_class_vectors(self._weights, self._shape)
+        facts = self._vectors.start(config.init, feed=feed, seed=self._seed)
         self._state_C = torch.zeros(self._shape.num_classes)
         self._sampler = self._make_sampler(feed)
         generator = _generator(self._seed)
@@ -70,7 +71,7 @@ class SampledSoftmax:
         for features, classes in feed.steps():
             inputs_BD = torch.from_numpy(self._encoder.encode(features))
             losses_B, gradient_BD = sampled_step(
-                self._weights_CD, self._state_C, inputs_BD, classes,
+                self._vectors.tensor_CD, self._state_C, inputs_BD, classes,
                 self._sampler.sample(config.num_samples, generator),
                 sampler=self._sampler, learning_rate=config.learning_rate,
             )  # fmt: skip
@@ -85,11 +86,11 @@ class SampledSoftmax:
 
     def save(self, folder: Path) -> None:
         """Write the class vectors."""
-        save_weights(folder, self._weights_CD)
+        self._vectors.save(folder)
 
     def held_bytes(self) -> dict[str, int]:
         """Class vectors, one float of state per row, and the sampler's table."""
-        held = {"class vectors": self._weights_CD.nbytes, "row state": self._state_C.nbytes}
+        held = self._vectors.held_bytes() | {"row state": self._state_C.nbytes}
         if self._sampler.held_bytes():
             held["sampler table"] = self._sampler.held_bytes()
         return held

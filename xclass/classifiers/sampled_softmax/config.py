@@ -70,7 +70,8 @@ class SampledSoftmaxConfig:
     def memory_law(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> MemoryLaw:
         """Peak of the train phase: ``4 C D + 4 C``, and scratch of the touched rows that ignores C."""
         rows = min(shape.num_classes, shape.batch_size + self.num_samples)
-        kept = {"class vectors": shape.class_vectors_bytes}
+        weights = weights or WeightsConfig()
+        kept = weights.memory_terms(shape)
         if self.sampler is SamplerKind.frequency:
             kept["sampler table"] = INT64_BYTES * shape.num_classes
         step = {
@@ -79,11 +80,11 @@ class SampledSoftmaxConfig:
             "touched rows": 4 * FLOAT32_BYTES * rows * shape.dim,
             "sampled logits and hit mask": (FLOAT32_BYTES + 1) * shape.batch_size * self.num_samples,
         }
-        regimes = [starting_regime(shape, self.init), Regime(name="step", components=step)]
+        regimes = [starting_regime(shape, self.init, weights), Regime(name="step", components=step)]
         if self.sampler is SamplerKind.frequency:
             table = {**kept, "class counts and their powers": 2 * INT64_BYTES * shape.num_classes}
             regimes.append(Regime(name="sampler table", components=table))
-        return MemoryLaw(regimes=(*regimes, saving_regime(shape)))
+        return MemoryLaw(regimes=(*regimes, saving_regime(shape, weights)))
 
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> int:
         """Bytes of the saved class vectors: ``4 C D``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from xclass.errors import ConfigError
-from xclass.shapes import ProblemShape
+from xclass.shapes import MAPPED, ProblemShape
 
 
 class WeightDtype(StrEnum):
@@ -34,6 +34,8 @@ class Rounding(StrEnum):
     """To nearest: any update below half a unit in the last place (2**-9 of the value) is lost."""
 
 
+HEAD_CLASSES = 1 << 16
+"""Most frequent classes whose sums are kept in float32 while class means are taken into a bfloat16 table."""
 VALUE_BYTES = {WeightDtype.float32: 4, WeightDtype.bfloat16: 2}
 
 
@@ -45,6 +47,9 @@ class WeightsConfig:
     """float32 or bfloat16."""
     storage: WeightStorage = WeightStorage.memory
     """memory, or memmap: larger than RAM, at the price of the disk."""
+    folder: str | None = None
+    """Where a mapped table lies while it is trained; null: where the run saves its models. A model saved on
+    the same file system is that file, not a copy."""
     rounding: Rounding = Rounding.stochastic
     """stochastic or nearest; without effect on float32."""
     kahan_share: float = 0.0
@@ -77,7 +82,8 @@ class WeightsConfig:
 
     def memory_terms(self, shape: ProblemShape) -> dict[str, int]:
         """Bytes held while training: ``4 C D`` or ``2 C D``, and ``2 K D`` for K compensated classes."""
-        terms = {"class vectors": self.model_bytes(shape)}
+        is_mapped = self.storage is WeightStorage.memmap
+        terms = {f"class vectors{MAPPED if is_mapped else ''}": self.model_bytes(shape)}
         if kahan := self.num_kahan_classes(shape.num_classes):
             terms["rounding errors"] = VALUE_BYTES[WeightDtype.bfloat16] * kahan * shape.dim
         return terms

@@ -1,0 +1,205 @@
+"""The class vectors of a softmax head: allocated once, started in place, written without a copy."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from xclass.classifiers.base import Feed
+from xclass.classifiers.class_means import accumulate_means, scale_rows
+from xclass.classifiers.init import Init
+from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
+from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
+from xclass.classifiers.weights.rows import Bfloat16Rows, FloatRows
+from xclass.data.base import batch_ranges
+from xclass.errors import ConfigError
+from xclass.shapes import ProblemShape
+
+_RANDOM_CLASSES = 1 << 14
+"""Rows drawn at a time where the table is not float32."""
+
+_TORCH_DTYPE = {WeightDtype.float32: torch.float32, WeightDtype.bfloat16: torch.bfloat16}
+_STORED_DTYPE = {WeightDtype.float32: np.float32, WeightDtype.bfloat16: np.uint16}
+
+
+@dataclass(kw_only=True, slots=True)
+class ClassVectors:
+    """C class vectors of D values.
+
+    Attributes:
+        tensor_CD: float32 or bfloat16, contiguous, all zeros at first.
+        stored_CD: the same memory in numpy: float32, or uint16 with the bits of bfloat16 values.
+        lost_KD: bfloat16 rounding errors of the first K classes, or None.
+        config: their format.
+        file: of a mapped table, without a name until it is saved: a run that is killed leaves nothing behind.
+    """
+
+    tensor_CD: torch.Tensor
+    stored_CD: npt.NDArray[Any]
+    lost_KD: torch.Tensor | None
+    config: WeightsConfig
+    file: _NamelessFile | None = None
+
+    def start(self, init: Init, *, feed: Feed, seed: int) -> dict[str, Any]:
+        """Give them their first values.
+
+        Args:
+            init: means or random.
+            feed: scanned once for means.
+            seed: for random values and stochastic rounding.
+
+        Returns:
+            Facts for the record.
+
+        Memory:
+            for means 4 C bytes of counts, and for bfloat16 ``4 D min(C, 65536)`` more.
+        """
+        begun = time.perf_counter()
+        facts: dict[str, Any] = {"init": init.value, "weights": self.config.dtype.value}
+        if init is Init.means:
+            facts |= self._start_from_means(feed, seed)
+        else:
+            self._start_from_random(seed)
+        return facts | {"init_seconds": time.perf_counter() - begun}
+
+    def save(self, folder: Path) -> None:
+        """Write a model folder that :class:`xclass.classifiers.linear_server.LinearServer` opens."""
+        path = folder / WEIGHTS
+        if self.file is None:
+            save_array(path, self.stored_CD)
+        else:
+            self.file.save(path, self.stored_CD)
+        num_classes, dim = self.stored_CD.shape
+        write_manifest(
+            folder,
+            kind="linear",
+            shape={"num_classes": num_classes, "dim": dim},
+            facts={"dtype": self.config.dtype.value},
+        )
+
+    def held_bytes(self) -> dict[str, int]:
+        """The table, and rounding errors where they are kept."""
+        name = "class vectors" if self.file is None else "class vectors (mapped)"
+        held = {name: self.stored_CD.nbytes}
+        return held if self.lost_KD is None else held | {"rounding errors": self.lost_KD.nbytes}
+
+    def _start_from_means(self, feed: Feed, seed: int) -> dict[str, Any]:
+        is_low = self.config.dtype is WeightDtype.bfloat16
+        rows = Bfloat16Rows(self.stored_CD, seed) if is_low else FloatRows(self.stored_CD)
+        _, spread = accumulate_means(rows, feed.scan())
+        scale_rows(rows, spread.softmax_scale)
+        if isinstance(rows, Bfloat16Rows):
+            rows.settle()
+        return {
+            "init_examples": spread.num_examples,
+            "init_seen_classes": spread.num_seen_classes,
+            "init_scale": spread.softmax_scale,
+        }
+
+    def _start_from_random(self, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        deviation = self.tensor_CD.shape[1] ** -0.5
+        for start, stop in batch_ranges(len(self.tensor_CD), _RANDOM_CLASSES):
+            block = self.tensor_CD[start:stop]
+            block.copy_(torch.empty(block.shape).normal_(0.0, deviation, generator=generator))
+
+
+class _NamelessFile:
+    """A .npy file that nobody sees and that is gone with this process, unless it is given a name.
+
+    Source: man open(2), O_TMPFILE.
+    """
+
+    def __init__(self, folder: str) -> None:
+        """Make it.
+
+        Raises:
+            ConfigError: the folder cannot hold one.
+        """
+        self.descriptor = -1
+        try:
+            self.descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise ConfigError(
+                "weights.folder",
+                folder,
+                allowed=f"a folder on a file system with O_TMPFILE ({error.strerror})",
+                remedy="choose one on a local disk (ext4, xfs, btrfs)",
+            ) from error
+
+    def __del__(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+    def map(self, size: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Zeros of this size behind a .npy header, shared with the file."""
+        kind = np.dtype(dtype)
+        header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": size}
+        num_bytes = size[0] * size[1] * kind.itemsize
+        with open(self.descriptor, "r+b", closefd=False) as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.flush()
+            offset = file.tell()
+            # Room is taken now: on a full disk this fails here, not later with SIGBUS at some store.
+            os.posix_fallocate(self.descriptor, 0, offset + num_bytes)
+            return np.memmap(file, dtype=kind, mode="r+", offset=offset, shape=size)
+
+    def save(self, path: Path, stored_CD: npt.NDArray[Any]) -> None:
+        """Give it a name; copied only where that lies on another file system."""
+        assert isinstance(stored_CD, np.memmap)
+        stored_CD.flush()
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            # Only with a directory descriptor does Python call linkat, which follows the link in /proc.
+            source = f"/proc/self/fd/{self.descriptor}"
+            os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
+        except OSError:
+            save_array(path, stored_CD)
+        finally:
+            os.close(folder)
+
+
+def allocate_class_vectors(config: WeightsConfig, shape: ProblemShape) -> ClassVectors:
+    """Allocate zeros; nothing is touched yet.
+
+    Args:
+        config: format and storage.
+        shape: C and D.
+
+    Raises:
+        ConfigError: the mapped file cannot be made where ``weights.folder`` says.
+
+    Memory:
+        see :meth:`WeightsConfig.memory_terms`.
+    """
+    stored = _STORED_DTYPE[config.dtype]
+    size = (shape.num_classes, shape.dim)
+    file = None
+    stored_CD: npt.NDArray[Any]
+    if config.storage is WeightStorage.memmap:
+        file = _NamelessFile(config.folder or ".")
+        stored_CD = file.map(size, stored)
+    else:
+        # numpy's zeros come from calloc: pages appear as rows are first written, not twice.
+        stored_CD = np.zeros(size, dtype=stored)
+    tensor_CD = torch.from_numpy(stored_CD)
+    if config.dtype is WeightDtype.bfloat16:
+        tensor_CD = tensor_CD.view(torch.bfloat16)
+    num_kahan = config.num_kahan_classes(shape.num_classes)
+    lost_KD = torch.zeros(num_kahan, shape.dim, dtype=torch.bfloat16) if num_kahan else None
+    return ClassVectors(tensor_CD=tensor_CD, stored_CD=stored_CD, lost_KD=lost_KD, config=config, file=file)
+
+
+def no_class_vectors(config: WeightsConfig, dim: int) -> ClassVectors:
+    """What a head holds before it is fitted: none."""
+    stored_CD = np.zeros((0, dim), dtype=np.float32)
+    return ClassVectors(
+        tensor_CD=torch.from_numpy(stored_CD), stored_CD=stored_CD, lost_KD=None, config=config
+    )
