@@ -16,12 +16,8 @@ from xclass.classifiers.base import Answers
 from xclass.classifiers.bfloat16_search import Bfloat16Search
 from xclass.classifiers.class_ids import ClassIds, open_class_ids
 from xclass.classifiers.faiss_engine import warm_up_faiss
-from xclass.classifiers.model_folder import WEIGHTS, map_array, read_manifest
+from xclass.classifiers.model_folder import map_class_vectors, read_manifest
 from xclass.data.base import FloatArray
-from xclass.errors import ModelError
-
-_STORED_DTYPES = {"float32": np.float32, "bfloat16": np.uint16}
-"""Value of the fact ``dtype`` -> type of the array in the file."""
 
 
 class LinearServer:
@@ -72,19 +68,3 @@ class LinearServer:
         if self._weights_CD is None:
             return {}
         return {"class vectors (mapped)": self._weights_CD.nbytes} | self._class_ids.held_bytes()
-
-
-def map_class_vectors(folder: Path, manifest: dict[str, Any]) -> npt.NDArray[Any]:
-    """Map the class vectors of a linear model: float32, or uint16 with the bits of bfloat16 values.
-
-    Raises:
-        ModelError: another format, or not what the manifest says.
-    """
-    dtype = manifest["facts"].get("dtype", "float32")
-    if dtype not in _STORED_DTYPES:
-        raise ModelError(
-            f"{folder}: class vectors of dtype={dtype}; this program opens {' and '.join(_STORED_DTYPES)}; "
-            "train the model again"
-        )
-    shape = (manifest["num_classes"], manifest["dim"])
-    return map_array(folder / WEIGHTS, shape, _STORED_DTYPES[dtype])
