@@ -6,13 +6,17 @@ The class vectors stay in the file and are mapped: resident file pages, which th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
+import numpy.typing as npt
 
 from xclass.classifiers.base import Answers
+from xclass.classifiers.bfloat16_search import Bfloat16Search
+from xclass.classifiers.class_ids import ClassIds, open_class_ids
 from xclass.classifiers.faiss_engine import warm_up_faiss
-from xclass.classifiers.model_folder import WEIGHTS, map_array, read_manifest
+from xclass.classifiers.model_folder import map_class_vectors, read_manifest
 from xclass.data.base import FloatArray
 
 
@@ -21,7 +25,8 @@ class LinearServer:
 
     Memory:
         4 C D bytes of file pages once every class has been touched; per call the scratch of faiss's
-        blocked product, 4096 x 1024 floats = 16 MiB per thread at most, and O(Q k).
+        blocked product, 4096 x 1024 floats = 16 MiB per thread at most, and O(Q k). For bfloat16 2 C D,
+        and the scratch of :class:`xclass.classifiers.bfloat16_search.Bfloat16Search`.
 
     Source: faiss/utils/distances.cpp, ``distance_compute_blas_query_bs`` and ``..._database_bs``.
     """
@@ -29,7 +34,9 @@ class LinearServer:
     def __init__(self, *, threads: int) -> None:
         """Keep the settings."""
         self._threads = threads
-        self._weights_CD: FloatArray | None = None
+        self._weights_CD: npt.NDArray[Any] | None = None
+        self._bfloat16: Bfloat16Search | None = None
+        self._class_ids = ClassIds(ids_C=None, next_id=0)
 
     def warm_up(self) -> None:
         """Load faiss's kernels and start its threads on a toy problem."""
@@ -42,16 +49,22 @@ class LinearServer:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
         manifest = read_manifest(folder, kind="linear")
-        self._weights_CD = map_array(folder / WEIGHTS, (manifest["num_classes"], manifest["dim"]))
+        self._weights_CD = map_class_vectors(folder, manifest)
+        self._bfloat16 = Bfloat16Search(self._weights_CD) if self._weights_CD.dtype == np.uint16 else None
+        self._class_ids = open_class_ids(folder, manifest)
 
     def search(self, vectors_QD: FloatArray, k: int) -> Answers:
         """The k classes with the largest inner products, exact."""
         assert self._weights_CD is not None, "load() comes first"
-        scores_QK, classes_QK = faiss.knn(
-            np.ascontiguousarray(vectors_QD), self._weights_CD, k, metric=faiss.METRIC_INNER_PRODUCT
-        )
-        return Answers(classes_QK=classes_QK, scores_QK=scores_QK)
+        vectors_QD = np.ascontiguousarray(vectors_QD)
+        if self._bfloat16 is not None:
+            scores_QK, rows_QK = self._bfloat16.search(vectors_QD, k)
+        else:
+            scores_QK, rows_QK = faiss.knn(vectors_QD, self._weights_CD, k, metric=faiss.METRIC_INNER_PRODUCT)
+        return Answers(classes_QK=self._class_ids.name(rows_QK), scores_QK=scores_QK)
 
     def held_bytes(self) -> dict[str, int]:
-        """The mapped class vectors."""
-        return {} if self._weights_CD is None else {"class vectors (mapped)": self._weights_CD.nbytes}
+        """The mapped class vectors, and ids where they are kept."""
+        if self._weights_CD is None:
+            return {}
+        return {"class vectors (mapped)": self._weights_CD.nbytes} | self._class_ids.held_bytes()

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from xclass.data.base import FloatArray
 from xclass.errors import ModelError
 
 FORMAT_VERSION = 1
-_MANIFEST = "model.json"
+MANIFEST = "model.json"
 WEIGHTS = "weights.npy"
+_STORED_DTYPES = {"float32": np.float32, "bfloat16": np.uint16}
+"""Value of the fact ``dtype`` -> type of the array in the file."""
 
 
 def write_manifest(folder: Path, *, kind: str, shape: dict[str, int], facts: dict[str, Any]) -> None:
@@ -27,34 +29,35 @@ def write_manifest(folder: Path, *, kind: str, shape: dict[str, int], facts: dic
         shape: ``num_classes`` and ``dim``.
         facts: what that server needs besides, as JSON values.
     """
-    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != _MANIFEST}
+    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != MANIFEST}
     document = {"format_version": FORMAT_VERSION, "kind": kind, **shape, "facts": facts, "files": files}
-    (folder / _MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
+    (folder / MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
-def read_manifest(folder: Path, *, kind: str, facts: Sequence[str] = ()) -> dict[str, Any]:
+def read_manifest(folder: Path, *, kind: str | tuple[str, ...], facts: Sequence[str] = ()) -> dict[str, Any]:
     """Read and check the manifest.
 
     Args:
         folder: what :func:`write_manifest` was called on.
-        kind: ``linear`` or ``faiss``.
+        kind: ``linear`` or ``faiss``, or those that are allowed.
         facts: names of the facts that the server will look up.
 
     Raises:
         ModelError: no manifest, an incomplete one, another format or kind, or a file missing or of another
             size.
     """
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict):
             raise ValueError(f"a {type(document).__name__}, not an object")
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a readable model manifest ({error}); train the model again") from error
-    if document.get("format_version") != FORMAT_VERSION or document.get("kind") != kind:
+    kinds = (kind,) if isinstance(kind, str) else kind
+    if document.get("format_version") != FORMAT_VERSION or document.get("kind") not in kinds:
         raise ModelError(
             f"{path}: format {document.get('format_version')} of kind {document.get('kind')}; this program "
-            f"opens format {FORMAT_VERSION} of kind {kind}; train the model again"
+            f"opens format {FORMAT_VERSION} of kind {' or '.join(kinds)}; train the model again"
         )
     missing = [name for name in ("num_classes", "dim", "facts", "files") if name not in document]
     missing += [f"facts.{name}" for name in facts if name not in document.get("facts", {})]
@@ -69,24 +72,46 @@ def read_manifest(folder: Path, *, kind: str, facts: Sequence[str] = ()) -> dict
     return document
 
 
-def save_array(path: Path, array: FloatArray) -> None:
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write one .npy file without copying the array."""
     with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
-def map_array(path: Path, shape: tuple[int, int]) -> FloatArray:
+def map_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
     """Open one .npy file memory-mapped, read-only: its pages come when touched and can be dropped again.
 
+    Args:
+        path: of the file.
+        shape: it must have.
+        dtype: it must have; bfloat16 values are stored as uint16, their bits.
+
     Raises:
-        ModelError: not float32 values of this shape.
+        ModelError: not values of this type and shape.
     """
     try:
-        array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError, SyntaxError, tokenize.TokenError) as error:
         raise ModelError(f"{path}: not a readable array ({error}); train the model again") from error
-    if array.shape != shape or array.dtype != np.float32:
+    if array.shape != shape or array.dtype != dtype:
         raise ModelError(
-            f"{path}: {array.dtype} of shape {array.shape}, not float32 of {shape}; train the model again"
+            f"{path}: {array.dtype} of shape {array.shape}, not {np.dtype(dtype)} of {shape}; "
+            "train the model again"
         )
     return array
+
+
+def map_class_vectors(folder: Path, manifest: dict[str, Any]) -> npt.NDArray[Any]:
+    """Map the class vectors of a linear model: float32, or uint16 with the bits of bfloat16 values.
+
+    Raises:
+        ModelError: another format, or not what the manifest says.
+    """
+    dtype = manifest["facts"].get("dtype", "float32")
+    if dtype not in _STORED_DTYPES:
+        raise ModelError(
+            f"{folder}: class vectors of dtype={dtype}; this program opens {' and '.join(_STORED_DTYPES)}; "
+            "train the model again"
+        )
+    shape = (manifest["num_classes"], manifest["dim"])
+    return map_array(folder / WEIGHTS, shape, _STORED_DTYPES[dtype])

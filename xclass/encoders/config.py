@@ -8,6 +8,9 @@ from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, ProblemShape
 
 ENCODER_JSON = "encoder.json"
+TABLE_FILE = "encoder_table.npy"
+ENCODER_FILES = frozenset({ENCODER_JSON, TABLE_FILE})
+"""What an encoder leaves in the folder of a model."""
 FORMAT_VERSION = 1
 """Of the folder that an encoder saves."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xclass.encoders.base import Encoder
-from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NgramConfig
+from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
 from xclass.encoders.identity import IdentityEncoder
 from xclass.errors import ConfigError, ModelError
 
@@ -69,7 +69,7 @@ def load_encoder(folder: Path) -> Encoder:
 
 
 def _load_ngrams(folder: Path, document: dict[str, Any]) -> Encoder:
-    from xclass.encoders.ngrams import TABLE_FILE, NgramEncoder
+    from xclass.encoders.ngrams import NgramEncoder
 
     config, dim = NgramConfig(**document["config"]), int(document["dim"])
     table_MD = np.asarray(np.load(folder / TABLE_FILE, mmap_mode="r", allow_pickle=False))

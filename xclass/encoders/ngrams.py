@@ -21,12 +21,10 @@ from scipy.sparse import csc_array, csr_array
 
 from xclass.data.base import FloatArray, Inputs, IntArray, Texts
 from xclass.encoders.base import Features
-from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NgramConfig
+from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
 
 UintArray = npt.NDArray[np.uint32]
 Int32Array = npt.NDArray[np.int32]
-
-TABLE_FILE = "encoder_table.npy"
 
 _INIT_ROWS = 1 << 12
 _ADAGRAD_EPSILON = np.float32(1e-8)

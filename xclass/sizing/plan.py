@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
+from xclass.classifiers.weights.serving import serving_terms
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.records.record import Phase
@@ -103,7 +104,10 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         # The shortened heap pass saves a model of its own beside the first, and deletes it.
         disk_bytes=(model_bytes + table_bytes) * (2 if config.measure.heap_pass else 1),
     )
-    return [fit, _load(settings, model_bytes), _serve(settings, shape, model_bytes, table_bytes)]
+    serve = _serve(settings, shape, model_bytes, table_bytes)
+    if "weights" in sections:
+        serve = _with_terms(serve, serving_terms(sections["weights"], shape))
+    return [fit, _load(settings, model_bytes), serve]
 
 
 def _load(settings: MethodConfig, model_bytes: int) -> PhasePlan:
@@ -139,6 +143,10 @@ def _serve(settings: MethodConfig, shape: ProblemShape, model_bytes: int, table_
         mapped_bytes=mapped,
         disk_bytes=0,
     )
+
+
+def _with_terms(plan: PhasePlan, terms: dict[str, int]) -> PhasePlan:
+    return replace(plan, regime=replace(plan.regime, components={**plan.regime.components, **terms}))
 
 
 def explain_misfit(

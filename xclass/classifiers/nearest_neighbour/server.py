@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 
 from xclass.classifiers.base import Answers
+from xclass.classifiers.class_ids import ClassIds, open_class_ids
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import read_manifest
 from xclass.data.base import FloatArray
@@ -29,6 +30,7 @@ class FaissServer:
         self._index: faiss.Index | None = None
         self._normalise = False
         self._file_bytes = 0
+        self._class_ids = ClassIds(ids_C=None, next_id=0)
 
     def warm_up(self) -> None:
         """Load faiss's kernels and start its threads on a toy problem."""
@@ -53,6 +55,7 @@ class FaissServer:
                 f"{manifest['dim']}; build the index again"
             )
         self._index = index
+        self._class_ids = open_class_ids(folder, manifest)
         self._file_bytes = path.stat().st_size
         facts = manifest["facts"]
         self._normalise = bool(facts["normalise"])
@@ -68,11 +71,13 @@ class FaissServer:
         scores_QK, classes_QK = self._index.search(vectors_QD, k)
         if self._index.metric_type == faiss.METRIC_L2:
             scores_QK = -scores_QK
-        return Answers(classes_QK=classes_QK, scores_QK=scores_QK)
+        return Answers(classes_QK=self._class_ids.name(classes_QK), scores_QK=scores_QK)
 
     def held_bytes(self) -> dict[str, int]:
-        """The mapped index file."""
-        return {} if self._index is None else {"index (mapped)": self._file_bytes}
+        """The mapped index file, and class ids where they are kept."""
+        if self._index is None:
+            return {}
+        return {"index (mapped)": self._file_bytes} | self._class_ids.held_bytes()
 
 
 def faiss_index_bytes(index: faiss.Index) -> int:
