@@ -1,12 +1,12 @@
-"""A training step of the exact softmax, side by side with its rivals and with its own four matrix products.
+"""A training step of the exact softmax beside its rivals and beside its own four matrix products.
 
-    python benchmarks/dense_step.py            # 1e6 classes, dim 64 and 128, batch 256 and 1024: about 25 minutes
+    python benchmarks/dense_step.py            # 1e6 classes, dim 64 and 128, batch 256 and 1024: 25 minutes
     python benchmarks/dense_step.py --report-only
 
-Every arm makes the same step: loss summed over the batch, gradient at the inputs, plain SGD on the class vectors.
-``autograd`` is linear + cross_entropy + backward + torch.optim.SGD; ``linear_cross_entropy`` is torch's chunked
-loss with the best of three hand-set chunks; ``products`` are the four matrix products of ``streamed`` and nothing
-else, in the same blocks, threads and library.
+Every arm makes the same step: loss summed over the batch, gradient at the inputs, plain SGD on the class
+vectors. ``autograd`` is linear + cross_entropy + backward + torch.optim.SGD; ``linear_cross_entropy`` is
+torch's chunked loss with the best of three hand-set chunks; ``products`` are the four matrix products of
+``streamed`` and nothing else, in the same blocks, threads and library.
 """
 
 from __future__ import annotations
@@ -231,13 +231,15 @@ def _report(document: dict[str, Any]) -> str:
             rows.append(row)
     headings = (
         "dim, batch, weights", "streamed s/step", "streamed / its products", "autograd / streamed",
-        "linear_cross_entropy / streamed", "streamed MB over weights", "linear_cross_entropy MB", "autograd MB",
+        "linear_cross_entropy / streamed", "streamed MB over weights", "linear_cross_entropy MB",
+        "autograd MB",
     )  # fmt: skip
     chunks = {f"{case['dim']}, {case['batch']}": case["chunks"] for case in document["cases"]}
     return (
         f"# A step of the exact softmax over {document['classes']:,} classes\n\n"
-        f"`{document['command']}`, {document['date']}. Medians over rounds (least-most); MB = 1e6 bytes of peak\n"
-        f"resident memory over base and weights. Chunks of linear_cross_entropy found best: `{chunks}`.\n"
+        f"`{document['command']}`, {document['date']}. Medians over rounds (least-most); MB = 1e6 bytes of\n"
+        f"peak resident memory over base and weights. Chunks of linear_cross_entropy found best:\n"
+        f"`{chunks}`. "
         f"The step with bfloat16 weights rounds stochastically; all rivals round to nearest.\n\n"
         + markdown_table(headings, rows)
     )

@@ -95,6 +95,7 @@ class SampledSoftmax:
         negatives = self._make_negatives(feed)  # its table is built before there are class vectors beside it
         self._vectors = allocate_class_vectors(self._weights, self._shape)
         facts = self._vectors.start(config.init, feed=feed, seed=self._seed)
+        self._vectors.expect_scattered_rows()
         self._state_C = torch.zeros(self._shape.num_classes)
         self._negatives = self._add_hard(negatives)
         kernels, not_compiled = load_sampled_kernels()

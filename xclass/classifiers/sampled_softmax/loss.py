@@ -93,16 +93,12 @@ def sampled_softmax_gradient(
     """Cross-entropy of the true class against shared sampled negatives.
 
     The logit of a negative is corrected by ``- log(expected count / times drawn)``, so that the sum over
-    negatives estimates the sum over all other classes. The true class is there with probability 1 and is
-    *not* corrected: correcting it too is the usual mistake. A negative that is an example's true class is
-    masked for that example. With every class drawn once (expected count 1) the loss is the exact
-    cross-entropy.
-
-    One exponential per logit: the block keeps ``exp(logit - maximum)``, and what is left to divide by belongs
-    to the example, so it is divided out of the inputs and of the result of the next two products instead.
+    negatives estimates the sum over all other classes. The true class, there with probability 1, is *not*
+    corrected: that is the usual mistake. A negative that is an example's true class is masked for it. With
+    every class drawn once (expected count 1) the loss is the exact cross-entropy.
 
     Args:
-        inputs_BD: shape (B, D), accumulation type (float64 for float64, else float32); left untouched.
+        inputs_BD: accumulation type (float64 for float64, else float32); left untouched.
         positives_BD: class vectors of the true classes.
         negatives_SD: class vectors of the distinct sampled classes.
         offsets_S: accumulation type, log(expected count) - log(times drawn); inf for a row to be ignored.
@@ -115,8 +111,8 @@ def sampled_softmax_gradient(
     Returns:
         losses_B: sampled cross-entropy of each example; an underestimate of the true one.
 
-    Source: Bengio & Senecal 2008 (importance-sampled softmax); Jean et al., ACL 2015, section 3.1;
-    "Correcting the LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
+    Source: Jean et al., ACL 2015, section 3.1 (importance sampling of Bengio & Senecal 2008); "Correcting the
+    LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
     """
     block_SB, wide_BD = buffers.logits_SB, buffers.inputs_BD
     wide_positives_BD = buffers.positives_BD.copy_(positives_BD)
@@ -140,7 +136,11 @@ def _exponentiate(
     positive_logits_B: torch.Tensor,
     kernels: SampledKernels,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits become exp(logit - maximum); the losses, and by what share (B, 1) these make probabilities."""
+    """Logits become exp(logit - maximum); the losses, and by what share (B, 1) these make probabilities.
+
+    One exponential per logit: that share belongs to the example, so it is taken out of the inputs and of the
+    results of two products instead of the block.
+    """
     maximum_B = positive_logits_B.clone()
     total_B = torch.ones(len(maximum_B), dtype=torch.float64)
     kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
