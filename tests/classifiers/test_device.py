@@ -7,8 +7,9 @@ import torch
 from xclass.classifiers.base import import_object
 from xclass.classifiers.device import Device
 from xclass.classifiers.gpu import GpuMeter, check_device
+from xclass.classifiers.init import Init
 from xclass.classifiers.registry import METHOD_CONFIGS
-from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
+from xclass.classifiers.weights.config import Rounding, WeightDtype, WeightsConfig, WeightStorage
 from xclass.config import RunConfig
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.data.synthetic.source import SyntheticSource
@@ -28,7 +29,7 @@ NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees
 
 
 def laws(name, init):
-    config = METHOD_CONFIGS[name](init=init)
+    config = METHOD_CONFIGS[name](init=Init(init))
     return config.memory_law(SHAPE), config.memory_law(SHAPE, device=Device.cuda)
 
 
@@ -65,7 +66,7 @@ def train(name, device, dtype, tmp_path):
     settings = METHOD_CONFIGS[name]()
     sections = {"device": device}
     if "weights" in METHOD_CONFIGS[name].sections:
-        sections["weights"] = WeightsConfig(dtype=dtype, rounding="nearest")
+        sections["weights"] = WeightsConfig(dtype=dtype, rounding=Rounding.nearest)
     encoder = IdentityEncoder(dim=D)
     classifier = import_object(settings.implementation)(
         settings, shape=SHAPE, encoder=encoder, seed=0, **sections
