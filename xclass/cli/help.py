@@ -39,6 +39,7 @@ the methods
 
 the measurement
   threads=N              threads of every child (default: the cores this process may use)
+  device=cpu|cuda        cuda: softmax heads train on the GPU, its peaks beside the host's
   measure.heap_pass=true     second, shortened pass under memray: heap peak and flamegraph
   measure.allocator=pinned   system leaves malloc alone
   evaluate.num_queries=2000  held-out queries for accuracy

@@ -41,7 +41,14 @@ class StepBuffers:
     """
 
     def __init__(
-        self, *, batch_size: int, num_sampled: int, dim: int, dtype: torch.dtype, parts: int
+        self,
+        *,
+        batch_size: int,
+        num_sampled: int,
+        dim: int,
+        dtype: torch.dtype,
+        parts: int,
+        device: torch.device | None = None,
     ) -> None:
         """Allocate.
 
@@ -51,16 +58,17 @@ class StepBuffers:
             dim: D.
             dtype: of the class vectors and the products.
             parts: T, of the batch, at most.
+            device: of the class vectors; None: the CPU.
         """
         accumulation = torch.float64 if dtype == torch.float64 else torch.float32
-        self.rows_TD = torch.empty(batch_size + num_sampled, dim, dtype=dtype)
-        self.gradient_TD = torch.empty(batch_size + parts * num_sampled, dim, dtype=dtype)
+        self.rows_TD = torch.empty(batch_size + num_sampled, dim, dtype=dtype, device=device)
+        self.gradient_TD = torch.empty(batch_size + parts * num_sampled, dim, dtype=dtype, device=device)
         self.layout = GradientLayout(parts=parts, base=batch_size, stride=num_sampled)
-        self.inputs_BD = torch.empty(batch_size, dim, dtype=accumulation)
+        self.inputs_BD = torch.empty(batch_size, dim, dtype=accumulation, device=device)
         self._positives_BD = torch.empty_like(self.inputs_BD)
-        self._low_BD = torch.empty(batch_size, dim, dtype=dtype)
+        self._low_BD = torch.empty(batch_size, dim, dtype=dtype, device=device)
         self._product_BD = torch.empty_like(self._low_BD)
-        self._logits = torch.empty(num_sampled * batch_size, dtype=dtype)
+        self._logits = torch.empty(num_sampled * batch_size, dtype=dtype, device=device)
 
     def part(self, index: int, examples: slice, num_sampled: int) -> PartBuffers:
         """Views for the examples of one part and this step's number of sampled rows."""
@@ -142,7 +150,7 @@ def _exponentiate(
     results of two products instead of the block.
     """
     maximum_B = positive_logits_B.clone()
-    total_B = torch.ones(len(maximum_B), dtype=torch.float64)
+    total_B = torch.ones(len(maximum_B), dtype=torch.float64, device=maximum_B.device)
     kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
     losses_B = total_B.log().to(maximum_B.dtype) + (maximum_B - positive_logits_B)
     return losses_B, total_B.reciprocal_().to(maximum_B.dtype)[:, None]

@@ -16,6 +16,7 @@ import torch
 
 from xclass.classifiers.base import Feed
 from xclass.classifiers.class_means import accumulate_means, scale_rows
+from xclass.classifiers.device import Device
 from xclass.classifiers.init import Init
 from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
@@ -78,6 +79,20 @@ class ClassVectors:
         """
         if self.file is not None:
             self.file.expect_scattered()
+
+    def move_to(self, device: Device) -> None:
+        """Leave the host's memory for the GPU's; on the CPU nothing moves."""
+        if device is not Device.cpu:
+            self.tensor_CD = self.tensor_CD.to(device.value)
+            self.lost_KD = None if self.lost_KD is None else self.lost_KD.to(device.value)
+            self.stored_CD = self.stored_CD[:0].copy()
+
+    def bring_back(self) -> None:
+        """Be where :meth:`save` can write: in the host's memory."""
+        if self.tensor_CD.device.type != "cpu":
+            self.tensor_CD = self.tensor_CD.cpu()
+            is_low = self.tensor_CD.dtype == torch.bfloat16
+            self.stored_CD = (self.tensor_CD.view(torch.uint16) if is_low else self.tensor_CD).numpy()
 
     def save(self, folder: Path) -> None:
         """Write a model folder that :class:`xclass.classifiers.linear_server.LinearServer` opens."""
