@@ -11,6 +11,8 @@ from enum import Enum, StrEnum
 from typing import Any, get_type_hints
 
 from xclass.classifiers.device import Device
+from xclass.classifiers.nearest_neighbour.config import PROJECTION
+from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, VectorSource
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.weights.config import WeightsConfig, WeightStorage
 from xclass.data.synthetic.config import SyntheticConfig
@@ -149,6 +151,8 @@ class RunConfig:
     """Settings of each method: method.<name>.<setting>."""
     weights: WeightsConfig = field(default_factory=WeightsConfig)
     """How dense_softmax and sampled_softmax keep their class vectors."""
+    index: IndexConfig = field(default_factory=IndexConfig)
+    """The index of nearest_neighbour; Hydra group: flat, sq8, ivf_flat, ivf_sq8, ivf_pq, hnsw, rabitq4 ..."""
     encoder: NgramConfig = field(default_factory=NgramConfig)
     """Settings of the text encoder; without effect on synthetic data."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
@@ -194,17 +198,43 @@ class RunConfig:
             raise ConfigError(
                 "methods", ",".join(self.methods), allowed="each method once", remedy="remove the repetition"
             )
-        self._check_borrowed_encoder(self.method.nearest_neighbour.encoder)
+        self._check_lender()
 
-    def _check_borrowed_encoder(self, source: str) -> None:
+    def _check_lender(self) -> None:
+        encoder, vectors = self.method.nearest_neighbour.encoder, self.index.vectors
         lenders = [name for name in self.methods if METHOD_CONFIGS[name].fit_phase == "train"]
-        if source != "projection" and source not in lenders:
+        allowed = f"a trained method of this run ({', '.join(lenders) or 'none here'})"
+        if encoder != PROJECTION and encoder not in lenders:
             raise ConfigError(
                 "method.nearest_neighbour.encoder",
-                source,
-                allowed=f"projection, or a trained method of this run ({', '.join(lenders) or 'none here'})",
+                encoder,
+                allowed=f"projection, or {allowed}",
                 remedy="add that method to methods=[...] or use projection",
             )
+        if vectors is VectorSource.means or "nearest_neighbour" not in self.methods:
+            return
+        if vectors not in lenders and self.index.model is None:
+            raise ConfigError(
+                "index.vectors",
+                vectors.value,
+                allowed=f"means, or {allowed}",
+                remedy="add that method to methods=[...], or name a saved model with index.model=FOLDER",
+            )
+        if encoder not in (PROJECTION, vectors):
+            raise ConfigError(
+                "method.nearest_neighbour.encoder",
+                encoder,
+                allowed=f"{vectors}, whose class vectors are indexed",
+                remedy="leave it out",
+            )
+
+    @property
+    def lender(self) -> str | None:
+        """The trained method of this run that nearest_neighbour borrows an encoder or class vectors from."""
+        if self.index.vectors is not VectorSource.means and self.index.model is None:
+            return self.index.vectors.value
+        encoder = self.method.nearest_neighbour.encoder
+        return None if encoder == PROJECTION else str(encoder)
 
     def sections_of(self, method: str) -> dict[str, Any]:
         """Root sections that a method takes, by name."""

@@ -101,7 +101,7 @@ def test_a_mapped_table_has_no_name_until_it_is_saved_and_is_not_copied_then(tmp
     folder = tmp_path / "model"
     folder.mkdir()
     vectors.save(folder)
-    assert (folder / "weights.npy").stat().st_ino == os.fstat(vectors.file.descriptor).st_ino
+    assert (folder / "weights.npy").stat().st_ino == os.fstat(vectors.file._descriptor).st_ino
 
 
 def test_a_mapped_table_on_another_file_system_is_copied(tmp_path):

@@ -6,8 +6,10 @@ import faiss
 import numpy as np
 import pytest
 
-from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour, _skip_polysemous_training
+from xclass.classifiers.nearest_neighbour.build import skip_polysemous_training
+from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.nearest_neighbour.index_kind import parse_index_kind
 from xclass.classifiers.nearest_neighbour.server import faiss_index_bytes
 from xclass.encoders.identity import IdentityEncoder
@@ -43,16 +45,18 @@ def vectors():
     "factory",
     [
         "Flat", "SQ8", "SQ6", "SQ4", "SQfp16", "SQbf16", "PQ16x4", "PQ8x6", "IVF64,Flat", "IVF64,SQ8",
-        "HNSW32", "HNSW16,Flat", "HNSW8", "HNSW32,SQ8",
+        "HNSW32", "HNSW16,Flat", "HNSW8", "HNSW32,SQ8", "RaBitQ", "RaBitQ2", "RaBitQ4", "IVF64,RaBitQ3",
+        "IVF{lists},SQ8",
     ],
 )  # fmt: skip
 def test_stated_bytes_are_those_of_the_file(factory, vectors, tmp_path):
-    config, shape = NearestNeighbourConfig(index=factory), shape_of(NUM_CLASSES, DIM)
-    classifier = NearestNeighbour(config, shape=shape, encoder=IdentityEncoder(dim=DIM), seed=0)
+    config, shape = NearestNeighbourConfig(), shape_of(NUM_CLASSES, DIM)
+    index = IndexConfig(factory=factory, folder=str(tmp_path))
+    classifier = NearestNeighbour(config, shape=shape, encoder=IdentityEncoder(dim=DIM), seed=0, index=index)
     classifier.fit(OnePerClass(vectors))
     classifier.save(tmp_path)
     real_bytes = (tmp_path / "index.faiss").stat().st_size
-    assert config.model_bytes(shape) == pytest.approx(real_bytes, rel=0.02)
+    assert config.model_bytes(shape, index=index) == pytest.approx(real_bytes, rel=0.02)
     assert classifier.held_bytes() == {"index": real_bytes}
 
 
@@ -71,15 +75,19 @@ def test_stated_bytes_are_those_of_the_file(factory, vectors, tmp_path):
 def test_stated_bytes_of_what_trains_for_long_are_those_of_the_file(factory, vectors):
     """Trained on few vectors, which changes no size; on all of them a rotation takes minutes."""
     index = faiss.index_factory(DIM, factory, faiss.METRIC_L2)
-    _skip_polysemous_training(index)
+    skip_polysemous_training(index)
     index.train(vectors[:1000])
     index.add(vectors)
-    stated_bytes = NearestNeighbourConfig(index=factory).model_bytes(shape_of(NUM_CLASSES, DIM))
+    stated_bytes = NearestNeighbourConfig().model_bytes(
+        shape_of(NUM_CLASSES, DIM), index=IndexConfig(factory=factory)
+    )
     assert stated_bytes == pytest.approx(faiss_index_bytes(index), rel=0.02)
 
 
 @pytest.mark.parametrize("dim", [33, 7])
-@pytest.mark.parametrize("factory", ["SQ8", "SQ6", "SQ4", "SQfp16"])
+@pytest.mark.parametrize(
+    "factory", ["SQ8", "SQ6", "SQ4", "SQfp16", "RaBitQ1", "RaBitQ2", "RaBitQ3", "RaBitQ8"]
+)
 def test_code_bytes_are_exact_for_odd_dimensions(factory, dim):
     assert parse_index_kind(factory).code_bytes(dim) == faiss.index_factory(dim, factory).sa_code_size()
 
@@ -99,6 +107,7 @@ def every_understood_string():
         "SQbf16",
         "PQ16",
         "PQ16x4",
+        "RaBitQ3",
         "PQ8x10",
         "PQ0",
         "PQ8x0",
@@ -128,9 +137,9 @@ def test_faiss_can_build_every_string_that_is_understood():
     ],
 )  # fmt: skip
 def test_other_strings_are_refused_by_key(factory):
-    with pytest.raises(ConfigError, match=r"^method\.nearest_neighbour\.index=") as caught:
-        NearestNeighbourConfig(index=factory)
-    assert caught.value.key == "method.nearest_neighbour.index"
+    with pytest.raises(ConfigError, match=r"^index\.factory=") as caught:
+        IndexConfig(factory=factory)
+    assert caught.value.key == "index.factory"
     assert caught.value.value == factory
     assert "Flat" in str(caught.value)
 
@@ -148,12 +157,13 @@ def test_other_strings_are_refused_by_key(factory):
     ],
 )
 def test_an_index_that_does_not_suit_the_problem_is_refused_before_any_work(factory, num_classes, dim):
-    with pytest.raises(ConfigError, match=rf"^method\.nearest_neighbour\.index={factory}: allowed is "):
+    with pytest.raises(ConfigError, match=rf"^index\.factory={factory}: allowed is "):
         NearestNeighbour(
-            NearestNeighbourConfig(index=factory),
+            NearestNeighbourConfig(),
             shape=shape_of(num_classes, dim),
             encoder=IdentityEncoder(dim=dim),
             seed=0,
+            index=IndexConfig(factory=factory),
         )
 
 

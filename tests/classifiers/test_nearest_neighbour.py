@@ -7,13 +7,11 @@ import faiss
 import numpy as np
 import pytest
 
-from xclass.classifiers.nearest_neighbour.classifier import (
-    NearestNeighbour,
-    _drop_pages,
-    _ReleasableMatrix,
-    _skip_polysemous_training,
-)
+from xclass.classifiers.nearest_neighbour.build import drop_pages, make_index, skip_polysemous_training
+from xclass.classifiers.nearest_neighbour.class_vectors import MeansInMemory
+from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
 from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbourConfig
+from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.nearest_neighbour.server import FaissServer
 from xclass.encoders.identity import IdentityEncoder
 from xclass.shapes import ProblemShape
@@ -57,15 +55,22 @@ def brute_force(vectors, classes, queries, metric, *, num_classes=NUM_CLASSES):
     return queries / np.linalg.norm(queries, axis=1, keepdims=True) @ means.T
 
 
-def fit_and_serve(folder, vectors, classes, *, num_classes=NUM_CLASSES, seed=0, **settings):
+def fit_and_serve(
+    folder, vectors, classes, *, num_classes=NUM_CLASSES, seed=0, metric=Metric.cosine, **index
+):
     shape = ProblemShape(
         num_classes=num_classes, dim=vectors.shape[1], batch_size=32, scan_batch_size=500, num_queries=300,
         query_batch_size=50, top_k=5, threads=1,
     )  # fmt: skip
-    config = NearestNeighbourConfig(**settings)
-    classifier = NearestNeighbour(config, shape=shape, encoder=IdentityEncoder(dim=shape.dim), seed=seed)
-    classifier.fit(ArrayFeed(vectors, classes))
     folder.mkdir(exist_ok=True)
+    classifier = NearestNeighbour(
+        NearestNeighbourConfig(metric=metric),
+        shape=shape,
+        encoder=IdentityEncoder(dim=shape.dim),
+        seed=seed,
+        index=IndexConfig(folder=str(folder), **index),
+    )
+    classifier.fit(ArrayFeed(vectors, classes))
     classifier.save(folder)
     server = FaissServer(threads=1)
     server.load(folder)
@@ -115,7 +120,7 @@ def test_means_accumulated_in_the_index_equal_means_added_to_it(data, metric, tm
 def test_approximate_kinds_find_most_of_the_true_five(data, factory, floor, metric, tmp_path):
     """Floors lie a few points under what faiss 1.15 gives; IVF probes 16 of 64 lists."""
     vectors, classes, queries = data
-    server = fit_and_serve(tmp_path / "model", vectors, classes, index=factory, metric=metric)
+    server = fit_and_serve(tmp_path / "model", vectors, classes, factory=factory, metric=metric)
     found = server.search(queries, 5).classes_QK
     expected = np.argsort(-brute_force(vectors, classes, queries, metric), axis=1)[:, :5]
     recall = np.mean([len(np.intersect1d(a, b)) / 5 for a, b in zip(found, expected, strict=True)])
@@ -130,9 +135,9 @@ def test_more_probes_and_a_wider_search_find_more(data, tmp_path):
         server = fit_and_serve(tmp_path / "model", vectors, classes, **settings)
         return float((server.search(queries, 1).classes_QK == expected).mean())
 
-    assert share(index="IVF64,Flat", num_probes=1) < 0.9
-    assert share(index="IVF64,Flat", num_probes=64) == 1.0
-    assert share(index="HNSW4", search_width=1) < share(index="HNSW4", search_width=512)
+    assert share(factory="IVF64,Flat", num_probes=1) < 0.9
+    assert share(factory="IVF64,Flat", num_probes=64) == 1.0
+    assert share(factory="HNSW4", search_width=1) < share(factory="HNSW4", search_width=512)
 
 
 @pytest.mark.parametrize("factory", ["Flat", "SQ8", "IVF16,Flat", "HNSW16"])
@@ -147,7 +152,7 @@ def test_classes_without_examples_do_no_harm(factory, metric, tmp_path):
         centres[classes],
         classes,
         num_classes=400,
-        index=factory,
+        factory=factory,
         metric=metric,
         num_probes=16,
     )
@@ -160,7 +165,7 @@ def test_classes_without_examples_do_no_harm(factory, metric, tmp_path):
 
 def test_where_an_index_finds_too_few_the_rest_is_minus_one(data, tmp_path):
     vectors, classes, queries = data
-    server = fit_and_serve(tmp_path / "model", vectors, classes, index="IVF1024,Flat", num_probes=1)
+    server = fit_and_serve(tmp_path / "model", vectors, classes, factory="IVF1024,Flat", num_probes=1)
     found = server.search(queries, 50).classes_QK
     assert (found[:, 0] >= 0).all()
     assert (found[:, -1] == -1).all()
@@ -174,7 +179,7 @@ def test_training_samples_follow_the_seed(data, tmp_path, monkeypatch):
     )
     files = []
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
-        fit_and_serve(tmp_path / name, vectors, classes, index="IVF16,SQ8", seed=seed)
+        fit_and_serve(tmp_path / name, vectors, classes, factory="IVF16,SQ8", seed=seed)
         files.append((tmp_path / name / "index.faiss").read_bytes())
     assert files[0] == files[1]
     assert files[0] != files[2]
@@ -186,7 +191,7 @@ def test_training_samples_follow_the_seed(data, tmp_path, monkeypatch):
 def test_no_kind_anneals_its_codes(factory):
     """It takes 26 s whatever the size, for a filter that is never used."""
     index = faiss.index_factory(32, factory)
-    _skip_polysemous_training(index)
+    skip_polysemous_training(index)
     inner = index
     if isinstance(inner, faiss.IndexPreTransform):
         inner = faiss.downcast_index(inner.index)
@@ -203,7 +208,7 @@ def resident_anonymous_bytes():
 def test_released_rows_go_back_to_the_kernel_and_the_others_stay():
     rows, dim = 64_000, 256
     before = resident_anonymous_bytes()
-    matrix = _ReleasableMatrix(rows, dim)
+    matrix = MeansInMemory(rows, dim)
     assert not matrix.array_CD[::5000].any()
     matrix.array_CD[:] = np.arange(rows, dtype=np.float32)[:, None]
     full = resident_anonymous_bytes() - before
@@ -221,7 +226,7 @@ def test_released_rows_go_back_to_the_kernel_and_the_others_stay():
 def test_releasing_never_takes_a_row_that_is_still_needed(rows, dim):
     """Rows and pages do not line up: the page that a kept row begins in must stay."""
     for stop in (1, rows // 2, rows - 1):
-        matrix = _ReleasableMatrix(rows, dim)
+        matrix = MeansInMemory(rows, dim)
         matrix.array_CD[:] = 1.0
         matrix.release(stop)
         assert matrix.array_CD[stop:].all()
@@ -230,26 +235,19 @@ def test_releasing_never_takes_a_row_that_is_still_needed(rows, dim):
 def test_dropped_pages_leave_neighbours_alone():
     block = np.full(40 * MIB, 7, dtype=np.uint8)
     before = resident_anonymous_bytes()
-    _drop_pages(block[100 : 32 * MIB])
+    drop_pages(block[100 : 32 * MIB])
     assert before - resident_anonymous_bytes() == pytest.approx(32 * MIB, abs=MIB)
     assert (block[:100] == 7).all()
     assert (block[32 * MIB :] == 7).all()
-    _drop_pages(block[:10])
+    drop_pages(block[:10])
     assert (block[:10] == 7).all()
 
 
 @pytest.mark.parametrize("factory", ["SQ8", "SQfp16"])
 def test_room_reserved_for_codes_is_not_resident_beside_the_means(factory):
     """A means pass at 16x the other tests' size: codes must not be resident before they are written."""
-    shape = ProblemShape(
-        num_classes=400_000, dim=64, batch_size=32, scan_batch_size=500, num_queries=10, query_batch_size=5,
-        top_k=5, threads=1,
-    )  # fmt: skip
-    classifier = NearestNeighbour(
-        NearestNeighbourConfig(index=factory), shape=shape, encoder=IdentityEncoder(dim=64), seed=0
-    )
     before = resident_anonymous_bytes()
-    index = classifier._make_index()
+    index = make_index(factory, dim=64, num_classes=400_000, is_l2=False)
     assert resident_anonymous_bytes() - before < 2 * MIB
     index.train(np.random.default_rng(0).normal(size=(1000, 64)).astype(np.float32))
     where = index.codes.data()

@@ -105,14 +105,11 @@ def test_other_keys_keep_their_values():
 
 
 def test_an_index_with_commas_needs_no_quotes_outside_of_a_sweep():
-    word = "method.nearest_neighbour.index=IVF16,SQ8"
-    assert converted([word]).method.nearest_neighbour.index == "IVF16,SQ8"
-    assert (
-        converted(['method.nearest_neighbour.index="IVF16,SQ8"']).method.nearest_neighbour.index
-        == "IVF16,SQ8"
-    )
+    word = "index.factory=IVF16,SQ8"
+    assert converted([word]).index.factory == "IVF16,SQ8"
+    assert converted(['index.factory="IVF16,SQ8"']).index.factory == "IVF16,SQ8"
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        jobs = list(_jobs(['method.nearest_neighbour.index="IVF16,SQ8",Flat'], is_sweep=True))
+        jobs = list(_jobs(['index.factory="IVF16,SQ8",Flat'], is_sweep=True))
     assert len(jobs) == 2
 
 

@@ -17,6 +17,7 @@ from xclass.schemas import register_schemas
 
 CONF = ROOT / "conf"
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+INDEXES = sorted(path.stem for path in (CONF / "index").glob("*.yaml"))
 CONFIG_MODULES = [ROOT / "xclass" / "config.py", *sorted((ROOT / "xclass").glob("*/**/config.py"))]
 
 
@@ -40,7 +41,29 @@ def keys_of(section, prefix=""):
 
 def test_no_yaml_escapes_these_tests():
     known = {CONF / "config.yaml", *(CONF / "experiment" / f"{name}.yaml" for name in EXPERIMENTS)}
+    known |= {CONF / "index" / f"{name}.yaml" for name in INDEXES}
     assert set(CONF.rglob("*.y*ml")) == known
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_an_index_choice_can_be_built_at_every_size(name):
+    index = composed(f"index={name}").index
+    for num_classes in (10_000, 5_000_000, 100_000_000):
+        assert index.kind(num_classes).misfit(num_classes, 64) is None
+    assert index.rerank == 0
+    assert "{" not in index.factory_for(10_000)
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "factory"), [(1_000, "IVF32,SQ8"), (1_000_000, "IVF4096,SQ8"), (5_000_000, "IVF8192,SQ8")]
+)
+def test_lists_follow_the_number_of_classes(num_classes, factory):
+    assert composed("index=ivf_sq8").index.factory_for(num_classes) == factory
+
+
+def test_a_choice_can_be_changed_key_by_key():
+    index = composed("index=ivf_pq", "index.rerank=200", "index.num_probes=7").index
+    assert (index.factory, index.rerank, index.num_probes) == ("IVF{lists},PQ16", 200, 7)
 
 
 @pytest.mark.parametrize("name", sorted(DATA_CONFIGS))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig, Optimizer
 from xclass.classifiers.init import Init
-from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import EvaluateConfig, MethodsConfig, RunConfig
 from xclass.data.lemmas.config import LemmasConfig
@@ -79,10 +79,11 @@ def test_the_closed_form_by_hand(method, changes, over_base_bytes, regime):
         ("dense_softmax_autograd", {}, 12 * D + 12 * B),
         ("sampled_softmax", {}, 4 * D + 4),
         ("nearest_neighbour", {}, 4 * D + 4),
-        # means at the start; the codes (D + 8 of id) never exceed them
+        # the means lie in a file, or at the start in memory; codes of one byte per value
+        ("nearest_neighbour", {"index": IndexConfig(factory="SQ8")}, D),
         (
             "nearest_neighbour",
-            with_method(nearest_neighbour=NearestNeighbourConfig(index="SQ8")),
+            {"index": IndexConfig(factory="SQ8", means_storage=MeansStorage.memory)},
             4 * D + 4,
         ),
     ],

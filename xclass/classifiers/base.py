@@ -63,6 +63,10 @@ class Feed(Protocol):
         """Training examples per class, shape (C,), int64."""
         ...
 
+    def sample(self, num_examples: int) -> FloatArray:
+        """Encoded training examples in pseudo-random order, at most so many, shape (N, D)."""
+        ...
+
 
 class Classifier(Protocol):
     """One method while it learns."""

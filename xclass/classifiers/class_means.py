@@ -12,8 +12,8 @@ import numpy.typing as npt
 from xclass.classifiers.weights.rows import FloatRows, Rows
 from xclass.data.base import FloatArray, IntArray, batch_ranges
 
-_BLOCK_CLASSES = 1 << 15
-"""Classes normalised at a time: bounds the scratch to 32768 D floats."""
+_BLOCK_CLASSES = 1 << 13
+"""Classes normalised at a time: bounds the scratch to a few times 8192 D floats."""
 
 CountArray = npt.NDArray[np.int32]
 

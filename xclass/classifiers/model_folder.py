@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import tokenize
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,6 +100,20 @@ def map_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.floa
             "train the model again"
         )
     return array
+
+
+def advise_kernel(array: Any, advice: int) -> None:
+    """Tell the kernel how the file below a mapped array will be read.
+
+    Args:
+        array: a view, however indirect, of an ``mmap.mmap``.
+        advice: ``mmap.MADV_*``; MADV_DONTNEED unmaps the pages, which stay in the file.
+
+    Source: man madvise(2).
+    """
+    while not isinstance(array, mmap.mmap):
+        array = array.base
+    array.madvise(advice)
 
 
 def map_class_vectors(folder: Path, manifest: dict[str, Any]) -> npt.NDArray[Any]:

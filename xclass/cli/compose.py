@@ -59,19 +59,19 @@ def check_overrides(overrides: list[str], *, is_sweep: bool, extra_dir: str | No
         ConfigError: the first mistake found, as one line.
     """
     extra = [f"hydra.searchpath=['file://{Path(extra_dir).absolute()}']"] if extra_dir else []
-    experiments = _experiments(extra_dir)
+    choices = {group: _choices(group, extra_dir) for group in ("index", "experiment")}
     with initialize_config_dir(str(config_dir()), version_base="1.3", job_name="xclass"):
         for job in _jobs(overrides, is_sweep=is_sweep):
-            check_words(job, experiments)
+            check_words(job, choices)
             try:
                 to_run_config(compose("config", overrides=job + extra))
             except (HydraException, OmegaConfBaseException) as error:
                 raise explain(error, job) from None
 
 
-def _experiments(extra_dir: str | None) -> list[str]:
+def _choices(group: str, extra_dir: str | None) -> list[str]:
     folders = [config_dir(), *([Path(extra_dir)] if extra_dir else [])]
-    return sorted(path.stem for folder in folders for path in (folder / "experiment").glob("*.yaml"))
+    return sorted(path.stem for folder in folders for path in (folder / group).glob("*.yaml"))
 
 
 def _jobs(overrides: list[str], *, is_sweep: bool) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError
 
-_GROUPS = ("data", "experiment")
+_GROUPS = ("data", "index", "experiment")
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -58,12 +58,12 @@ def all_settings() -> dict[str, Setting]:
     return settings
 
 
-def check_words(job: list[str], experiments: list[str]) -> None:
+def check_words(job: list[str], choices: dict[str, list[str]]) -> None:
     """Refuse what Hydra would answer at length, or not at all (an experiment that does not exist).
 
     Args:
         job: ``key=value`` words without a prefix.
-        experiments: names that exist.
+        choices: names that exist in the groups ``index`` and ``experiment``.
 
     Raises:
         ConfigError: a key or a choice that does not exist, or a value for a whole section.
@@ -73,8 +73,8 @@ def check_words(job: list[str], experiments: list[str]) -> None:
     for key, value in words.items():
         if key == "data":
             _check_choice(key, value, list(DATA_CONFIGS))
-        elif key == "experiment" and value != "null":
-            _check_choice(key, value, experiments)
+        elif key in choices and (key, value) != ("experiment", "null"):
+            _check_choice(key, value, choices[key])
         elif not is_for_hydra(key) and key != "experiment":
             _check_key(key, value, settings)
     _check_data_keys(words, settings)

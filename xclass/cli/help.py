@@ -9,7 +9,7 @@ usage: python -m xclass [-m] [key=value ...]          (or the installed command:
   python -m xclass +classes=5e6                       the same at 5 million classes
   python -m xclass data=lemmas                        a real task: word form -> lemma, 3.03 million classes
   python -m xclass -m +classes=1e4,1e5,1e6            a sweep: one run per size, one report over all
-  python -m xclass methods=[nearest_neighbour] method.nearest_neighbour.index=IVF1024,SQ8
+  python -m xclass methods=[nearest_neighbour] index=ivf_sq8 index.target_recall=0.95
   python -m xclass +classes=5e6 dim=128 methods=[dense_softmax_autograd]      refused: does not fit
 
 the problem
@@ -33,7 +33,11 @@ the methods
   method.sampled_softmax.num_samples=4096     method.sampled_softmax.num_hard=0    hard negatives besides
   weights.dtype=float32|bfloat16              class vectors of the softmax heads; bfloat16 is half the bytes
   weights.storage=memory|memmap               memmap: larger than RAM, at the price of the disk
-  method.nearest_neighbour.index=Flat                        any of Flat SQ8 IVF1024,SQ8 HNSW32 PQ16 ...
+  index=NAME             flat (default) | sq8 | ivf_flat | ivf_sq8 | ivf_pq | opq_ivf_pq | hnsw | hnsw_sq8 |
+                         rabitq1 | rabitq2 | rabitq3 | rabitq4 | ivf_rabitq4
+  index.factory=IVF1024,SQ8     any FAISS factory string    index.rerank=200   second stage by float16 vectors
+  index.target_recall=0.95      search effort tuned at the size served; or index.num_probes, .search_width
+  index.vectors=means|dense_softmax|sampled_softmax      class means, or the class vectors of a trained head
   method.nearest_neighbour.encoder=projection                text only; or a trained method of this run
   method.dense_softmax_autograd.optimizer=adam|sgd
 

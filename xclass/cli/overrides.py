@@ -13,7 +13,7 @@ from xclass.units import parse_count
 
 _COUNT_KEYS = ("classes", "budget.examples")
 """Keys whose values may be written 5e6, 5M, 5_000_000 or int(5e6)."""
-_COMMA_KEY = "method.nearest_neighbour.index"
+_COMMA_KEY = "index.factory"
 """Its values hold commas (IVF1024,SQ8), which mean a sweep only in a command that sweeps."""
 _OVERRIDE = re.compile(r"^(?P<prefix>\+{0,2})(?P<key>[A-Za-z_][\w.]*)=(?P<value>.*)$", re.DOTALL)
 _CHOICE = re.compile(r"^choice\((?P<values>.*)\)$", re.DOTALL)

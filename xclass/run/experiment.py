@@ -111,9 +111,9 @@ class Experiment:
             self._run_method(method, shape)
 
     def _ordered_methods(self) -> list[str]:
-        """Methods as asked for, but one that borrows an encoder comes after its lender."""
+        """Methods as asked for, but one that borrows from another comes after its lender."""
         methods = list(self._config.methods)
-        lender = self._config.method.nearest_neighbour.encoder
+        lender = self._config.lender
         if lender in methods and "nearest_neighbour" in methods:
             methods.remove("nearest_neighbour")
             methods.insert(methods.index(lender) + 1, "nearest_neighbour")
@@ -153,7 +153,7 @@ class Experiment:
             with self._scratch_folder() as scratch:
                 self._measure(method, plans[:1], Pass.HEAP, shape, scratch / method, memory)
             self._measure(method, plans[1:], Pass.HEAP, shape, model_dir, memory)
-        if not self._config.keep_models and method != self._config.method.nearest_neighbour.encoder:
+        if not self._config.keep_models and method != self._config.lender:
             shutil.rmtree(model_dir, ignore_errors=True)
 
     def _tidy_models(self) -> None:
@@ -243,8 +243,7 @@ class Experiment:
             self._keep(record)
 
     def _spec(self, method: str, phases: list[Phase], pass_: Pass, model_dir: Path) -> ChildSpec:
-        lender = self._config.method.nearest_neighbour.encoder
-        borrows = method == "nearest_neighbour" and lender in self._config.methods
+        lender = self._config.lender if method == "nearest_neighbour" else None
         return ChildSpec(
             method=method,
             phases=phases,
@@ -254,7 +253,7 @@ class Experiment:
             run_dir=str(self._run_dir),
             model_dir=str(model_dir),
             data_facts=self._facts,
-            encoder_dir=str(self._run_dir / "models" / lender) if borrows else None,
+            lender_dir=str(self._run_dir / "models" / lender) if lender else None,
         )
 
     def _record(

@@ -94,6 +94,11 @@ class DataFeed:
         """Training examples per class."""
         return self._source.class_counts()
 
+    def sample(self, num_examples: int) -> FloatArray:
+        """The first training examples of the first epoch's pseudo-random order, encoded."""
+        batch = self._source.train_batch(0, 0, min(num_examples, self._source.num_train))
+        return self._encoder.encode(self._encoder.features(batch.inputs))
+
     def _step_ranges(self) -> Iterator[tuple[int, int, int]]:
         left = self._limits.examples
         is_endless = self._limits.minutes is not None or left is not None

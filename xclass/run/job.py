@@ -207,8 +207,8 @@ class Job:
         return encoder
 
     def _open_encoder(self, *, is_trainable: bool) -> Encoder:
-        if self._spec.encoder_dir is not None:
-            return load_encoder(Path(self._spec.encoder_dir))
+        if (lender := self._spec.borrowed_encoder()) is not None:
+            return load_encoder(lender)
         return build_encoder(
             DATA_CONFIGS[self._spec.data_name].encoder,
             config=self._config.encoder,

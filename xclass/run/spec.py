@@ -32,8 +32,8 @@ class ChildSpec:
     """What the prepare phase found; empty for the prepare phase itself."""
     shape: dict[str, int] = field(default_factory=dict)
     """The ProblemShape; empty for the prepare phase."""
-    encoder_dir: str | None = None
-    """Saved encoder to borrow, of a method trained before."""
+    lender_dir: str | None = None
+    """Model of a method trained before, whose encoder is borrowed, and perhaps its class vectors."""
 
     def write(self, path: Path) -> None:
         """Write the JSON file."""
@@ -56,13 +56,22 @@ class ChildSpec:
         return config
 
     def sections(self) -> dict[str, Any]:
-        """Root sections that the method takes; a mapped table goes where the model will be saved."""
+        """Root sections that the method takes; files on the way go where the model will be saved."""
         sections = self.run_config().sections_of(self.method)
-        if "weights" in sections and sections["weights"].folder is None:
-            folder = Path(self.model_dir).parent
-            folder.mkdir(parents=True, exist_ok=True)
-            sections["weights"] = replace(sections["weights"], folder=str(folder))
+        folder = Path(self.model_dir).parent
+        for name in {"weights", "index"} & set(sections):
+            if sections[name].folder is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                sections[name] = replace(sections[name], folder=str(folder))
+        if "index" in sections and sections["index"].model is None:
+            sections["index"] = replace(sections["index"], model=self.lender_dir)
         return sections
+
+    def borrowed_encoder(self) -> Path | None:
+        """Model folder whose encoder is taken."""
+        model = self.run_config().index.model if self.method == "nearest_neighbour" else None
+        lender = self.lender_dir or model
+        return Path(lender) if lender else None
 
     def problem_shape(self) -> ProblemShape:
         """The shape as a dataclass."""

@@ -23,11 +23,10 @@ from xclass.classifiers.model_folder import (
     read_manifest,
     write_manifest,
 )
+from xclass.classifiers.nearest_neighbour.second_stage import EXACT_VECTORS
 from xclass.encoders.config import ENCODER_FILES
 from xclass.errors import ConfigError, ModelError
 
-EXACT_VECTORS = "vectors.npy"
-"""float16 vectors of the same rows, by which a nearest-neighbour server ranks what its index found."""
 HISTORY = "amendments"
 """Fact of the manifest: what was done to the model since it was trained, oldest first."""
 

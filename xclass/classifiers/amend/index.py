@@ -10,6 +10,7 @@ import numpy as np
 
 from xclass.classifiers.amend.change import BLOCK_CLASSES, Change
 from xclass.classifiers.amend.rows import with_length
+from xclass.classifiers.nearest_neighbour.server import innermost
 from xclass.data.base import IntArray, batch_ranges
 from xclass.errors import ModelError
 
@@ -51,7 +52,7 @@ def amend_index(source: Path, target: Path, change: Change, *, is_normalised: bo
 
 
 def _drop(index: faiss.Index, change: Change, source: Path) -> None:
-    inner = _innermost(index)
+    inner = innermost(index)
     if isinstance(inner, faiss.IndexHNSW):
         _build_graph_again(inner, change)
         index.ntotal = inner.ntotal
@@ -68,14 +69,6 @@ def _drop(index: faiss.Index, change: Change, source: Path) -> None:
     assert removed == len(change.dropped_R)
     if isinstance(inner, faiss.IndexIVF):
         _renumber_lists(inner, change.dropped_R)
-
-
-def _innermost(index: faiss.Index) -> Any:
-    """The index below a rotation."""
-    inner = faiss.downcast_index(index)
-    while isinstance(inner, faiss.IndexPreTransform):
-        inner = faiss.downcast_index(inner.index)
-    return inner
 
 
 def _renumber_lists(index: Any, dropped_R: IntArray) -> None:

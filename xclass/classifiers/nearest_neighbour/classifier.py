@@ -1,31 +1,43 @@
-"""Class means in a FAISS index: nothing is trained but, for some index kinds, the quantiser."""
+"""Class vectors in a FAISS index: nothing is trained but, for some index kinds, the quantiser."""
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 import time
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.class_means import CountArray, accumulate_means, scale_rows
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import write_manifest
+from xclass.classifiers.nearest_neighbour.build import (
+    DiskLists,
+    add_classes,
+    make_flat,
+    make_index,
+    train_index,
+)
+from xclass.classifiers.nearest_neighbour.class_vectors import (
+    ClassVectors,
+    HeadVectors,
+    MeansInFile,
+    MeansInMemory,
+)
 from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbourConfig
+from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
 from xclass.classifiers.nearest_neighbour.index_kind import INDEX_KEY
-from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, faiss_index_bytes
-from xclass.data.base import FloatArray
+from xclass.classifiers.nearest_neighbour.second_stage import ExactVectorsWriter
+from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, FaissServer, faiss_index_bytes
+from xclass.classifiers.nearest_neighbour.tuning import ExactAnswers, tune
+from xclass.classifiers.weights.rows import FloatRows, Rows
+from xclass.data.base import FloatArray, batch_ranges
 from xclass.encoders.base import Encoder
 from xclass.errors import ConfigError
-from xclass.shapes import FLOAT32_BYTES, ProblemShape
+from xclass.shapes import ProblemShape
 
-_ADD_CLASSES = 1 << 16
-"""Classes added at a time; their means' pages are given back right after."""
 _PLACED_CLASSES = 1 << 14
 """Classes looked through at a time for those without examples."""
 
@@ -34,174 +46,182 @@ class NearestNeighbour:
     """The method ``nearest_neighbour``; a :class:`xclass.classifiers.base.Classifier`."""
 
     def __init__(
-        self, config: NearestNeighbourConfig, *, shape: ProblemShape, encoder: Encoder, seed: int
+        self,
+        config: NearestNeighbourConfig,
+        *,
+        shape: ProblemShape,
+        encoder: Encoder,
+        seed: int,
+        index: IndexConfig | None = None,
     ) -> None:
         """Keep the settings.
 
         Raises:
             ConfigError: the index cannot be built over this many classes or dimensions.
         """
-        misfit = config.kind.misfit(shape.num_classes, shape.dim)
+        self._settings = index or IndexConfig()
+        self._kind = self._settings.kind(shape.num_classes)
+        self._factory = self._settings.factory_for(shape.num_classes)
+        misfit = self._kind.misfit(shape.num_classes, shape.dim)
         if misfit:
-            raise ConfigError(INDEX_KEY, config.index, allowed=misfit, remedy="Flat is exact and the default")
-        self._config = config
+            raise ConfigError(
+                INDEX_KEY, self._factory, allowed=misfit, remedy="Flat is exact and the default"
+            )
+        self._is_of_means = self._settings.vectors is VectorSource.means
+        self._normalise = self._is_of_means and config.metric is Metric.cosine
+        # On vectors of equal length the order by L2 is the order by inner product, and graphs need a metric.
+        self._is_l2 = (self._is_of_means and config.metric is Metric.l2) or bool(self._kind.num_links)
+        self._metric = config.metric.value if self._is_of_means else "inner_product"
         self._shape = shape
         self._seed = seed
         self._index: Any = None
+        self._index_bytes = 0
+        self._lists: DiskLists | None = None
+        self._writer: ExactVectorsWriter | None = None
+        self._exact: ExactAnswers | None = None
+        self._report = FitReport(examples_seen=0, facts={})
 
     def warm_up(self) -> None:
         """Load faiss's kernels and start its threads on a toy problem."""
         warm_up_faiss(self._shape.threads)
 
     def fit(self, feed: Feed) -> FitReport:
-        """Accumulate the means and build the index.
+        """Take the class vectors and build the index.
 
         Memory:
             see :meth:`NearestNeighbourConfig.memory_law`.
         """
         begun = time.perf_counter()
-        if self._config.kind.is_flat:
-            examples = self._fit_in_place(feed)
-            means_seconds = time.perf_counter() - begun
-        else:
-            self._index = self._make_index()
-            means = _ReleasableMatrix(self._shape.num_classes, self._shape.dim)
-            examples = self._accumulate(means.array_CD, feed)
-            means_seconds = time.perf_counter() - begun
-            self._train(means.array_CD)
-            self._add(means)
-        facts = {
-            "index": self._config.index,
-            "metric": self._config.metric.value,
-            "means_seconds": means_seconds,
-            "index_seconds": time.perf_counter() - begun - means_seconds,
+        facts: dict[str, Any] = {
+            "index": self._factory,
+            "metric": self._metric,
+            "threads": self._shape.threads,
         }
-        return FitReport(examples_seen=examples, facts=facts)
+        examples = 0
+        if self._kind.is_flat and self._is_of_means:
+            self._index, means_CD = make_flat(self._shape.num_classes, self._shape.dim, is_l2=self._is_l2)
+            examples = self._accumulate(FloatRows(means_CD), feed)
+            vectors: ClassVectors = _View(means_CD)
+        elif self._is_of_means:
+            vectors, rows = self._make_means()
+            examples = self._accumulate(rows, feed)
+        else:
+            assert self._settings.model is not None
+            vectors = head = HeadVectors(Path(self._settings.model), self._shape)
+            facts |= {"vectors": self._settings.vectors.value, "lengths": head.lengths()}
+        facts["means_seconds"] = time.perf_counter() - begun
+        if self._settings.target_recall is not None:
+            self._exact = self._answer_exactly(vectors, feed)
+        if self._index is None:
+            facts["training_points"] = self._build(vectors)
+        facts["index_seconds"] = time.perf_counter() - begun - facts["means_seconds"]
+        self._report = FitReport(examples_seen=examples, facts=facts)
+        return self._report
 
     def save(self, folder: Path) -> None:
-        """Write the index file."""
+        """Write the index and what goes with it; with a target recall, tune it as it will be served."""
+        if self._lists is not None:
+            self._lists.save(self._index, folder)
         faiss.write_index(self._index, str(folder / INDEX_FILE))
-        write_manifest(
-            folder,
-            kind="faiss",
-            shape={"num_classes": self._shape.num_classes, "dim": self._shape.dim},
-            facts={
-                "normalise": self._config.metric is Metric.cosine,
-                "num_probes": self._config.num_probes,
-                "search_width": self._config.search_width,
-            },
-        )
+        if self._writer is not None:
+            self._writer.save(folder)
+        settings = self._settings
+        facts = {
+            "normalise": self._normalise,
+            "num_probes": settings.num_probes,
+            "search_width": settings.search_width,
+            "rerank": settings.rerank,
+        }
+        self._write_manifest(folder, facts)
+        if self._exact is not None:
+            self._index_bytes = faiss_index_bytes(self._index)
+            self._index = None  # else it would be resident beside its own file
+            server = FaissServer(threads=self._shape.threads)
+            server.load(folder)
+            assert settings.target_recall is not None
+            tuned = tune(server, self._exact, settings.target_recall)
+            self._report.facts |= tuned
+            self._write_manifest(folder, {name: tuned.get(name, value) for name, value in facts.items()})
 
     def held_bytes(self) -> dict[str, int]:
         """The index: codes, ids, links, centroids."""
-        return {} if self._index is None else {"index": faiss_index_bytes(self._index)}
+        if self._index is not None:
+            self._index_bytes = faiss_index_bytes(self._index)
+        return {"index": self._index_bytes} if self._index_bytes else {}
 
-    def _make_index(self) -> faiss.Index:
-        kind = self._config.kind
-        # On vectors of equal length the order by L2 is the order by inner product, and graphs need a metric:
-        # HNSW on raw inner products finds 6 % of what it should (milvus #51821, hnswlib #74).
-        is_l2 = self._config.metric is Metric.l2 or bool(kind.num_links)
-        metric = faiss.METRIC_L2 if is_l2 else faiss.METRIC_INNER_PRODUCT
-        index = faiss.index_factory(self._shape.dim, self._config.index, metric)
-        _skip_polysemous_training(index)
-        if hasattr(index, "codes"):
-            # faiss doubles its array on chunked add (peak 1.67x); shrinking a vector keeps its room. Growing
-            # it wrote zeros, whose pages would stay beside the means (SQfp16: peak 1.5x of the means).
-            num_bytes = self._shape.num_classes * index.code_size
-            index.codes.resize(num_bytes)
-            _drop_pages(faiss.rev_swig_ptr(index.codes.data(), num_bytes))
-            index.codes.resize(0)
-        return index
+    def _write_manifest(self, folder: Path, facts: dict[str, Any]) -> None:
+        shape = {"num_classes": self._shape.num_classes, "dim": self._shape.dim}
+        write_manifest(folder, kind="faiss", shape=shape, facts=facts)
 
-    def _accumulate(self, means_CD: FloatArray, feed: Feed) -> int:
-        counts_C, spread = accumulate_means(means_CD, feed.scan())
-        self._place_unseen(means_CD, counts_C, spread.mean_length)
-        if self._config.metric is Metric.cosine:
-            scale_rows(means_CD, 1.0)
+    def _folder(self) -> str:
+        return self._settings.folder or "."
+
+    def _make_means(self) -> tuple[ClassVectors, Rows]:
+        size = self._shape.num_classes, self._shape.dim
+        if self._settings.means_storage is MeansStorage.file:
+            in_file = MeansInFile(*size, self._folder())
+            return in_file, in_file
+        in_memory = MeansInMemory(*size)
+        return in_memory, FloatRows(in_memory.array_CD)
+
+    def _accumulate(self, rows: Rows, feed: Feed) -> int:
+        counts_C, spread = accumulate_means(rows, feed.scan())
+        self._place_unseen(rows, counts_C, spread.mean_length)
+        if self._normalise:
+            scale_rows(rows, 1.0)
         return spread.num_examples
 
-    def _place_unseen(self, means_CD: FloatArray, counts_C: CountArray, length: float) -> None:
+    def _place_unseen(self, rows: Rows, counts_C: CountArray, length: float) -> None:
         """Put classes without examples in random directions, where they are as far as any unrelated class.
 
         Left at zero they are near to everything by L2, and in a graph index they link to nothing but each
         other: with half of 400 classes unseen, HNSW found 24 % of the rest.
         """
         generator = np.random.default_rng(self._seed)
-        for start in range(0, len(means_CD), _PLACED_CLASSES):
-            unseen = start + np.flatnonzero(counts_C[start : start + _PLACED_CLASSES] == 0)
+        for start, stop in batch_ranges(self._shape.num_classes, _PLACED_CLASSES):
+            unseen = np.flatnonzero(counts_C[start:stop] == 0)
             if len(unseen):
-                rows = generator.standard_normal((len(unseen), means_CD.shape[1]), dtype=np.float32)
-                scale_rows(rows, length)
-                means_CD[unseen] = rows
+                placed = generator.standard_normal((len(unseen), self._shape.dim), dtype=np.float32)
+                scale_rows(placed, length)
+                with rows.block(start, stop) as block:
+                    block[unseen] = placed
 
-    def _fit_in_place(self, feed: Feed) -> int:
-        """Accumulate in the storage of a Flat index: 1.0x its bytes instead of 2.0x."""
-        num_classes, dim = self._shape.num_classes, self._shape.dim
-        is_l2 = self._config.metric is Metric.l2
-        index = faiss.IndexFlat(dim, faiss.METRIC_L2 if is_l2 else faiss.METRIC_INNER_PRODUCT)
-        num_bytes = num_classes * dim * FLOAT32_BYTES
-        index.codes.resize(num_bytes)  # std::vector zeroes what it grows by: sums start at 0
-        storage = faiss.rev_swig_ptr(index.codes.data(), num_bytes)
-        examples = self._accumulate(storage.view(np.float32).reshape(num_classes, dim), feed)
-        index.ntotal = num_classes
-        self._index = index
-        return examples
+    def _answer_exactly(self, vectors: ClassVectors, feed: Feed) -> ExactAnswers:
+        queries_QD = np.ascontiguousarray(feed.sample(self._settings.tuning_queries), dtype=np.float32)
+        if self._normalise:
+            scale_rows(queries_QD, 1.0)
+        return ExactAnswers(queries_QD, vectors, self._shape.num_classes, is_l2=self._is_l2)
 
-    def _train(self, means_CD: FloatArray) -> None:
-        kind = self._config.kind
-        if not kind.needs_training:
-            return
-        points = kind.training_points(len(means_CD))
-        generator = np.random.default_rng(self._seed)
-        chosen = np.sort(generator.choice(len(means_CD), points, replace=False, shuffle=False))
-        self._index.train(means_CD[chosen])
-
-    def _add(self, means: _ReleasableMatrix) -> None:
-        for start in range(0, self._shape.num_classes, _ADD_CLASSES):
-            stop = min(start + _ADD_CLASSES, self._shape.num_classes)
-            self._index.add(means.array_CD[start:stop])
-            means.release(stop)
-
-
-def _skip_polysemous_training(index: Any) -> None:
-    """Leave out the annealing that renumbers PQ centroids for a Hamming pre-filter that is never used here.
-
-    It takes 26 s on one core whatever the number of classes, and changes no distance.
-
-    Source: faiss/IndexPQ.h, ``do_polysemous_training`` (on by default), ``search_type`` (default ST_PQ).
-    """
-    inner = index
-    while isinstance(inner, faiss.IndexPreTransform | faiss.IndexHNSW):
-        inner = faiss.downcast_index(inner.index if hasattr(inner, "index") else inner.storage)
-    if hasattr(inner, "do_polysemous_training"):
-        inner.do_polysemous_training = False
+    def _build(self, vectors: ClassVectors) -> int:
+        """Train, then add; how many vectors training had."""
+        shape, settings = self._shape, self._settings
+        self._index = make_index(
+            self._factory, dim=shape.dim, num_classes=shape.num_classes, is_l2=self._is_l2
+        )
+        points = train_index(self._index, vectors, self._kind, shape, self._seed)
+        if settings.on_disk_lists:
+            self._lists = DiskLists(self._folder())
+            self._lists.attach(self._index)
+        if settings.rerank:
+            self._writer = ExactVectorsWriter((shape.num_classes, shape.dim), self._folder())
+        try:
+            add_classes(self._index, vectors, shape, self._writer)
+        except BaseException:
+            if self._lists is not None:
+                self._lists.discard()
+            raise
+        return points
 
 
-def _drop_pages(array: npt.NDArray[np.uint8]) -> None:
-    """Give the pages that lie wholly inside a private array back to the kernel; they read as zeros then."""
-    start, size = array.ctypes.data, mmap.PAGESIZE
-    first, last = -(-start // size) * size, (start + array.nbytes) // size * size
-    if last > first:
-        madvise = ctypes.CDLL(None, use_errno=True).madvise
-        madvise(ctypes.c_void_p(first), ctypes.c_size_t(last - first), mmap.MADV_DONTNEED)
+class _View:
+    """Class vectors that are a matrix already."""
 
+    def __init__(self, array_CD: FloatArray) -> None:
+        self._array_CD = array_CD
 
-class _ReleasableMatrix:
-    """A zeroed float32 matrix on pages of its own, whose front can be given back to the kernel.
-
-    Memory:
-        4 rows D bytes, less what was released.
-    """
-
-    def __init__(self, rows: int, dim: int) -> None:
-        self._row_bytes = dim * FLOAT32_BYTES
-        self._map = mmap.mmap(-1, rows * self._row_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self._released = 0
-        self.array_CD: FloatArray = np.frombuffer(self._map, dtype=np.float32).reshape(rows, dim)
+    def read(self, start: int, stop: int) -> FloatArray:
+        """The rows themselves."""
+        return self._array_CD[start:stop]
 
     def release(self, stop: int) -> None:
-        """Drop the pages of all rows before ``stop``; they must not be read again."""
-        end = stop * self._row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
-        if end > self._released:
-            self._map.madvise(mmap.MADV_DONTNEED, self._released, end - self._released)
-            self._released = end
+        """They are the index; nothing is given back."""

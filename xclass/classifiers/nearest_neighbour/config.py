@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
-from xclass.errors import ConfigError
-from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
+from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
+from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
+from xclass.units import MIB
 
 PROJECTION = "projection"
 """Name of the training-free encoder: a fixed random projection of the hashed features."""
+RESIDENT_MEANS_BYTES = 24 * MIB
+"""Pages of the file of class means that are let become resident before they are left to the kernel."""
+ADD_CLASSES = 1 << 14
+"""Classes added to an index, or read from a model, at a time."""
+TUNING_K = 10
+"""Neighbours that recall is measured on."""
 
 
 class Metric(StrEnum):
-    """What near means. A raw inner product is not offered: graph indexes fail on unequal lengths."""
+    """What near means, among class means. The class vectors of a head are compared by inner product."""
 
     cosine = "cosine"
     l2 = "l2"
@@ -23,7 +29,7 @@ class Metric(StrEnum):
 
 @dataclass(kw_only=True, slots=True)
 class NearestNeighbourConfig:
-    """One mean per class, accumulated in one pass, searched with a FAISS index."""
+    """One vector per class, searched with a FAISS index."""
 
     name: ClassVar[str] = "nearest_neighbour"
     implementation: ClassVar[str] = "xclass.classifiers.nearest_neighbour.classifier:NearestNeighbour"
@@ -31,71 +37,65 @@ class NearestNeighbourConfig:
     engine: ClassVar[str] = "faiss"
     fit_phase: ClassVar[str] = "build"
     is_mapped: ClassVar[bool] = True
-    sections: ClassVar[tuple[str, ...]] = ()
+    sections: ClassVar[tuple[str, ...]] = ("index",)
 
-    index: str = "Flat"
-    """FAISS factory string: Flat, SQ8, SQfp16, PQ16, IVF4096,Flat, IVF4096,SQ8, OPQ16_64,IVF4096,PQ16,
-    HNSW32, HNSW32,SQ8, ..."""
     metric: Metric = Metric.cosine
     """cosine or l2."""
-    num_probes: int = 16
-    """Lists searched per query by IVF indexes, 1 to 65536."""
-    search_width: int = 64
-    """efSearch of HNSW indexes, 1 to 65536."""
     encoder: str = PROJECTION
     """For text: ``projection`` (training-free) or the name of a trained method of this run, whose encoder is
     then used."""
 
-    def __post_init__(self) -> None:
-        """Refuse an index that has no closed form here, and efforts that FAISS cannot take.
-
-        Raises:
-            ConfigError: naming key, value, what is allowed and remedy.
-        """
-        parse_index_kind(self.index)
-        for name, default in (("num_probes", 16), ("search_width", 64)):
-            value = getattr(self, name)
-            if not 1 <= value <= 1 << 16:
-                raise ConfigError(
-                    f"method.nearest_neighbour.{name}",
-                    value,
-                    allowed="1 to 65536",
-                    remedy=f"{default} is the default",
-                )
-
-    @property
-    def kind(self) -> IndexKind:
-        """The parsed factory string."""
-        return parse_index_kind(self.index)
-
-    def memory_law(self, shape: ProblemShape) -> MemoryLaw:
+    def memory_law(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> MemoryLaw:
         """Peak of the build phase.
 
-        Flat: the means are accumulated in the index's own storage, ``4 C D + 4 C``. Others: means and index
-        exist beside each other, but the pages of means already added are given back as the index grows, so
-        the peak lies at the start (means) or the end (index) of adding, or in training.
+        Flat: the means are accumulated in the index's own storage, ``4 C D + 4 C``. Others: the means lie in
+        a file of which a bounded number of pages is resident, or (``index.means_storage=memory``) in memory,
+        whose pages are given back as the index grows: then the peak lies at the start (means) or the end
+        (index) of adding, or in training.
         """
-        means = {"class means": shape.class_vectors_bytes}
-        counts = {"class counts": FLOAT32_BYTES * shape.num_classes}
-        kind = self.kind
+        index = index or IndexConfig()
+        kind = index.kind(shape.num_classes)
+        is_of_means = index.vectors is VectorSource.means
+        counts = {"class counts": FLOAT32_BYTES * shape.num_classes} if is_of_means else {}
         if kind.is_flat:
-            return MemoryLaw(regimes=(Regime(name="class means", components=means | counts),))
+            regimes = [Regime(name="class means", components={"index": shape.class_vectors_bytes} | counts)]
+            return MemoryLaw(regimes=(*regimes, *_tuning(index, shape, self.model_bytes(shape, index=index))))
+        means = _means(index, shape)
         codes = kind.code_bytes(shape.dim) * shape.num_classes
         structure = kind.structure_bytes(shape.num_classes, shape.dim)
-        added = {"index codes": codes, "index structure": structure}
+        lists = f"index codes{MAPPED}" if index.on_disk_lists else "index codes"
+        added = {lists: codes, "index structure": structure}
         training = {"training sample": kind.training_bytes(shape.num_classes, shape.dim)}
         # A flat array is reserved before adding; lists grow by doubling, so some are half empty at the end.
         growth = {"room to grow": 0 if kind.is_reserved else (codes + structure) // 3}
+        block = {"classes being added": 2 * FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim}
         return MemoryLaw(
             regimes=(
                 Regime(name="class means", components=means | counts),
                 Regime(name="index training", components=means | training),
-                Regime(name="adding", components=added | growth),
+                Regime(name="adding", components=added | growth | block),
+                *_tuning(index, shape, self.model_bytes(shape, index=index)),
             )
         )
 
-    def model_bytes(self, shape: ProblemShape) -> int:
-        """Bytes of the index file."""
-        kind = self.kind
+    def model_bytes(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> int:
+        """Bytes of the index file, and of the float16 vectors of a second stage."""
+        index = index or IndexConfig()
+        kind = index.kind(shape.num_classes)
         codes = kind.code_bytes(shape.dim) * shape.num_classes
-        return codes + kind.structure_bytes(shape.num_classes, shape.dim)
+        exact = shape.class_vectors_bytes // 2 if index.rerank else 0
+        return codes + kind.structure_bytes(shape.num_classes, shape.dim) + exact
+
+
+def _means(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
+    if index.means_storage is MeansStorage.memory and index.vectors is VectorSource.means:
+        return {"class means": shape.class_vectors_bytes}
+    return {f"class vectors{MAPPED}": min(shape.class_vectors_bytes, RESIDENT_MEANS_BYTES)}
+
+
+def _tuning(index: IndexConfig, shape: ProblemShape, model_bytes: int) -> list[Regime]:
+    """Search in the index as it is served, the one that was built gone."""
+    if index.target_recall is None:
+        return []
+    queries = index.tuning_queries * (FLOAT32_BYTES * shape.dim + 2 * TUNING_K * INT64_BYTES)
+    return [Regime(name="tuning", components={f"model{MAPPED}": model_bytes, "tuning queries": queries})]

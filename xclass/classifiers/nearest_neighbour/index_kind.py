@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES
 
 _CODE = r"Flat|SQ8|SQ6|SQ4|SQfp16|SQbf16|PQ[1-9]\d*(?:x(?:[1-9]|1[0-6]))?"
+_RABITQ = r"RaBitQ[1-8]?"
 _FORMAT = re.compile(
     r"(?:OPQ(?P<opq>[1-9]\d*)(?:_(?P<opq_dim>[1-9]\d*))?,)?"
-    rf"(?:(?:IVF(?P<lists>[1-9]\d*),)?(?P<code>{_CODE})"
+    rf"(?:(?:IVF(?P<lists>[1-9]\d*),)?(?P<code>{_CODE}|{_RABITQ})"
     rf"|HNSW(?P<links>[2-9]|[1-9]\d+)(?:,(?P<node_code>{_CODE}))?)"
 )
 _BITS_PER_VALUE = {"Flat": 32, "SQ8": 8, "SQ6": 6, "SQ4": 4, "SQfp16": 16, "SQbf16": 16}
-INDEX_KEY = "method.nearest_neighbour.index"
+INDEX_KEY = "index.factory"
 _POINTS_PER_CENTROID = 256
 """Default ``max_points_per_centroid`` of faiss's k-means: more training points are not looked at."""
-_ALLOWED = "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, IVF1024,<one of these>, OPQ16,<...>, HNSW32[,Flat|,SQ8]"
+_ALLOWED = (
+    "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, RaBitQ4, IVF1024,<one of these>, OPQ16,<...>, HNSW32[,Flat|,SQ8]"
+)
+_RABITQ_SIGN_BYTES, _RABITQ_EXTRA_BYTES = 8, 20
+"""Floats beside a RaBitQ code of one bit, and of more. Source: ``code_size`` of faiss 1.15."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,11 +39,11 @@ class IndexKind:
     num_links: int
     """M of HNSW; 0 where there is no graph."""
     code: str
-    """Flat, SQ8, ... or PQ."""
+    """Flat, SQ8, ..., PQ or RaBitQ."""
     num_segments: int
     """Sub-quantisers of PQ; 0 for other codes."""
     bits: int
-    """Bits of one PQ sub-quantiser."""
+    """Bits of one PQ sub-quantiser, or of one value of RaBitQ."""
     num_rotation_segments: int
     """Segments an OPQ rotation is trained for; 0 where there is no rotation."""
     rotated_dim: int
@@ -67,16 +71,20 @@ class IndexKind:
 
     def code_bytes(self, dim: int) -> int:
         """Bytes of one class's code, its id in an inverted list and its graph links included."""
-        dim = self.rotated_dim or dim
-        bits = Fraction(
-            self.num_segments * self.bits if self.code == "PQ" else _BITS_PER_VALUE[self.code] * dim
-        )
-        code = -(-bits // 8)
+        code = self._own_code_bytes(self.rotated_dim or dim)
         ids = INT64_BYTES if self.num_lists else 0
         # Level 0 has 2 M links of 4 bytes, the levels above about one more link per vector; besides an
         # 8-byte offset and a 4-byte level (faiss/impl/HNSW.h).
         links = 4 * 2 * self.num_links + 4 + INT64_BYTES + 4 if self.num_links else 0
-        return int(code) + ids + links
+        return code + ids + links
+
+    def _own_code_bytes(self, dim: int) -> int:
+        if self.code == "PQ":
+            return -(-self.num_segments * self.bits // 8)
+        if self.code == "RaBitQ":
+            extra = -(-(self.bits - 1) * dim // 8)
+            return -(-dim // 8) + extra + (_RABITQ_EXTRA_BYTES if extra else _RABITQ_SIGN_BYTES)
+        return -(-_BITS_PER_VALUE[self.code] * dim // 8)
 
     def structure_bytes(self, num_classes: int, dim: int) -> int:
         """Bytes that do not belong to one class: centroids, codebooks, rotation, PQ tables."""
@@ -84,7 +92,8 @@ class IndexKind:
         centroids = self.num_lists * coded_dim * FLOAT32_BYTES
         codebook = (1 << self.bits) * coded_dim * FLOAT32_BYTES if self.code == "PQ" else 0
         rotation = dim * coded_dim * FLOAT32_BYTES if self.has_rotation else 0
-        return centroids + codebook + rotation
+        centre = coded_dim * FLOAT32_BYTES if self.code == "RaBitQ" else 0
+        return centroids + codebook + rotation + centre
 
     def training_points(self, num_classes: int) -> int:
         """Class means that training looks at: what k-means can use, at least 65536 (PQ's 256 x 256)."""
@@ -115,23 +124,29 @@ class IndexKind:
         return None
 
 
-def parse_index_kind(factory: str) -> IndexKind:
+def parse_index_kind(factory: str, *, key: str = INDEX_KEY) -> IndexKind:
     """Read a FAISS factory string.
+
+    Args:
+        factory: the string.
+        key: setting to blame.
 
     Raises:
         ConfigError: a kind without a closed form here.
     """
     match = _FORMAT.fullmatch(factory)
     if match is None:
-        raise ConfigError(INDEX_KEY, factory, allowed=_ALLOWED, remedy="Flat is exact and the default")
+        raise ConfigError(key, factory, allowed=_ALLOWED, remedy="Flat is exact and the default")
     code, _, bits = (match["code"] or match["node_code"] or "Flat").partition("x")
     is_pq = code.startswith("PQ")
+    if code.startswith("RaBitQ"):
+        code, bits = "RaBitQ", code.removeprefix("RaBitQ") or "1"
     return IndexKind(
         num_lists=int(match["lists"] or 0),
         num_links=int(match["links"] or 0),
         code="PQ" if is_pq else code,
         num_segments=int(code[2:]) if is_pq else 0,
-        bits=int(bits or 8) if is_pq else 0,
+        bits=int(bits or 8) if is_pq or bits else 0,
         num_rotation_segments=int(match["opq"] or 0),
         rotated_dim=int(match["opq_dim"] or 0),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -11,17 +12,21 @@ from xclass.classifiers.base import Answers
 from xclass.classifiers.class_ids import ClassIds, open_class_ids
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import read_manifest
+from xclass.classifiers.nearest_neighbour.second_stage import SecondStage
 from xclass.data.base import FloatArray
 from xclass.errors import ModelError
 
 INDEX_FILE = "index.faiss"
+LISTS_FILE = "lists.ivfdata"
+"""Inverted lists that were built on the disk."""
 
 
 class FaissServer:
     """Search in a FAISS index whose codes are mapped from the file, not copied into memory.
 
     Memory:
-        the file's bytes as file pages once all were touched; O(Q k) per call.
+        the files' bytes as file pages once all were touched; O(Q k) per call, and 8 MiB where a second stage
+        ranks again.
     """
 
     def __init__(self, *, threads: int) -> None:
@@ -31,6 +36,8 @@ class FaissServer:
         self._normalise = False
         self._file_bytes = 0
         self._class_ids = ClassIds(ids_C=None, next_id=0)
+        self._second_stage: SecondStage | None = None
+        self._num_candidates = 0
 
     def warm_up(self) -> None:
         """Load faiss's kernels and start its threads on a toy problem."""
@@ -44,8 +51,13 @@ class FaissServer:
         """
         manifest = read_manifest(folder, kind="faiss", facts=("normalise", "num_probes", "search_width"))
         path = folder / INDEX_FILE
+        # Lists built on the disk are found beside the index, wherever the folder was moved to.
+        is_on_disk = LISTS_FILE in manifest["files"]
+        flags = (
+            faiss.IO_FLAG_ONDISK_SAME_DIR | faiss.IO_FLAG_READ_ONLY if is_on_disk else faiss.IO_FLAG_MMAP_IFC
+        )
         try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+            index = faiss.read_index(str(path), flags)
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{path}: FAISS cannot read it ({reason}); build the index again") from error
@@ -57,9 +69,16 @@ class FaissServer:
         self._index = index
         self._class_ids = open_class_ids(folder, manifest)
         self._file_bytes = path.stat().st_size
+        if is_on_disk:
+            self._file_bytes += (folder / LISTS_FILE).stat().st_size
         facts = manifest["facts"]
         self._normalise = bool(facts["normalise"])
-        _set_search_effort(self._index, facts["num_probes"], facts["search_width"])
+        self._num_candidates = int(facts.get("rerank", 0))
+        if self._num_candidates:
+            shape = (manifest["num_classes"], manifest["dim"])
+            is_l2 = index.metric_type == faiss.METRIC_L2
+            self._second_stage = SecondStage(folder, shape, is_l2=is_l2)
+        self.set_effort({"num_probes": facts["num_probes"], "search_width": facts["search_width"]})
 
     def search(self, vectors_QD: FloatArray, k: int) -> Answers:
         """The k nearest class means, best first; scores rise with nearness (negated L2 distances)."""
@@ -68,16 +87,43 @@ class FaissServer:
         if self._normalise:
             lengths = np.sqrt(np.einsum("qd,qd->q", vectors_QD, vectors_QD))
             vectors_QD = vectors_QD / np.maximum(lengths, 1e-12)[:, None]
-        scores_QK, classes_QK = self._index.search(vectors_QD, k)
-        if self._index.metric_type == faiss.METRIC_L2:
-            scores_QK = -scores_QK
+        if self._second_stage is not None:
+            candidates = min(max(k, self._num_candidates), self._index.ntotal)
+            _, rows_QR = self._index.search(vectors_QD, candidates)
+            scores_QK, classes_QK = self._second_stage.rank(vectors_QD, rows_QR, k)
+        else:
+            scores_QK, classes_QK = self._index.search(vectors_QD, k)
+            if self._index.metric_type == faiss.METRIC_L2:
+                scores_QK = -scores_QK
         return Answers(classes_QK=self._class_ids.name(classes_QK), scores_QK=scores_QK)
 
     def held_bytes(self) -> dict[str, int]:
         """The mapped index file, and class ids where they are kept."""
         if self._index is None:
             return {}
-        return {"index (mapped)": self._file_bytes} | self._class_ids.held_bytes()
+        held = {"index (mapped)": self._file_bytes} | self._class_ids.held_bytes()
+        if self._second_stage is not None:
+            held["exact vectors (mapped)"] = self._second_stage.held_bytes()
+        return held
+
+    def efforts(self) -> list[dict[str, int]]:
+        """Search efforts that this kind of index knows, least first; ``{}`` alone where there are none."""
+        inner = innermost(self._index)
+        if isinstance(inner, faiss.IndexIVF):
+            return [
+                {"num_probes": min(1 << power, inner.nlist)} for power in range(inner.nlist.bit_length() + 1)
+            ]
+        if isinstance(inner, faiss.IndexHNSW):
+            return [{"search_width": 1 << power} for power in range(4, 13)]
+        return [{}]
+
+    def set_effort(self, effort: dict[str, int]) -> None:
+        """Lists probed and graph width, for the kinds that have them."""
+        inner, parameters = innermost(self._index), faiss.ParameterSpace()
+        if isinstance(inner, faiss.IndexIVF) and "num_probes" in effort:
+            parameters.set_index_parameter(self._index, "nprobe", effort["num_probes"])
+        if isinstance(inner, faiss.IndexHNSW) and "search_width" in effort:
+            parameters.set_index_parameter(self._index, "efSearch", effort["search_width"])
 
 
 def faiss_index_bytes(index: faiss.Index) -> int:
@@ -102,13 +148,9 @@ class _CountingWriter:
         self.num_bytes += len(data)
 
 
-def _set_search_effort(index: faiss.Index, num_probes: int, search_width: int) -> None:
-    """Lists probed and graph width, for the index kinds that have them."""
-    parameters = faiss.ParameterSpace()
+def innermost(index: Any) -> Any:
+    """The index below a rotation."""
     inner = faiss.downcast_index(index)
-    if isinstance(inner, faiss.IndexPreTransform):
+    while isinstance(inner, faiss.IndexPreTransform):
         inner = faiss.downcast_index(inner.index)
-    if isinstance(inner, faiss.IndexIVF):
-        parameters.set_index_parameter(index, "nprobe", num_probes)
-    if isinstance(inner, faiss.IndexHNSW):
-        parameters.set_index_parameter(index, "efSearch", search_width)
+    return inner

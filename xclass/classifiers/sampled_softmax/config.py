@@ -125,15 +125,7 @@ class SampledSoftmaxConfig:
         Raises:
             ConfigError: a kind without a closed form here.
         """
-        try:
-            return parse_index_kind(self.hard_index)
-        except ConfigError as error:
-            raise ConfigError(
-                HARD_INDEX_KEY,
-                self.hard_index,
-                allowed="Flat, SQ8, PQ16, IVF1024,<one of these> or OPQ16,<...>",
-                remedy="IVF1024,SQ8 is the default",
-            ) from error
+        return parse_index_kind(self.hard_index, key=HARD_INDEX_KEY)
 
     def memory_law(
         self, shape: ProblemShape, *, weights: WeightsConfig | None = None, device: Device = Device.cpu

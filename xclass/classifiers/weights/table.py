@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +16,10 @@ from xclass.classifiers.class_means import accumulate_means, scale_rows
 from xclass.classifiers.device import Device
 from xclass.classifiers.init import Init
 from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
+from xclass.classifiers.nameless_file import NamelessFile
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
 from xclass.classifiers.weights.rows import Bfloat16Rows, FloatRows
 from xclass.data.base import batch_ranges
-from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
 
 _RANDOM_CLASSES = 1 << 14
@@ -48,7 +45,7 @@ class ClassVectors:
     stored_CD: npt.NDArray[Any]
     lost_KD: torch.Tensor | None
     config: WeightsConfig
-    file: _NamelessFile | None = None
+    file: NamelessFile | None = None
 
     def start(self, init: Init, *, feed: Feed, seed: int) -> dict[str, Any]:
         """Give them their first values.
@@ -136,68 +133,6 @@ class ClassVectors:
             block.copy_(torch.empty(block.shape).normal_(0.0, deviation, generator=generator))
 
 
-class _NamelessFile:
-    """A .npy file that nobody sees and that is gone with this process, unless it is given a name.
-
-    Source: man open(2), O_TMPFILE.
-    """
-
-    def __init__(self, folder: str) -> None:
-        """Make it.
-
-        Raises:
-            ConfigError: the folder cannot hold one.
-        """
-        self.descriptor = -1
-        self._map: mmap.mmap | None = None
-        try:
-            self.descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
-        except OSError as error:
-            raise ConfigError(
-                "weights.folder",
-                folder,
-                allowed=f"a folder on a file system with O_TMPFILE ({error.strerror})",
-                remedy="choose one on a local disk (ext4, xfs, btrfs)",
-            ) from error
-
-    def __del__(self) -> None:
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-
-    def map(self, size: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """Zeros of this size behind a .npy header, shared with the file."""
-        kind = np.dtype(dtype)
-        header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": size}
-        num_bytes = size[0] * size[1] * kind.itemsize
-        with open(self.descriptor, "r+b", closefd=False) as file:
-            np.lib.format.write_array_header_1_0(file, header)
-            file.flush()
-            offset = file.tell()
-            # Room is taken now: on a full disk this fails here, not later with SIGBUS at some store.
-            os.posix_fallocate(self.descriptor, 0, offset + num_bytes)
-        self._map = mmap.mmap(self.descriptor, offset + num_bytes)
-        return np.frombuffer(self._map, dtype=kind, offset=offset).reshape(size)
-
-    def expect_scattered(self) -> None:
-        """No reading ahead from here on."""
-        assert self._map is not None
-        self._map.madvise(mmap.MADV_RANDOM)
-
-    def save(self, path: Path) -> None:
-        """Give it a name; copied only where that lies on another file system."""
-        assert self._map is not None
-        self._map.flush()
-        folder = os.open(path.parent, os.O_RDONLY)
-        source = f"/proc/self/fd/{self.descriptor}"
-        try:
-            # Only with a directory descriptor does Python call linkat, which follows the link in /proc.
-            os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
-        except OSError:
-            shutil.copyfile(source, path)
-        finally:
-            os.close(folder)
-
-
 def allocate_class_vectors(config: WeightsConfig, shape: ProblemShape) -> ClassVectors:
     """Allocate zeros; nothing is touched yet.
 
@@ -216,7 +151,7 @@ def allocate_class_vectors(config: WeightsConfig, shape: ProblemShape) -> ClassV
     file = None
     stored_CD: npt.NDArray[Any]
     if config.storage is WeightStorage.memmap:
-        file = _NamelessFile(config.folder or ".")
+        file = NamelessFile(config.folder or ".", key="weights.folder")
         stored_CD = file.map(size, stored)
     else:
         # numpy's zeros come from calloc: pages appear as rows are first written, not twice.

@@ -1,0 +1,101 @@
+"""A .npy file that nobody sees and that is gone with this process, unless it is given a name."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from xclass.errors import ConfigError
+
+
+class NamelessFile:
+    """An array in a file without a name: a run that is killed leaves nothing behind.
+
+    Source: man open(2), O_TMPFILE.
+    """
+
+    def __init__(self, folder: str, *, key: str) -> None:
+        """Make it.
+
+        Args:
+            folder: where; it must be on the file system of its later name to be named without a copy.
+            key: setting to blame.
+
+        Raises:
+            ConfigError: the folder cannot hold one.
+        """
+        self._descriptor = -1
+        self._map: mmap.mmap | None = None
+        try:
+            self._descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise ConfigError(
+                key,
+                folder,
+                allowed=f"a folder on a file system with O_TMPFILE ({error.strerror})",
+                remedy="choose one on a local disk (ext4, xfs, btrfs)",
+            ) from error
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def map(self, size: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Zeros of this size behind a .npy header, shared with the file."""
+        offset, num_bytes = self.reserve(size, dtype)
+        self._map = mmap.mmap(self._descriptor, offset + num_bytes)
+        return np.frombuffer(self._map, dtype=dtype, offset=offset).reshape(size)
+
+    def reserve(self, size: tuple[int, int], dtype: npt.DTypeLike) -> tuple[int, int]:
+        """Write the header and take the room; where the values begin, and their bytes.
+
+        Raises:
+            OSError: the disk is full. Without taking the room now, a store would end in SIGBUS later.
+        """
+        kind = np.dtype(dtype)
+        header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": size}
+        num_bytes = size[0] * size[1] * kind.itemsize
+        with open(self._descriptor, "r+b", closefd=False) as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            file.flush()
+            offset = file.tell()
+            os.posix_fallocate(self._descriptor, 0, offset + num_bytes)
+        return offset, num_bytes
+
+    def write(self, values: npt.NDArray[Any], offset: int) -> int:
+        """Write values at a place, past any map; where they end. The pages are the kernel's, not resident."""
+        view = np.ascontiguousarray(values).data.cast("B")
+        while view.nbytes:
+            written = os.pwrite(self._descriptor, view, offset)
+            view, offset = view[written:], offset + written
+        return offset
+
+    def expect_scattered(self) -> None:
+        """No reading ahead in the map from here on."""
+        assert self._map is not None
+        self._map.madvise(mmap.MADV_RANDOM)
+
+    def leave_pages(self) -> None:
+        """Unmap the map's pages: they stay in the file, dirty ones too, and count as resident no more."""
+        assert self._map is not None
+        self._map.madvise(mmap.MADV_DONTNEED)
+
+    def save(self, path: Path) -> None:
+        """Give it a name; copied only where that lies on another file system."""
+        if self._map is not None:
+            self._map.flush()
+        folder = os.open(path.parent, os.O_RDONLY)
+        source = f"/proc/self/fd/{self._descriptor}"
+        try:
+            # Only with a directory descriptor does Python call linkat, which follows the link in /proc.
+            os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
+        except OSError:
+            shutil.copyfile(source, path)
+        finally:
+            os.close(folder)

@@ -1,0 +1,172 @@
+"""Class vectors on their way into an index: accumulated means, or those of a trained head, block by block."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from xclass.classifiers.model_folder import advise_kernel, map_class_vectors, read_manifest
+from xclass.classifiers.nameless_file import NamelessFile
+from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES, RESIDENT_MEANS_BYTES
+from xclass.classifiers.weights.bfloat16 import to_float32
+from xclass.data.base import FloatArray, IntArray, batch_ranges
+from xclass.errors import ModelError
+from xclass.shapes import FLOAT32_BYTES, ProblemShape
+
+_FAULT_AROUND_BYTES = 1 << 16
+"""What one read fault maps of a file in the page cache.
+Source: mm/memory.c, ``fault_around_bytes``, 64 KiB by default."""
+
+
+class ClassVectors(Protocol):
+    """C vectors of D values that are read in blocks, first to last."""
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """Rows ``start .. stop - 1``, float32, not to be changed, valid until the next call."""
+        ...
+
+    def release(self, stop: int) -> None:
+        """Rows before ``stop`` will not be read again."""
+        ...
+
+
+def sample_rows(vectors: ClassVectors, rows_N: IntArray, num_classes: int) -> FloatArray:
+    """Some rows, given in rising order, as a matrix of their own; every block is read once."""
+    pieces = []
+    for start, stop in batch_ranges(num_classes, ADD_CLASSES):
+        first, last = np.searchsorted(rows_N, (start, stop))
+        if last > first:
+            pieces.append(vectors.read(start, stop)[rows_N[first:last] - start])
+    return np.concatenate(pieces)
+
+
+class MeansInMemory:
+    """A zeroed float32 matrix on pages of its own, whose front can be given back to the kernel.
+
+    Memory:
+        4 C D bytes, less what was released.
+    """
+
+    def __init__(self, rows: int, dim: int) -> None:
+        self._row_bytes = dim * FLOAT32_BYTES
+        self._map = mmap.mmap(-1, rows * self._row_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._released = 0
+        self.array_CD: FloatArray = np.frombuffer(self._map, dtype=np.float32).reshape(rows, dim)
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """The rows themselves."""
+        return self.array_CD[start:stop]
+
+    def release(self, stop: int) -> None:
+        """Drop the pages of all rows before ``stop``; they must not be read again."""
+        end = stop * self._row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+        if end > self._released:
+            self._map.madvise(mmap.MADV_DONTNEED, self._released, end - self._released)
+            self._released = end
+
+
+class MeansInFile:
+    """Rows that sums are added to (:class:`xclass.classifiers.weights.rows.Rows`), in a file without a name.
+
+    Memory:
+        24 MiB of its pages are resident at most; the others are the kernel's, which writes them to the disk
+        when it needs the memory.
+    """
+
+    def __init__(self, rows: int, dim: int, folder: str) -> None:
+        """Make the file.
+
+        Raises:
+            ConfigError: ``index.folder`` cannot hold one.
+            OSError: the disk has no room of 4 C D bytes.
+        """
+        self.shape = (rows, dim)
+        self._row_bytes = dim * FLOAT32_BYTES
+        self._file = NamelessFile(folder, key="index.folder")
+        self._array_CD: FloatArray = self._file.map(self.shape, np.float32)
+        self._file.expect_scattered()
+        self._resident_bytes = 0
+
+    def add(self, classes_U: IntArray, sums_UD: FloatArray) -> None:
+        """Add to distinct rows, given in rising order."""
+        size = RESIDENT_MEANS_BYTES // (_FAULT_AROUND_BYTES + self._row_bytes)
+        for start in range(0, len(classes_U), size):
+            rows = classes_U[start : start + size]
+            span = (int(rows[-1]) - int(rows[0]) + 1) * self._row_bytes + 2 * _FAULT_AROUND_BYTES
+            self._expect(min(span, len(rows) * (_FAULT_AROUND_BYTES + self._row_bytes)))
+            if rows[-1] - rows[0] + 1 == len(rows):
+                self._array_CD[rows[0] : rows[-1] + 1] += sums_UD[start : start + size]
+            else:
+                self._array_CD[rows] += sums_UD[start : start + size]
+
+    @contextmanager
+    def block(self, start: int, stop: int) -> Iterator[FloatArray]:
+        """The rows themselves, to be changed in place."""
+        yield self.read(start, stop)
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """The rows themselves."""
+        self._expect((stop - start) * self._row_bytes + 2 * _FAULT_AROUND_BYTES)
+        return self._array_CD[start:stop]
+
+    def release(self, stop: int) -> None:
+        """Nothing is held that could be."""
+
+    def _expect(self, num_bytes: int) -> None:
+        """Make room for so many bytes of pages."""
+        if self._resident_bytes + num_bytes > RESIDENT_MEANS_BYTES:
+            self._file.leave_pages()
+            self._resident_bytes = 0
+        self._resident_bytes += num_bytes
+
+
+class HeadVectors:
+    """The class vectors of a saved softmax head, mapped; bfloat16 values are widened block by block.
+
+    Memory:
+        24 MiB of file pages at most, and one block.
+    """
+
+    def __init__(self, folder: Path, shape: ProblemShape) -> None:
+        """Open the model.
+
+        Raises:
+            ModelError: no softmax head, or one of another size.
+        """
+        manifest = read_manifest(folder, kind="linear")
+        found, wanted = (manifest["num_classes"], manifest["dim"]), (shape.num_classes, shape.dim)
+        if found != wanted:
+            raise ModelError(
+                f"{folder}: {found[0]} classes of {found[1]} values, not {wanted[0]} of {wanted[1]}; index a "
+                "head of this problem"
+            )
+        self._stored_CD = map_class_vectors(folder, manifest)
+        self._resident_bytes = 0
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """A copy for bfloat16, else the rows themselves."""
+        rows = self._stored_CD[start:stop]
+        self._resident_bytes += rows.nbytes
+        if self._resident_bytes > RESIDENT_MEANS_BYTES:
+            advise_kernel(self._stored_CD, mmap.MADV_DONTNEED)
+            self._resident_bytes = rows.nbytes
+        return to_float32(rows) if rows.dtype == np.uint16 else rows
+
+    def release(self, stop: int) -> None:
+        """Nothing is held that could be."""
+
+    def lengths(self) -> dict[str, float]:
+        """Least, median and greatest length of a class vector: how far inner product is from cosine."""
+        num_classes = len(self._stored_CD)
+        lengths_C = np.empty(num_classes, dtype=np.float32)
+        for start, stop in batch_ranges(num_classes, ADD_CLASSES):
+            rows = self.read(start, stop)
+            lengths_C[start:stop] = np.sqrt(np.einsum("cd,cd->c", rows, rows))
+        names = ("least", "median", "most")
+        values = (lengths_C.min(), np.median(lengths_C), lengths_C.max())
+        return {name: float(value) for name, value in zip(names, values, strict=True)}

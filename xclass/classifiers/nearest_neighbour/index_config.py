@@ -1,0 +1,125 @@
+"""The index of class vectors: kind, search effort, second stage, and where its parts lie. Stdlib only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
+from xclass.errors import ConfigError
+from xclass.shapes import ProblemShape
+
+_LISTS = "{lists}"
+_LISTS_PER_ROOT = 4
+"""Source: faiss wiki, "Guidelines to choose an index": between 4 sqrt(N) and 16 sqrt(N) lists."""
+_MAX_LISTS = 1 << 16
+_POINTS_PER_LIST = 39
+"""FAISS warns below: ``ClusteringParameters::min_points_per_centroid``."""
+
+
+class VectorSource(StrEnum):
+    """What is indexed."""
+
+    means = "means"
+    """Class means, taken in one pass over the examples."""
+    dense_softmax = "dense_softmax"
+    """The class vectors of that method of this run, searched by inner product."""
+    sampled_softmax = "sampled_softmax"
+    """The same of that method."""
+
+
+class MeansStorage(StrEnum):
+    """Where class means lie until they are in the index; without effect on Flat, in which they are summed."""
+
+    file = "file"
+    """In a file that is gone with the process: only the index is resident, at the price of the disk."""
+    memory = "memory"
+    """In memory: faster on a slow disk, and 4 C D bytes beside the index."""
+
+
+@dataclass(kw_only=True, slots=True)
+class IndexConfig:
+    """The root section ``index``; ``index=NAME`` takes a choice of conf/index."""
+
+    factory: str = "Flat"
+    """FAISS factory string: Flat, SQ8, PQ16, IVF4096,SQ8, OPQ16_64,IVF4096,PQ16, HNSW32, RaBitQ4, ...
+    ``{lists}`` stands for the power of two nearest to 4 sqrt(classes)."""
+    num_probes: int = 16
+    """Lists searched per query by IVF indexes, 1 to 65536."""
+    search_width: int = 64
+    """efSearch of HNSW indexes, 1 to 65536."""
+    rerank: int = 0
+    """Classes that the index finds per query, to be ranked again by their float16 vectors in a mapped file;
+    0: the index has the last word; to 65536."""
+    target_recall: float | None = None
+    """Search effort is raised until so much of the exact first ten is found, on training examples at the
+    size that is served; above 0 to 1. null: num_probes and search_width as they are set."""
+    tuning_queries: int = 1000
+    """Examples that target_recall is measured on, 10 to 100000."""
+    vectors: VectorSource = VectorSource.means
+    """means, dense_softmax or sampled_softmax."""
+    means_storage: MeansStorage = MeansStorage.file
+    """file or memory."""
+    on_disk_lists: bool = False
+    """Inverted lists are built in a file instead of in memory; only IVF."""
+    folder: str | None = None
+    """Where files lie while the index is built; null: where the run saves its models."""
+    model: str | None = None
+    """Folder of the softmax head whose class vectors are indexed; null: the one of this run."""
+
+    def __post_init__(self) -> None:
+        """Refuse an index that has no closed form here, and efforts that FAISS cannot take.
+
+        Raises:
+            ConfigError: naming key, value, what is allowed and remedy.
+        """
+        kind = self.kind(1 << 20)
+        defaults = {
+            "num_probes": (1, 16),
+            "search_width": (1, 64),
+            "rerank": (0, 0),
+            "tuning_queries": (10, 1000),
+        }
+        for name, (least, default) in defaults.items():
+            most = 100_000 if name == "tuning_queries" else 1 << 16
+            if not least <= getattr(self, name) <= most:
+                self._refuse(name, allowed=f"{least} to {most}", remedy=f"{default} is the default")
+        if self.target_recall is not None and not 0.0 < self.target_recall <= 1.0:
+            self._refuse("target_recall", allowed="above 0 to 1, or null", remedy="0.95 is usual")
+        if self.rerank and kind.is_flat:
+            self._refuse(
+                "rerank", allowed="0 with Flat, which is exact", remedy="choose index=ivf_pq or another"
+            )
+        if self.on_disk_lists and not kind.num_lists:
+            self._refuse(
+                "on_disk_lists", allowed="false without inverted lists", remedy="choose index=ivf_sq8"
+            )
+        if self.vectors is not VectorSource.means and kind.num_links:
+            # Nearness by inner product is no metric: HNSW on raw inner products finds 6 % of what it should
+            # (milvus #51821, hnswlib #74), and the lengths of trained class vectors differ.
+            self._refuse(
+                "vectors", allowed="means with a graph (HNSW)", remedy="choose index=ivf_sq8 or flat"
+            )
+
+    def _refuse(self, name: str, *, allowed: str, remedy: str) -> None:
+        raise ConfigError(f"index.{name}", getattr(self, name), allowed=allowed, remedy=remedy)
+
+    def factory_for(self, num_classes: int) -> str:
+        """The factory string with the number of lists filled in."""
+        wanted = min(_LISTS_PER_ROOT * math.sqrt(num_classes), num_classes / _POINTS_PER_LIST)
+        lists = 1 << max(0, round(math.log2(max(1.0, wanted))))
+        return self.factory.replace(_LISTS, str(min(_MAX_LISTS, lists)))
+
+    def scratch_bytes(self, shape: ProblemShape) -> int:
+        """Bytes of the disk that are taken while the index is built, the saved model not counted."""
+        is_in_file = self.vectors is VectorSource.means and self.means_storage is MeansStorage.file
+        return shape.class_vectors_bytes if is_in_file and not self.kind(shape.num_classes).is_flat else 0
+
+    def kind(self, num_classes: int) -> IndexKind:
+        """The parsed factory string.
+
+        Raises:
+            ConfigError: a kind without a closed form here.
+        """
+        return parse_index_kind(self.factory_for(num_classes))

@@ -1,0 +1,103 @@
+"""Second stage of a search: what an index found, ranked again by float16 vectors in a mapped file.
+
+Source: faiss ``IndexRefine`` with ``k_factor``; there the vectors are in memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from xclass.classifiers.model_folder import advise_kernel, map_array
+from xclass.classifiers.nameless_file import NamelessFile
+from xclass.data.base import FloatArray, IntArray
+
+EXACT_VECTORS = "vectors.npy"
+"""Shape (C, D), float16, rows as in the index."""
+_FLOAT16_MAX = 65504.0
+_SCRATCH_BYTES = 8 << 20
+"""Of gathered candidates at a time: 1 to 32 MiB are equally fast."""
+
+
+class ExactVectorsWriter:
+    """Writes the file from first row to last; its pages are the kernel's and count as resident nowhere."""
+
+    def __init__(self, size: tuple[int, int], folder: str) -> None:
+        """Make the file, without a name.
+
+        Raises:
+            ConfigError: ``index.folder`` cannot hold one.
+            OSError: the disk is full.
+        """
+        self._file = NamelessFile(folder, key="index.folder")
+        self._end, _ = self._file.reserve(size, np.float16)
+
+    def append(self, rows: FloatArray) -> None:
+        """The next rows; values that float16 cannot hold become its greatest."""
+        narrow = np.clip(rows, -_FLOAT16_MAX, _FLOAT16_MAX).astype(np.float16)
+        self._end = self._file.write(narrow, self._end)
+
+    def save(self, folder: Path) -> None:
+        """Give it its name in the model."""
+        self._file.save(folder / EXACT_VECTORS)
+
+
+class SecondStage:
+    """Ranks candidates by inner product or by L2 distance to their float16 vectors.
+
+    Memory:
+        8 MiB of scratch; of the file those pages that hold candidates.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int], *, is_l2: bool) -> None:
+        """Map the file.
+
+        Raises:
+            ModelError: it is missing or of another shape.
+        """
+        self._vectors_CD: npt.NDArray[np.float16] = map_array(folder / EXACT_VECTORS, shape, np.float16)
+        self._is_l2 = is_l2
+        # Fetch the page that is asked for, not 128 KiB around it.
+        advise_kernel(self._vectors_CD, mmap.MADV_RANDOM)
+
+    def rank(self, queries_QD: FloatArray, rows_QR: IntArray, k: int) -> tuple[FloatArray, IntArray]:
+        """The k best of the R candidates of each query.
+
+        Args:
+            queries_QD: as the index was asked.
+            rows_QR: rows of the index; -1 for none.
+            k: at most R.
+
+        Returns:
+            scores_QK, which rise with nearness (negated distances for L2), and rows_QK, both best first;
+            -1 and -inf where there were fewer candidates.
+        """
+        num_queries, num_candidates = rows_QR.shape
+        dim = self._vectors_CD.shape[1]
+        scores_QK = np.empty((num_queries, k), dtype=np.float32)
+        rows_QK = np.empty((num_queries, k), dtype=np.int64)
+        size = max(1, _SCRATCH_BYTES // (num_candidates * dim * 4))
+        for start in range(0, num_queries, size):
+            rows, queries = rows_QR[start : start + size], queries_QD[start : start + size]
+            scores = self._score(queries, rows)
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            scores_QK[start : start + size] = np.take_along_axis(scores, order, axis=1)
+            rows_QK[start : start + size] = np.take_along_axis(rows, order, axis=1)
+        return scores_QK, rows_QK
+
+    def held_bytes(self) -> int:
+        """Of the file."""
+        return self._vectors_CD.nbytes
+
+    def _score(self, queries: FloatArray, rows: IntArray) -> FloatArray:
+        vectors = self._vectors_CD[np.maximum(rows, 0)].astype(np.float32)
+        if self._is_l2:
+            vectors -= queries[:, None, :]
+            scores: FloatArray = -np.einsum("qrd,qrd->qr", vectors, vectors)
+        else:
+            scores = np.matmul(vectors, queries[:, :, None])[:, :, 0]
+        scores[rows < 0] = -np.inf
+        return scores
