@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _HEIGHT, _TOP, _GAP, _LEFT, _LEGEND = 470, 430, 66, 78, 66, 190
+_WIDTH, _HEIGHT, _TOP, _GAP, _LEFT, _LEGEND = 400, 400, 84, 74, 66, 170
 _COLOURS = (
     "#1b1b1b", "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#8c2d04", "#cc79a7", "#7a3e9d",
     "#4b6a00", "#8aa000", "#7f7f7f", "#b03060", "#20639b",
@@ -57,7 +57,7 @@ def draw(title: str, subtitle: str, series: dict[str, list[Mark]], panels: Seque
         'font-size="12">',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="{_LEFT}" y="24" font-size="16" font-weight="bold">{escape(title)}</text>',
-        f'<text x="{_LEFT}" y="43" fill="#444">{escape(subtitle)}</text>',
+        f'<text x="{_LEFT}" y="46" fill="#444">{escape(subtitle)}</text>',
     ]
     for at, panel in enumerate(panels):
         left = _LEFT + at * (_WIDTH + _GAP)
@@ -98,7 +98,7 @@ def _axes(panel: Panel, left: float) -> list[str]:
         parts += [
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}" '
             f'stroke="{"#5a9e4b" if tick == 0.98 else "#e4e4e4"}"/>',
-            f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle" font-size="11">{tick:g}</text>',
+            f'<text x="{x:.1f}" y="{bottom + 17}" text-anchor="middle" font-size="12">{tick:g}</text>',
         ]
     middle = left + _WIDTH / 2
     return [
