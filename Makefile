@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help run test test-fast check format clean
+.PHONY: help run test test-fast bench check format clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -24,6 +24,12 @@ test: $(VENV)/.installed-dev  ## Install what is needed, then run every test
 
 test-fast: $(VENV)/.installed-dev  ## Tests that take less than a few seconds each
 	$(BIN)/python -m pytest -m "not slow and not memory"
+
+bench: $(VENV)/.installed-dev  ## Measure every figure of the heads again: about two hours, a quiet machine, 24 GB
+	$(BIN)/python benchmarks/dense_step.py
+	$(BIN)/python benchmarks/sampled_step.py
+	$(BIN)/python benchmarks/index_frontier.py
+	$(BIN)/python benchmarks/limits.py
 
 check: $(VENV)/.installed-dev  ## Lint, format, types, spelling
 	$(BIN)/ruff check .

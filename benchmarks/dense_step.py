@@ -1,17 +1,19 @@
-"""A training step of the exact softmax, side by side with its rivals and with its own four matrix products.
+"""A training step of the exact softmax beside its rivals and beside its own four matrix products.
 
-    python benchmarks/dense_step.py            # 1e6 classes, dim 64 and 128, batch 256 and 1024: about 25 minutes
+    python benchmarks/dense_step.py            # 1e6 classes, dim 64 and 128, batch 256 and 1024: 25 minutes
     python benchmarks/dense_step.py --report-only
 
-Every arm makes the same step: loss summed over the batch, gradient at the inputs, plain SGD on the class vectors.
-``autograd`` is linear + cross_entropy + backward + torch.optim.SGD; ``linear_cross_entropy`` is torch's chunked
-loss with the best of three hand-set chunks; ``products`` are the four matrix products of ``streamed`` and nothing
-else, in the same blocks, threads and library.
+Every arm makes the same step: loss summed over the batch, gradient at the inputs, plain SGD on the class
+vectors. ``autograd`` is linear + cross_entropy + backward + torch.optim.SGD; ``linear_cross_entropy`` is
+torch's chunked loss with the best of three hand-set chunks; ``products`` are the four matrix products of
+``streamed`` and nothing else, in the same blocks, threads and library. ``--device cuda`` measures the same on
+a GPU, bytes by torch's allocator, and ``cut_cross_entropy`` where that package is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from children import Meter, markdown_table, ratio, run_child, spread, write_docu
 _RECORD = Path(__file__).parent / "records" / "heads" / "dense_step"
 _CHUNKS = (64, 256, 1024)
 _ARMS = ("streamed", "products", "autograd", "linear_cross_entropy")
+_GPU_ARM = "cut_cross_entropy"
 _DTYPES = ("float32", "bfloat16")
 
 
@@ -30,6 +33,7 @@ def main() -> None:
     parser.add_argument("--classes", type=float, default=1e6)
     parser.add_argument("--dims", type=int, nargs="+", default=[64, 128])
     parser.add_argument("--batches", type=int, nargs="+", default=[256, 1024])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--for-seconds", type=float, default=3.0, help="of timed steps per child")
@@ -42,7 +46,8 @@ def main() -> None:
         return
     if not arguments.report_only:
         cases = [_measure(arguments, dim, batch) for dim in arguments.dims for batch in arguments.batches]
-        write_document(arguments.out / "record.json", {"classes": int(arguments.classes), "cases": cases})
+        document = {"classes": int(arguments.classes), "device": arguments.device, "cases": cases}
+        write_document(arguments.out / "record.json", document)
     document = json.loads((arguments.out / "record.json").read_text(encoding="utf-8"))
     (arguments.out / "README.md").write_text(_report(document), encoding="utf-8")
     print(arguments.out / "README.md")
@@ -54,10 +59,11 @@ def _measure(arguments: argparse.Namespace, dim: int, batch: int) -> dict[str, A
     chunks: dict[str, int] = {}
     for round_ in range(arguments.rounds):
         for dtype in _DTYPES:
-            for arm in _ARMS:
+            for arm in _arms(arguments.device):
                 spec = {
                     "arm": arm, "dtype": dtype, "classes": int(arguments.classes), "dim": dim, "batch": batch,
-                    "threads": arguments.threads, "for_seconds": arguments.for_seconds,
+                    "threads": arguments.threads if arguments.device == "cpu" else 1,
+                    "device": arguments.device, "for_seconds": arguments.for_seconds,
                 }  # fmt: skip
                 if arm == "linear_cross_entropy":
                     if dtype not in chunks:
@@ -68,6 +74,12 @@ def _measure(arguments: argparse.Namespace, dim: int, batch: int) -> dict[str, A
                 said = result.get("failed") or f"{result['step_seconds']:.3f} s"
                 print(f"dim {dim} batch {batch} round {round_ + 1}: {arm} {dtype}: {said}", flush=True)
     return {"dim": dim, "batch": batch, "chunks": chunks, "results": results}
+
+
+def _arms(device: str) -> tuple[str, ...]:
+    """What can be measured here."""
+    is_there = device == "cuda" and importlib.util.find_spec(_GPU_ARM) is not None
+    return (*_ARMS, _GPU_ARM) if is_there else _ARMS
 
 
 def _best_chunk(spec: dict[str, Any]) -> int:
@@ -86,20 +98,30 @@ def _child(spec: dict[str, Any]) -> dict[str, Any]:
 
     torch.manual_seed(0)
     dtype = getattr(torch, spec["dtype"])
+    is_gpu = spec["device"] == "cuda"
+    torch.set_default_device(spec["device"])
     make = {"streamed": _streamed, "products": _products}.get(spec["arm"], _autograd)
     make(spec | {"classes": 4096}, torch.randn(4096, spec["dim"]).to(dtype))()
     meter = Meter()
+    if is_gpu:
+        torch.cuda.reset_peak_memory_stats()
     # Logits of about one: at trained scales torch's exp is up to 40 times slower, which would flatter us.
     weights_CD = torch.empty(spec["classes"], spec["dim"], dtype=dtype)
     for block in weights_CD.split(1 << 14):
         block.copy_(torch.randn(block.shape))
-    step = make(spec, weights_CD)
+    take = make(spec, weights_CD)
+
+    def step() -> None:
+        take()
+        if is_gpu:
+            torch.cuda.synchronize()
+
     step()
     seconds = meter.seconds(step, at_least=2, for_seconds=spec["for_seconds"])
     return {
         "step_seconds": spread(seconds)["median"],
         "steps": len(seconds),
-        "peak_over_base_bytes": meter.peak_over_base_bytes(),
+        "peak_over_base_bytes": torch.cuda.max_memory_allocated() if is_gpu else meter.peak_over_base_bytes(),
         "weights_bytes": weights_CD.nbytes,
     }
 
@@ -121,7 +143,7 @@ def _streamed(spec: dict[str, Any], weights_CD: Any) -> Any:
     inputs_BD, classes_B = _batch(spec)
     head = StreamedHead(
         weights_CD, batch_size=spec["batch"], block_classes=_block_classes(spec), threads=spec["threads"],
-        kernels=load_kernels()[0],
+        kernels=load_kernels(spec["device"])[0],
     )  # fmt: skip
     true = TrueClasses.one_each(classes_B, inputs_BD.dtype)
     settings = StepSettings(learning_rate=1e-3)
@@ -141,7 +163,7 @@ def _products(spec: dict[str, Any], weights_CD: Any) -> Any:
 
     inputs_BD = _batch(spec)[0].to(weights_CD.dtype)
     size, block, threads = spec["batch"], _block_classes(spec), spec["threads"]
-    product, _ = choose_product(weights_CD.dtype)
+    product, _ = choose_product(weights_CD.dtype, spec["device"])
     team = Team(threads)
     bounds = [len(weights_CD) * part // threads for part in range(threads + 1)]
     scratch = [
@@ -170,6 +192,7 @@ def _products(spec: dict[str, Any], weights_CD: Any) -> Any:
 
 def _block_classes(spec: dict[str, Any]) -> int:
     from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
+    from xclass.classifiers.device import Device
     from xclass.shapes import ProblemShape
 
     shape = ProblemShape(
@@ -177,7 +200,7 @@ def _block_classes(spec: dict[str, Any]) -> int:
         num_queries=1, query_batch_size=1, top_k=1, threads=spec["threads"],
     )  # fmt: skip
     value_bytes = 2 if spec["dtype"] == "bfloat16" else 4
-    return DenseSoftmaxConfig().block_classes(shape, value_bytes=value_bytes)
+    return DenseSoftmaxConfig().block_classes(shape, value_bytes=value_bytes, device=Device(spec["device"]))
 
 
 def _autograd(spec: dict[str, Any], weights_CD: Any) -> Any:
@@ -194,6 +217,10 @@ def _autograd(spec: dict[str, Any], weights_CD: Any) -> Any:
         if spec["arm"] == "autograd":
             logits_BC = functional.linear(inputs_BD, weights_CD)
             return functional.cross_entropy(logits_BC, classes_B, reduction="sum")
+        if spec["arm"] == _GPU_ARM:
+            from cut_cross_entropy import linear_cross_entropy
+
+            return linear_cross_entropy(inputs_BD, weights_CD, classes_B, reduction="sum")
         options = torch.nn.LinearCrossEntropyOptions(batch_chunk_size=spec["chunk"])
         return functional.linear_cross_entropy(
             inputs_BD, weights_CD, classes_B, reduction="sum", options=options
@@ -210,37 +237,45 @@ def _autograd(spec: dict[str, Any], weights_CD: Any) -> Any:
 
 def _report(document: dict[str, Any]) -> str:
     """The table: seconds of every arm, and ours against each rival round by round."""
+    rivals = ["autograd", "linear_cross_entropy", *([_GPU_ARM] if document["device"] == "cuda" else [])]
     rows = []
     for case in document["cases"]:
+        results = case["results"]
         for dtype in _DTYPES:
-            found = {arm: case["results"][f"{arm} {dtype}"] for arm in _ARMS}
-            ours = [result["step_seconds"] for result in found["streamed"]]
-            row = [f"{case['dim']}, {case['batch']}, {dtype}", _median(found["streamed"])]
-            for arm in ("products", "autograd", "linear_cross_entropy"):
-                theirs = [result.get("step_seconds") for result in found[arm]]
-                if None in theirs:
-                    row.append(f"failed: {found[arm][0].get('failed')}")
-                    continue
-                value = ratio(ours, theirs) if arm == "products" else ratio(theirs, ours)
-                row.append(f"**{value['median']:.2f}** ({value['least']:.2f}-{value['most']:.2f})")
-            row += [
-                _extra(found["streamed"]),
-                _extra(found["linear_cross_entropy"]),
-                _extra(found["autograd"]),
-            ]
-            rows.append(row)
-    headings = (
-        "dim, batch, weights", "streamed s/step", "streamed / its products", "autograd / streamed",
-        "linear_cross_entropy / streamed", "streamed MB over weights", "linear_cross_entropy MB", "autograd MB",
-    )  # fmt: skip
-    chunks = {f"{case['dim']}, {case['batch']}": case["chunks"] for case in document["cases"]}
+            ours = results[f"streamed {dtype}"]
+            rows.append(
+                [f"{case['dim']}, {case['batch']}, {dtype}", _median(ours)]
+                + [_against(ours, results[f"products {dtype}"])]
+                + [_against(results["autograd float32"], ours)]
+                + [_against(results.get(f"{rival} {dtype}", []), ours) for rival in rivals]
+                + [_extra(ours), *(_extra(results.get(f"{rival} {dtype}", [])) for rival in rivals)]
+            )
+    headings = [
+        "dim, batch, weights", "streamed, s/step", "streamed / its products", "float32 autograd / streamed",
+        *(f"{rival} / streamed" for rival in rivals), "streamed, MB over weights",
+        *(f"{rival}, MB" for rival in rivals),
+    ]  # fmt: skip
+    chunks = "; ".join(
+        f"{case['dim']}, {case['batch']}: " + ", ".join(f"{c} in {d}" for d, c in case["chunks"].items())
+        for case in document["cases"]
+    )
     return (
         f"# A step of the exact softmax over {document['classes']:,} classes\n\n"
-        f"`{document['command']}`, {document['date']}. Medians over rounds (least-most); MB = 1e6 bytes of peak\n"
-        f"resident memory over base and weights. Chunks of linear_cross_entropy found best: `{chunks}`.\n"
-        f"The step with bfloat16 weights rounds stochastically; all rivals round to nearest.\n\n"
-        + markdown_table(headings, rows)
+        f"`{document['command']}`, {document['date']}. Medians over rounds (least-most); MB = 1e6 bytes of\n"
+        f"peak memory over base and weights. Rivals have weights of the same dtype, but for the column of\n"
+        f"float32 autograd, which is the head as everybody writes it. Chunks of linear_cross_entropy found\n"
+        f"best: {chunks}. bfloat16 weights are rounded stochastically by the streamed step, to nearest by\n"
+        f"all rivals.\n\n" + markdown_table(headings, rows)
     )
+
+
+def _against(left: list[dict[str, Any]], right: list[dict[str, Any]]) -> str:
+    """Seconds of left over those of right."""
+    failed = [result["failed"] for result in (*left, *right) if "failed" in result]
+    if failed or not left:
+        return failed[0] if failed else "-"
+    value = ratio([r["step_seconds"] for r in left], [r["step_seconds"] for r in right])
+    return f"**{value['median']:.2f}** ({value['least']:.2f}-{value['most']:.2f})"
 
 
 def _median(results: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""A step of the sampled softmax at growing numbers of classes, side by side with its bare gather, products, scatter.
+"""A step of the sampled softmax at growing numbers of classes, beside its bare gather, products and scatter.
 
     python benchmarks/sampled_step.py          # 1e5 to 1e8 classes: about 12 minutes, 15 GB
     python benchmarks/sampled_step.py --classes 1e4 1e5 --dtypes bfloat16 --rounds 1 --steps 20 --out /tmp/try
@@ -6,10 +6,11 @@
 
 Each size has a fresh child process per round; within it the arms take turns, step by step:
 
-- ``ours``: a whole step of the method with the uniform sampler (nearly no repeats): draws, expected counts, gather,
-  loss, three products, row-wise Adagrad with stochastic rounding of bfloat16;
+- ``ours``: a whole step of the method with the uniform sampler (nearly no repeats): draws, expected counts,
+  gather, loss, three products, row-wise Adagrad with stochastic rounding of bfloat16;
 - ``ours, log_uniform``: the same with the method's default sampler, whose repeats are computed once;
-- ``bare, adding``: gather, the same three products in the same library and threads, ``index_add_`` of the gradients;
+- ``bare, adding``: gather, the same three products in the same library and threads, ``index_add_`` of the
+  gradients;
 - ``bare, overwriting``: the same with ``index_copy_``: the least that can be written.
 
 True classes and uniform negatives are spread over all classes, the worst case for caches and page tables.
@@ -238,12 +239,12 @@ def _report(document: dict[str, Any]) -> str:
         "ours / bare, overwriting", "ours / ours at fewest classes", "peak over base, GB",
     )  # fmt: skip
     return (
-        f"# A step of the sampled softmax: batch {document['batch']}, {document['samples']} shared negatives, "
-        f"dim {document['dim']}\n\n"
+        f"# A step of the sampled softmax: batch {document['batch']}, {document['samples']} shared "
+        f"negatives, dim {document['dim']}\n\n"
         f"`{document['command']}`, {document['date']}, {document['machine']['processor']}, "
         f"{document['threads']} threads.\nMedians over {document['rounds']} rounds of the median of "
-        f"{document['steps']} steps each (least-most of the rounds); arms take turns step by\nstep, sizes round "
-        f"by round. What each arm does is said in `benchmarks/sampled_step.py`.\n\n"
+        f"{document['steps']} steps each (least-most of the rounds); arms take turns step\nby step, sizes "
+        f"round by round. What each arm does is said in `benchmarks/sampled_step.py`.\n\n"
         + markdown_table(headings, rows)
     )
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from enum import Enum, StrEnum
 from typing import Any, get_type_hints
 
+from xclass.classifiers.device import Device
 from xclass.classifiers.registry import METHOD_CONFIGS
-from xclass.classifiers.weights.config import WeightsConfig
+from xclass.classifiers.weights.config import WeightsConfig, WeightStorage
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.encoders.config import NgramConfig
 from xclass.errors import ConfigError
@@ -134,6 +135,8 @@ class RunConfig:
     """Seed of data, sampling and initial values."""
     threads: int | None = None
     """Threads of every child; null: the cores this process may use."""
+    device: Device = Device.cpu
+    """cpu, or cuda: softmax heads are trained on the GPU; all else, serving too, stays on the CPU."""
     batch_size: int = 512
     """Examples of one gradient step."""
     scan_batch_size: int = 1024
@@ -169,6 +172,13 @@ class RunConfig:
         _check("scan_batch_size", self.scan_batch_size, 1, 1 << 20, "1024 is the default")
         if self.threads is not None:
             _check("threads", self.threads, 1, 4096, f"this process may use {usable_cores()}")
+        if self.device is not Device.cpu and self.weights.storage is WeightStorage.memmap:
+            raise ConfigError(
+                "weights.storage",
+                self.weights.storage.value,
+                allowed=f"memory with device={self.device}",
+                remedy="mapped class vectors are trained on the CPU: device=cpu",
+            )
         self._check_methods()
 
     def _check_methods(self) -> None:

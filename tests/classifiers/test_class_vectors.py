@@ -135,3 +135,24 @@ def test_a_share_of_classes_is_a_share(share):
 
 def test_float32_carries_no_rounding_errors():
     assert WeightsConfig(kahan_share=0.5, rounding=Rounding.nearest).num_kahan_classes(100) == 0
+
+
+def test_a_mapped_table_whose_rows_are_scattered_is_not_read_ahead(tmp_path):
+    vectors = make(tmp_path, storage=WeightStorage.memmap)
+    vectors.start(Init.random, feed=Examples(), seed=0)
+    assert "rr" not in flags_of(vectors)
+    vectors.expect_scattered_rows()
+    assert "rr" in flags_of(vectors)  # VM_RAND_READ, man proc_pid_smaps(5)
+
+
+def flags_of(vectors):
+    address = vectors.stored_CD.ctypes.data
+    is_inside = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        words = line.split()
+        if "-" in words[0] and not words[0].endswith(":"):
+            first, last = (int(word, 16) for word in words[0].split("-"))
+            is_inside = first <= address < last
+        elif is_inside and words[0] == "VmFlags:":
+            return words[1:]
+    raise AssertionError("not mapped")

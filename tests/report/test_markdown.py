@@ -213,3 +213,17 @@ def test_the_sweep_table_is_sorted_by_classes(record, run_records):
 
 def test_an_empty_sweep_says_so():
     assert "No run left a record" in render_sweep_markdown([])
+
+
+def test_the_memory_of_a_gpu_stands_beside_the_hosts(run_records, tmp_path):
+    assert "on the GPU" not in render_markdown(run_records, run_dir=tmp_path)
+    gpu = {
+        "name": "NVIDIA H100", "total_bytes": 80 << 30, "predicted_bytes": 5 << 30,
+        "peak_allocated_bytes": 6 << 30, "peak_reserved_bytes": 7 << 30, "taken_at_end_bytes": 8 << 30,
+    }  # fmt: skip
+    trained = next(r for r in run_records if r.phase is Phase.TRAIN and r.pass_ is Pass.RSS)
+    trained.details["gpu"] = gpu
+    text = render_markdown(run_records, run_dir=tmp_path)
+    line = next(line for line in text.splitlines() if "NVIDIA H100" in line and line.startswith("- "))
+    for words in ("6 GiB allocated", "7 GiB reserved", "closed form 5 GiB", "8 GiB of 80 GiB"):
+        assert words in line

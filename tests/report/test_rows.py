@@ -49,6 +49,7 @@ FROZEN_KEYS = [
     "flamegraph",
     "seed",
     "index",
+    "gpu_peak_bytes",
 ]
 
 

@@ -28,13 +28,18 @@ the methods
   batch_size=512         examples of one step           scan_batch_size=1024   of one chunk of the class means
   encoder.num_buckets=N  text only: rows of the hashed embedding table, a power of two (default 262144)
   method.dense_softmax.init=means|random                     same for the other softmax heads
-  method.sampled_softmax.sampler=log_uniform|uniform|frequency   method.sampled_softmax.num_samples=4096
+  method.dense_softmax.loss=softmax|one_vs_all
+  method.sampled_softmax.sampler=log_uniform|uniform|frequency|in_batch|mixed_uniform|mixed_frequency
+  method.sampled_softmax.num_samples=4096     method.sampled_softmax.num_hard=0    hard negatives besides
+  weights.dtype=float32|bfloat16              class vectors of the softmax heads; bfloat16 is half the bytes
+  weights.storage=memory|memmap               memmap: larger than RAM, at the price of the disk
   method.nearest_neighbour.index=Flat                        any of Flat SQ8 IVF1024,SQ8 HNSW32 PQ16 ...
   method.nearest_neighbour.encoder=projection                text only; or a trained method of this run
   method.dense_softmax_autograd.optimizer=adam|sgd
 
 the measurement
   threads=N              threads of every child (default: the cores this process may use)
+  device=cpu|cuda        cuda: softmax heads train on the GPU, its peaks beside the host's
   measure.heap_pass=true     second, shortened pass under memray: heap peak and flamegraph
   measure.allocator=pinned   system leaves malloc alone
   evaluate.num_queries=2000  held-out queries for accuracy
@@ -43,6 +48,8 @@ the measurement
   experiment=NAME        a named run of conf/experiment      --cfg job   print the whole configuration
   -m, --multirun         sweep over comma-separated values    --version
   hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
+
+  python -m xclass.amend MODEL --help         add classes to a saved model and drop some, without training
 
 each run leaves: records/*.json (raw), summary.json (one row per method and phase), report.md,
 heap/*.html (flamegraphs), answers/*.npz, models/, config.yaml.

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from xclass import __version__
+from xclass.classifiers.gpu import check_device
 from xclass.cli.arguments import parse_arguments
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
 from xclass.cli.help import HELP
@@ -112,6 +113,7 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
 
 def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     """A run in its own folder, ending in a report of what was measured."""
+    check_device(config.device)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
     _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)

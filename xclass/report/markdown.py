@@ -39,7 +39,7 @@ def render_markdown(records: Iterable[Record], *, run_dir: Path, damaged: Sequen
     merged = rows(ordered)
     sections = {
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
-        "Memory by method and phase": _memory(merged) + _swapped(ordered),
+        "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
         "Latency and throughput": _latency(ordered),
         "Where the bytes are": _components(ordered),
@@ -107,6 +107,22 @@ def _swapped(records: Sequence[Record]) -> str:
         for record in records
         if record.memory and record.memory.end.swap_bytes > 0
     ]
+    return "\n".join(["\n", *lines]) if lines else ""
+
+
+def _on_gpu(records: Sequence[Record]) -> str:
+    """The GPU's memory beside the host's: what torch's allocator took, and what it should have taken."""
+    lines = []
+    for record in records:
+        gpu = record.details.get("gpu")
+        if gpu and record.pass_ is Pass.RSS:
+            taken, total = format_bytes(gpu["taken_at_end_bytes"]), format_bytes(gpu["total_bytes"])
+            lines.append(
+                f"- {_name(record)} on {gpu['name']}: {format_bytes(gpu['peak_allocated_bytes'])} allocated "
+                f"at most, {format_bytes(gpu['peak_reserved_bytes'])} reserved (measured); closed form "
+                f"{format_bytes(gpu['predicted_bytes'])}. With its context and all processes the device had "
+                f"{taken} of {total} taken at the end."
+            )
     return "\n".join(["\n", *lines]) if lines else ""
 
 

@@ -26,6 +26,7 @@ NOTES = {
     "accuracy_low": "with accuracy_high the 95 % Wilson interval of accuracy_at_1",
     "latency_p50_seconds": "p50, p95, p99 are of the smallest batch size measured: latency_batch_size",
     "queries_per_second": "of the largest batch size measured: throughput_batch_size",
+    "gpu_peak_bytes": "most that torch's allocator had reserved on the GPU (device=cuda), else null",
     "seconds": "wall clock of the phase in the untraced pass, imports excluded",
 }
 
@@ -77,6 +78,7 @@ def _row(rss: Record | None, heap: Record | None) -> Row:
         "flamegraph": heap.heap.flamegraph if heap and heap.heap else None,
         "seed": facts.seed,
         "index": facts.details.get("index"),
+        "gpu_peak_bytes": (rss.details.get("gpu") or {}).get("peak_reserved_bytes") if rss else None,
     }
 
 

@@ -10,6 +10,8 @@ import torch
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax.streamed import StepSettings, StreamedHead
+from xclass.classifiers.device import Device
+from xclass.classifiers.gpu import GpuMeter
 from xclass.classifiers.kernels.base import TrueClasses
 from xclass.classifiers.kernels.load import load_kernels
 from xclass.classifiers.products import single_threaded_products
@@ -31,9 +33,11 @@ class DenseSoftmax:
         encoder: Encoder,
         seed: int,
         weights: WeightsConfig | None = None,
+        device: Device = Device.cpu,
     ) -> None:
         """Keep the settings."""
         self._config = config
+        self._device = device
         self._weights = weights or WeightsConfig()
         self._shape = shape
         self._encoder = encoder
@@ -42,12 +46,13 @@ class DenseSoftmax:
 
     def warm_up(self) -> None:
         """One step on a toy size compiles the kernels, loads the BLAS and starts the threads."""
-        toy = torch.ones(1024, self._shape.dim, dtype=_torch_dtype(self._weights))
+        device = self._device.value
+        toy = torch.ones(1024, self._shape.dim, dtype=_torch_dtype(self._weights), device=device)
         size = min(64, self._shape.batch_size)
-        inputs = torch.ones(size, self._shape.dim)
+        inputs = torch.ones(size, self._shape.dim, device=device)
         with single_threaded_products():
             head = self._make_head(toy, None, block_classes=256)
-            true = TrueClasses.one_each(torch.arange(size), inputs.dtype)
+            true = TrueClasses.one_each(torch.arange(size, device=device), inputs.dtype)
             head.step(inputs, true, StepSettings(learning_rate=0.1))
             head.close()
 
@@ -59,7 +64,11 @@ class DenseSoftmax:
         """
         self._vectors = allocate_class_vectors(self._weights, self._shape)
         facts = self._vectors.start(self._config.init, feed=feed, seed=self._seed)
-        block_classes = self._config.block_classes(self._shape, value_bytes=self._weights.value_bytes)
+        meter = GpuMeter(self._device)
+        self._vectors.move_to(self._device)
+        block_classes = self._config.block_classes(
+            self._shape, value_bytes=self._weights.value_bytes, device=self._device
+        )
         with single_threaded_products():
             head = self._make_head(
                 self._vectors.tensor_CD, self._vectors.lost_KD, block_classes=block_classes
@@ -69,7 +78,10 @@ class DenseSoftmax:
             finally:
                 head.close()
         report.facts = facts | report.facts | {"block_classes": block_classes}
-        report.facts |= {"product_library": head.product_library} | _kernel_facts()
+        report.facts |= {"product_library": head.product_library} | self._kernel_facts()
+        terms = self._config.step_terms(self._shape, self._weights, self._device)
+        report.facts |= meter.facts(sum(terms.values()))
+        self._vectors.bring_back()
         return report
 
     def save(self, folder: Path) -> None:
@@ -88,8 +100,8 @@ class DenseSoftmax:
             weights_CD,
             batch_size=self._shape.batch_size,
             block_classes=block_classes,
-            threads=self._shape.threads,
-            kernels=load_kernels()[0],
+            threads=self._shape.threads if self._device is Device.cpu else 1,
+            kernels=load_kernels(self._device.value)[0],
             loss=self._config.loss,
             lost_KD=lost_KD,
             seed=self._seed if is_stochastic else None,
@@ -100,11 +112,11 @@ class DenseSoftmax:
         examples_seen = steps = 0
         loss = float("nan")
         for features, classes in feed.steps():
-            inputs_BD = torch.from_numpy(self._encoder.encode(features))
+            inputs_BD = torch.from_numpy(self._encoder.encode(features)).to(self._device.value)
             factor = rate_factor(config.schedule, feed.share_spent(), config.warm_up_share)
             losses_B, gradient_BD = head.step(
                 inputs_BD,
-                TrueClasses.one_each(torch.from_numpy(classes), inputs_BD.dtype),
+                TrueClasses.one_each(torch.from_numpy(classes).to(self._device.value), inputs_BD.dtype),
                 StepSettings(
                     learning_rate=config.learning_rate * factor,
                     weight_decay=config.weight_decay,
@@ -113,18 +125,17 @@ class DenseSoftmax:
                 ),
             )
             if gradient_BD is not None:
-                self._encoder.apply_gradient(features, gradient_BD.numpy())
+                self._encoder.apply_gradient(features, gradient_BD.cpu().numpy())
             examples_seen += len(classes)
             steps += 1
             loss = float(losses_B.mean())
         facts = {"loss": config.loss.value, "steps": steps, "last_loss": loss if steps else None}
         return FitReport(examples_seen=examples_seen, facts=facts)
 
+    def _kernel_facts(self) -> dict[str, Any]:
+        kernels, reason = load_kernels(self._device.value)
+        return {"kernels": kernels.name} | ({"kernels_not_compiled": reason} if reason else {})
+
 
 def _torch_dtype(weights: WeightsConfig) -> torch.dtype:
     return torch.bfloat16 if weights.value_bytes == torch.bfloat16.itemsize else torch.float32
-
-
-def _kernel_facts() -> dict[str, Any]:
-    kernels, reason = load_kernels()
-    return {"kernels": kernels.name} | ({"kernels_not_compiled": reason} if reason else {})

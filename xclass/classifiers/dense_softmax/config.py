@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from xclass.classifiers.device import Device, law_on
 from xclass.classifiers.init import (
     Init,
     check_not_negative,
@@ -30,6 +31,9 @@ class Loss(StrEnum):
     """Binary cross-entropy of each class on its own: one pass, no normaliser. A logit of 0 means 1 / C."""
 
 
+_BLOCK_MEBIBYTES = {Device.cpu: 4, Device.cuda: 256}
+
+
 @dataclass(kw_only=True, slots=True)
 class DenseSoftmaxConfig:
     """Exact softmax, streamed over class blocks, plain SGD in place: no logits matrix, no gradient."""
@@ -40,7 +44,7 @@ class DenseSoftmaxConfig:
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
-    sections: ClassVar[tuple[str, ...]] = ("weights",)
+    sections: ClassVar[tuple[str, ...]] = ("weights", "device")
 
     loss: Loss = Loss.softmax
     """softmax or one_vs_all."""
@@ -56,8 +60,9 @@ class DenseSoftmaxConfig:
     """Share of the true distribution that is spread evenly over all classes, 0 to below 1; softmax only."""
     init: Init = Init.means
     """means or random."""
-    block_mebibytes: int = 4
-    """Budget of each thread's block of logits, 1 to 4096 MiB; sets how many classes a block has."""
+    block_mebibytes: int | None = None
+    """Budget of each thread's block of logits, 1 to 4096 MiB; sets how many classes a block has. null: 4 on a
+    CPU, whose caches should hold it, 256 on a GPU, whose products should be large."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be used.
@@ -77,43 +82,56 @@ class DenseSoftmaxConfig:
                 allowed="0 with loss=one_vs_all",
                 remedy="smoothing spreads a distribution over classes; use loss=softmax",
             )
-        if not 1 <= self.block_mebibytes <= 4096:
+        if self.block_mebibytes is not None and not 1 <= self.block_mebibytes <= 4096:
             raise ConfigError(
                 f"{key}.block_mebibytes",
                 self.block_mebibytes,
-                allowed="1 to 4096",
-                remedy="4 is the default",
+                allowed="1 to 4096, or null",
+                remedy="null takes what was found best",
             )
 
-    def block_classes(self, shape: ProblemShape, *, value_bytes: int = FLOAT32_BYTES) -> int:
+    def block_classes(
+        self, shape: ProblemShape, *, value_bytes: int = FLOAT32_BYTES, device: Device = Device.cpu
+    ) -> int:
         """Classes of one block: as many as keep B logits each within the budget, at least 1."""
-        fitting = self.block_mebibytes * MIB // (value_bytes * shape.batch_size)
+        budget = self.block_mebibytes or _BLOCK_MEBIBYTES[device]
+        fitting = budget * MIB // (value_bytes * shape.batch_size)
         return max(1, min(shape.num_classes, fitting))
 
-    def memory_law(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> MemoryLaw:
-        """Peak of the train phase: the class vectors and one block per thread; no term grows with B C.
+    def memory_law(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, device: Device = Device.cpu
+    ) -> MemoryLaw:
+        """Peak of the host's memory in the train phase: with device=cuda without :meth:`step_terms`."""
+        weights = weights or WeightsConfig()
+        starting, saving = starting_regime(shape, self.init, weights), saving_regime(shape, weights)
+        step = Regime(name="step", components=self.step_terms(shape, weights))
+        return law_on(device, MemoryLaw(regimes=(starting, step, saving)), starting, saving)
+
+    def step_terms(
+        self, shape: ProblemShape, weights: WeightsConfig, device: Device = Device.cpu
+    ) -> dict[str, int]:
+        """Bytes of a step where it runs: class vectors and one block per thread; no term grows with B C.
 
         With V bytes per value, P classes per block and T threads:
-        ``V C D + T (V P B + V P D + (V + 4) B D) + 2 * 4 B D``.
+        ``V C D + T (V P B + V P D + (V + 4) B D) + 2 * 4 B D``. On a GPU there is one thread, and up to three
+        more blocks, in float32, exist while plain torch works on one.
         """
-        weights = weights or WeightsConfig()
         value = weights.value_bytes
-        block = self.block_classes(shape, value_bytes=value)
-        threads = max(1, min(shape.threads, -(-shape.num_classes // block)))
+        block = self.block_classes(shape, value_bytes=value, device=device)
+        is_cpu = device is Device.cpu
+        threads = max(1, min(shape.threads, -(-shape.num_classes // block))) if is_cpu else 1
         batch = shape.batch_size
         per_thread = value * block * (batch + shape.dim) + (value + FLOAT32_BYTES) * batch * shape.dim
-        step = weights.memory_terms(shape) | {
-            "blocks of logits and gradient": threads * per_thread,
-            "inputs and their gradient": 2 * FLOAT32_BYTES * batch * shape.dim + INT64_BYTES * batch,
-        }
-        return MemoryLaw(
-            regimes=(
-                starting_regime(shape, self.init, weights),
-                Regime(name="step", components=step),
-                saving_regime(shape, weights),
-            )
+        temporary = {} if is_cpu else {"float32 blocks": 3 * FLOAT32_BYTES * block * batch}
+        return (
+            weights.memory_terms(shape)
+            | temporary
+            | {
+                "blocks of logits and gradient": threads * per_thread,
+                "inputs and their gradient": 2 * FLOAT32_BYTES * batch * shape.dim + INT64_BYTES * batch,
+            }
         )
 
-    def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> int:
+    def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from xclass.classifiers.device import Device, law_on
 from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
@@ -30,7 +31,7 @@ class DenseSoftmaxAutogradConfig:
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
-    sections: ClassVar[tuple[str, ...]] = ()
+    sections: ClassVar[tuple[str, ...]] = ("device",)
 
     optimizer: Optimizer = Optimizer.adam
     """adam or sgd."""
@@ -49,8 +50,15 @@ class DenseSoftmaxAutogradConfig:
             "method.dense_softmax_autograd.learning_rate", self.learning_rate, remedy="0.01 is the default"
         )
 
-    def memory_law(self, shape: ProblemShape) -> MemoryLaw:
-        """Peak of the train phase, with P = 4 C D and L = 4 B C.
+    def memory_law(self, shape: ProblemShape, *, device: Device = Device.cpu) -> MemoryLaw:
+        """Peak of the host's memory in the train phase: with device=cuda without :meth:`step_regimes`."""
+        weights = WeightsConfig()
+        starting, saving = starting_regime(shape, self.init, weights), saving_regime(shape, weights)
+        law = MemoryLaw(regimes=(starting, *self.step_regimes(shape), saving))
+        return law_on(device, law, starting, saving)
+
+    def step_regimes(self, shape: ProblemShape) -> tuple[Regime, Regime]:
+        """Bytes of a step where it runs, with P = 4 C D and L = 4 B C.
 
         adam: max(3P + 3L, 6P); sgd: max(P + 3L, 2P + L).
 
@@ -68,15 +76,8 @@ class DenseSoftmaxAutogradConfig:
             step["temporaries of the Adam step"] = 2 * p_bytes
         else:
             step = {"class vectors": p_bytes, "gradient": p_bytes, "logits": l_bytes}
-        return MemoryLaw(
-            regimes=(
-                starting_regime(shape, self.init, WeightsConfig()),
-                Regime(name="backward", components=backward),
-                Regime(name="optimiser step", components=step),
-                saving_regime(shape, WeightsConfig()),
-            )
-        )
+        return (Regime(name="backward", components=backward), Regime(name="optimiser step", components=step))
 
-    def model_bytes(self, shape: ProblemShape) -> int:
+    def model_bytes(self, shape: ProblemShape, **_: Any) -> int:
         """Bytes of the saved class vectors: ``4 C D``."""
         return shape.class_vectors_bytes

@@ -123,8 +123,10 @@ class SampledKernels(Protocol):
 
 
 @cache
-def load_sampled_kernels() -> tuple[SampledKernels, str | None]:
-    """The compiled kernels, or plain torch and why."""
+def load_sampled_kernels(device: str = "cpu") -> tuple[SampledKernels, str | None]:
+    """The compiled kernels, or plain torch and why: on ``cuda``, and where there is no compiler."""
+    if torch.device(device).type != "cpu":
+        return TorchSampledKernels(), f"the compiled kernels are for the CPU, not {device}"
     try:
         return CompiledSampledKernels(), None
     except CompileError as error:
@@ -199,7 +201,7 @@ class CompiledSampledKernels:
 
 
 class TorchSampledKernels:
-    """A :class:`SampledKernels` of numpy and torch operations, for machines without a C compiler."""
+    """A :class:`SampledKernels` of numpy and torch operations: without a C compiler, or on a GPU."""
 
     name = "torch"
 
@@ -223,7 +225,7 @@ class TorchSampledKernels:
 
     def gather(self, table_CD: torch.Tensor, rows_T: IntArray, out_TD: torch.Tensor) -> None:
         """``index_select``."""
-        torch.index_select(table_CD, 0, torch.from_numpy(rows_T), out=out_TD)
+        torch.index_select(table_CD, 0, torch.from_numpy(rows_T).to(table_CD.device), out=out_TD)
 
     def exp_shifted(
         self, logits_KB: torch.Tensor, offsets_K: torch.Tensor, maximum_B: torch.Tensor, total_B: torch.Tensor
@@ -244,11 +246,12 @@ class TorchSampledKernels:
     ) -> None:  # fmt: skip
         """On copies of the touched rows in the accumulation type."""
         weights_CD, state_C = state.weights_CD, state.state_C
-        rows_U = torch.from_numpy(touched.rows_U[rows.start : rows.stop])
+        device = weights_CD.device
+        rows_U = torch.from_numpy(touched.rows_U[rows.start : rows.stop]).to(device)
         starts_U1 = touched.starts_U1[rows.start : rows.stop + 1]
-        order_T = torch.from_numpy(touched.order_T[starts_U1[0] : starts_U1[-1]])
-        groups_T = torch.repeat_interleave(torch.arange(len(rows_U)), torch.from_numpy(np.diff(starts_U1)))
-        sum_UD = torch.zeros(len(rows_U), weights_CD.shape[1], dtype=state_C.dtype)
+        order_T = torch.from_numpy(touched.order_T[starts_U1[0] : starts_U1[-1]]).to(device)
+        groups_T = torch.from_numpy(np.repeat(np.arange(len(rows_U)), np.diff(starts_U1))).to(device)
+        sum_UD = torch.zeros(len(rows_U), weights_CD.shape[1], dtype=state_C.dtype, device=device)
         sum_UD.index_add_(0, groups_T, gradient_TD[order_T].to(state_C.dtype))
         state_C[rows_U] += sum_UD.square().mean(dim=1)
         sum_UD.mul_((rate / (state_C[rows_U].sqrt() + 1e-10))[:, None])

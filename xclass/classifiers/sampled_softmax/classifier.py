@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from xclass.classifiers.base import Feed, FitReport
+from xclass.classifiers.device import Device
+from xclass.classifiers.gpu import GpuMeter
 from xclass.classifiers.kernels.sampled import RowState, load_sampled_kernels
 from xclass.classifiers.products import single_threaded_products
 from xclass.classifiers.sampled_softmax.config import HARD_INDEX_KEY, SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.sampled_softmax.hard import HardNegatives
-from xclass.classifiers.sampled_softmax.memory import max_sampled
+from xclass.classifiers.sampled_softmax.memory import max_sampled, step_terms
 from xclass.classifiers.sampled_softmax.negatives import (
     InBatchNegatives,
     MixedNegatives,
@@ -41,6 +43,7 @@ class SampledSoftmax:
         encoder: Encoder,
         seed: int,
         weights: WeightsConfig | None = None,
+        device: Device = Device.cpu,
     ) -> None:
         """Keep the settings.
 
@@ -51,6 +54,7 @@ class SampledSoftmax:
         if misfit:
             raise ConfigError(HARD_INDEX_KEY, config.hard_index, allowed=misfit, remedy="Flat takes any size")
         self._weights = weights or WeightsConfig()
+        self._device = device
         self._config = config
         self._shape = shape
         self._encoder = encoder
@@ -66,17 +70,15 @@ class SampledSoftmax:
 
             warm_up_faiss(self._shape.threads)
         dtype = torch.bfloat16 if self._weights.value_bytes == torch.bfloat16.itemsize else torch.float32
-        state = RowState(weights_CD=torch.ones(512, 64, dtype=dtype), state_C=torch.ones(512))
+        device = self._device.value
+        state = RowState(
+            weights_CD=torch.ones(512, 64, dtype=dtype, device=device),
+            state_C=torch.ones(512, device=device),
+        )
         with single_threaded_products():
-            step = SampledStep(
-                state,
-                kernels=load_sampled_kernels()[0],
-                batch_size=64,
-                num_sampled=128,
-                threads=self._shape.threads,
-            )
+            step = self._make_step(state, batch_size=64, num_sampled=128)
             step(
-                torch.ones(64, 64),
+                torch.ones(64, 64, device=device),
                 np.arange(64),
                 RandomNegatives(LogUniformSampler(512), 128),
                 _generator(0),
@@ -95,30 +97,32 @@ class SampledSoftmax:
         negatives = self._make_negatives(feed)  # its table is built before there are class vectors beside it
         self._vectors = allocate_class_vectors(self._weights, self._shape)
         facts = self._vectors.start(config.init, feed=feed, seed=self._seed)
-        self._state_C = torch.zeros(self._shape.num_classes)
+        self._vectors.expect_scattered_rows()
+        meter = GpuMeter(self._device)
+        self._vectors.move_to(self._device)
+        self._state_C = torch.zeros(self._shape.num_classes, device=self._device.value)
         self._negatives = self._add_hard(negatives)
-        kernels, not_compiled = load_sampled_kernels()
+        state = RowState(
+            weights_CD=self._vectors.tensor_CD,
+            state_C=self._state_C,
+            lost_KD=self._vectors.lost_KD,
+            is_stochastic=self._weights.rounding is Rounding.stochastic,
+        )
         with single_threaded_products():
-            step = SampledStep(
-                RowState(
-                    weights_CD=self._vectors.tensor_CD,
-                    state_C=self._state_C,
-                    lost_KD=self._vectors.lost_KD,
-                    is_stochastic=self._weights.rounding is Rounding.stochastic,
-                ),
-                kernels=kernels,
-                batch_size=self._shape.batch_size,
-                num_sampled=max_sampled(config, self._shape),
-                threads=self._shape.threads,
+            step = self._make_step(
+                state, batch_size=self._shape.batch_size, num_sampled=max_sampled(config, self._shape)
             )
             try:
                 report = self._train(step, self._negatives, feed)
             finally:
                 step.close()
         report.facts = facts | report.facts
+        kernels, not_compiled = load_sampled_kernels(self._device.value)
         report.facts |= {"product_library": step.product_library, "kernels": kernels.name}
         if not_compiled:
             report.facts["kernels_not_compiled"] = not_compiled
+        report.facts |= meter.facts(sum(step_terms(config, self._shape, self._weights).values()))
+        self._vectors.bring_back()
         return report
 
     def save(self, folder: Path) -> None:
@@ -130,13 +134,22 @@ class SampledSoftmax:
         held = self._vectors.held_bytes() | {"row state": self._state_C.nbytes}
         return held if self._negatives is None else held | self._negatives.held_bytes()
 
+    def _make_step(self, state: RowState, *, batch_size: int, num_sampled: int) -> SampledStep:
+        return SampledStep(
+            state,
+            kernels=load_sampled_kernels(self._device.value)[0],
+            batch_size=batch_size,
+            num_sampled=num_sampled,
+            threads=self._shape.threads if self._device is Device.cpu else 1,
+        )
+
     def _train(self, step: SampledStep, negatives: Negatives, feed: Feed) -> FitReport:
         config = self._config
         generator = _generator(self._seed)
         examples_seen = steps = 0
         loss = float("nan")
         for features, classes in feed.steps():
-            inputs_BD = torch.from_numpy(self._encoder.encode(features))
+            inputs_BD = torch.from_numpy(self._encoder.encode(features)).to(self._device.value)
             factor = rate_factor(config.schedule, feed.share_spent(), config.warm_up_share)
             losses_B, gradient_BD = step(
                 inputs_BD,
@@ -150,7 +163,7 @@ class SampledSoftmax:
                 ),
             )
             if gradient_BD is not None:
-                self._encoder.apply_gradient(features, gradient_BD.numpy())
+                self._encoder.apply_gradient(features, gradient_BD.cpu().numpy())
             examples_seen += len(classes)
             steps += 1
             loss = float(losses_B.mean())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from xclass.classifiers.device import Device
 from xclass.classifiers.init import Init, check_not_negative, check_positive, check_share
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
 from xclass.classifiers.schedule import Schedule
@@ -53,7 +54,7 @@ class SampledSoftmaxConfig:
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     is_mapped: ClassVar[bool] = True
-    sections: ClassVar[tuple[str, ...]] = ("weights",)
+    sections: ClassVar[tuple[str, ...]] = ("weights", "device")
 
     learning_rate: float = 0.1
     """Step of row-wise Adagrad: about the root-mean-square change of a row's values at its first touch."""
@@ -134,12 +135,14 @@ class SampledSoftmaxConfig:
                 remedy="IVF1024,SQ8 is the default",
             ) from error
 
-    def memory_law(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> MemoryLaw:
-        """Peak of the train phase: see :func:`xclass.classifiers.sampled_softmax.memory.training_law`."""
+    def memory_law(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, device: Device = Device.cpu
+    ) -> MemoryLaw:
+        """Peak of the host: see :func:`xclass.classifiers.sampled_softmax.memory.training_law`."""
         from xclass.classifiers.sampled_softmax.memory import training_law
 
-        return training_law(self, shape, weights or WeightsConfig())
+        return training_law(self, shape, weights or WeightsConfig(), device)
 
-    def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> int:
+    def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)

@@ -106,9 +106,10 @@ class HardNegatives:
                 chosen = np.unique(np.random.default_rng(self._seed).integers(0, num_classes, points))
             elif points < num_classes:
                 chosen = np.sort(np.random.default_rng(self._seed).choice(num_classes, points, replace=False))
-            index.train(self._weights_CD[torch.from_numpy(chosen)].float().numpy())
+            rows = torch.from_numpy(chosen).to(self._weights_CD.device)
+            index.train(self._weights_CD[rows].float().cpu().numpy())
         for start in range(0, num_classes, ADD_CLASSES):
-            index.add(self._weights_CD[start : start + ADD_CLASSES].float().numpy())
+            index.add(self._weights_CD[start : start + ADD_CLASSES].float().cpu().numpy())
         if hasattr(index, "nprobe"):
             index.nprobe = self._num_probes
         self._index = index

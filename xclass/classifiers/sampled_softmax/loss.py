@@ -41,7 +41,14 @@ class StepBuffers:
     """
 
     def __init__(
-        self, *, batch_size: int, num_sampled: int, dim: int, dtype: torch.dtype, parts: int
+        self,
+        *,
+        batch_size: int,
+        num_sampled: int,
+        dim: int,
+        dtype: torch.dtype,
+        parts: int,
+        device: torch.device | None = None,
     ) -> None:
         """Allocate.
 
@@ -51,16 +58,17 @@ class StepBuffers:
             dim: D.
             dtype: of the class vectors and the products.
             parts: T, of the batch, at most.
+            device: of the class vectors; None: the CPU.
         """
         accumulation = torch.float64 if dtype == torch.float64 else torch.float32
-        self.rows_TD = torch.empty(batch_size + num_sampled, dim, dtype=dtype)
-        self.gradient_TD = torch.empty(batch_size + parts * num_sampled, dim, dtype=dtype)
+        self.rows_TD = torch.empty(batch_size + num_sampled, dim, dtype=dtype, device=device)
+        self.gradient_TD = torch.empty(batch_size + parts * num_sampled, dim, dtype=dtype, device=device)
         self.layout = GradientLayout(parts=parts, base=batch_size, stride=num_sampled)
-        self.inputs_BD = torch.empty(batch_size, dim, dtype=accumulation)
+        self.inputs_BD = torch.empty(batch_size, dim, dtype=accumulation, device=device)
         self._positives_BD = torch.empty_like(self.inputs_BD)
-        self._low_BD = torch.empty(batch_size, dim, dtype=dtype)
+        self._low_BD = torch.empty(batch_size, dim, dtype=dtype, device=device)
         self._product_BD = torch.empty_like(self._low_BD)
-        self._logits = torch.empty(num_sampled * batch_size, dtype=dtype)
+        self._logits = torch.empty(num_sampled * batch_size, dtype=dtype, device=device)
 
     def part(self, index: int, examples: slice, num_sampled: int) -> PartBuffers:
         """Views for the examples of one part and this step's number of sampled rows."""
@@ -93,16 +101,12 @@ def sampled_softmax_gradient(
     """Cross-entropy of the true class against shared sampled negatives.
 
     The logit of a negative is corrected by ``- log(expected count / times drawn)``, so that the sum over
-    negatives estimates the sum over all other classes. The true class is there with probability 1 and is
-    *not* corrected: correcting it too is the usual mistake. A negative that is an example's true class is
-    masked for that example. With every class drawn once (expected count 1) the loss is the exact
-    cross-entropy.
-
-    One exponential per logit: the block keeps ``exp(logit - maximum)``, and what is left to divide by belongs
-    to the example, so it is divided out of the inputs and of the result of the next two products instead.
+    negatives estimates the sum over all other classes. The true class, there with probability 1, is *not*
+    corrected: that is the usual mistake. A negative that is an example's true class is masked for it. With
+    every class drawn once (expected count 1) the loss is the exact cross-entropy.
 
     Args:
-        inputs_BD: shape (B, D), accumulation type (float64 for float64, else float32); left untouched.
+        inputs_BD: accumulation type (float64 for float64, else float32); left untouched.
         positives_BD: class vectors of the true classes.
         negatives_SD: class vectors of the distinct sampled classes.
         offsets_S: accumulation type, log(expected count) - log(times drawn); inf for a row to be ignored.
@@ -115,8 +119,8 @@ def sampled_softmax_gradient(
     Returns:
         losses_B: sampled cross-entropy of each example; an underestimate of the true one.
 
-    Source: Bengio & Senecal 2008 (importance-sampled softmax); Jean et al., ACL 2015, section 3.1;
-    "Correcting the LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
+    Source: Jean et al., ACL 2015, section 3.1 (importance sampling of Bengio & Senecal 2008); "Correcting the
+    LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
     """
     block_SB, wide_BD = buffers.logits_SB, buffers.inputs_BD
     wide_positives_BD = buffers.positives_BD.copy_(positives_BD)
@@ -140,9 +144,13 @@ def _exponentiate(
     positive_logits_B: torch.Tensor,
     kernels: SampledKernels,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits become exp(logit - maximum); the losses, and by what share (B, 1) these make probabilities."""
+    """Logits become exp(logit - maximum); the losses, and by what share (B, 1) these make probabilities.
+
+    One exponential per logit: that share belongs to the example, so it is taken out of the inputs and of the
+    results of two products instead of the block.
+    """
     maximum_B = positive_logits_B.clone()
-    total_B = torch.ones(len(maximum_B), dtype=torch.float64)
+    total_B = torch.ones(len(maximum_B), dtype=torch.float64, device=maximum_B.device)
     kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
     losses_B = total_B.log().to(maximum_B.dtype) + (maximum_B - positive_logits_B)
     return losses_B, total_B.reciprocal_().to(maximum_B.dtype)[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xclass.classifiers.device import Device
 from xclass.classifiers.init import saving_regime, starting_regime
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
@@ -35,18 +36,25 @@ def max_sampled(config: SampledSoftmaxConfig, shape: ProblemShape) -> int:
     return min(shape.num_classes, of_batch + random + config.num_hard)
 
 
-def training_law(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> MemoryLaw:
-    """Peak of the train phase: class vectors, ``4 C``, the sampler's table, and scratch that ignores C."""
-    tables = _tables(config, shape)
-    kept = weights.memory_terms(shape) | tables | {"row state": FLOAT32_BYTES * shape.num_classes}
+def step_terms(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> dict[str, int]:
+    """Bytes of a step where it runs: class vectors, one value of state per row, scratch that ignores C."""
+    state = {"row state": FLOAT32_BYTES * shape.num_classes}
+    return weights.memory_terms(shape) | state | {"scratch of a step": _scratch_bytes(config, shape, weights)}
+
+
+def training_law(
+    config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig, device: Device = Device.cpu
+) -> MemoryLaw:
+    """Peak of the host in the train phase; the table and the index of negatives are there on any device."""
+    tables, index = _tables(config, shape), _index(config, shape)
+    step = step_terms(config, shape, weights) if device is Device.cpu else {}
     starting = starting_regime(shape, config.init, weights)
     saving = saving_regime(shape, weights)
-    index = _index(config, shape)
-    step = kept | index | {"scratch of a step": _scratch_bytes(config, shape, weights)}
+    kept = tables | index | {name: size for name, size in step.items() if name != "scratch of a step"}
     regimes = [
         Regime(name=starting.name, components=dict(starting.components) | tables),
-        Regime(name="step", components=step),
-        Regime(name=saving.name, components=kept | index),
+        Regime(name="step", components=step | tables | index),
+        Regime(name=saving.name, components=kept | dict(saving.components)),
     ]
     if config.sampler.has_table:
         # Before there are class vectors.
@@ -54,8 +62,7 @@ def training_law(config: SampledSoftmaxConfig, shape: ProblemShape, weights: Wei
         regimes.append(Regime(name="sampler table", components=tables | building))
     if index:
         refresh = {"index training and copies": _refresh_bytes(config, shape, weights)}
-        scratch = {"scratch of a step": step["scratch of a step"]}
-        regimes.append(Regime(name="index refresh", components=kept | index | refresh | scratch))
+        regimes.append(Regime(name="index refresh", components=step | tables | index | refresh))
     return MemoryLaw(regimes=tuple(regimes))
 
 

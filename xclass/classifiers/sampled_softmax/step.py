@@ -59,13 +59,15 @@ class SampledStep:
         """
         self._state = state
         self._kernels = kernels
-        self._product, self.product_library = choose_product(state.weights_CD.dtype)
+        self._device = state.weights_CD.device
+        self._product, self.product_library = choose_product(state.weights_CD.dtype, str(self._device))
         self._buffers = StepBuffers(
             batch_size=batch_size,
             num_sampled=round_up(num_sampled),
             dim=state.weights_CD.shape[1],
             dtype=state.weights_CD.dtype,
             parts=threads,
+            device=self._device,
         )
         self._offset_dtype = np.float64 if state.weights_CD.dtype == torch.float64 else np.float32
         self._team = Team(threads)
@@ -85,7 +87,7 @@ class SampledStep:
         """Take one step.
 
         Args:
-            inputs_BD: float32 (float64 for float64 class vectors), left untouched.
+            inputs_BD: float32 (float64 for float64 class vectors), on their device, left untouched.
             classes_B: true classes, shape (B,); may repeat.
             negatives: draws the negatives and knows how often each was to be expected.
             generator: of the draws and of stochastic rounding.
@@ -95,14 +97,18 @@ class SampledStep:
             losses_B and the gradient of the summed loss at the inputs, shape (B, D); the second is scratch of
             this object, valid until the next step.
         """
-        drawn_S = negatives.draw(classes_B, inputs_BD.numpy(), generator)
+        drawn_S = negatives.draw(classes_B, inputs_BD.cpu().numpy(), generator)
         touched = self._kernels.touch(classes_B, drawn_S, self._buffers.layout)
         num_sampled = len(touched.sampled_K)
         offsets_S = np.full(round_up(num_sampled), np.inf, dtype=self._offset_dtype)
         offsets_S[:num_sampled] = negatives.log_expected_counts(touched.sampled_K) - np.log(touched.times_K)
         rows_TD = self._gather(classes_B, touched)
         losses_B = self._differentiate(
-            inputs_BD, rows_TD, touched, torch.from_numpy(offsets_S), settings.needs_input_gradient
+            inputs_BD,
+            rows_TD,
+            touched,
+            torch.from_numpy(offsets_S).to(self._device),
+            settings.needs_input_gradient,
         )
         key = int(generator.integers(1 << 32))
 
@@ -160,8 +166,8 @@ class SampledStep:
                 rows_TD[batch:],
                 offsets_S=offsets_S,
                 hits=(
-                    torch.from_numpy(places_H[is_mine_H]),
-                    torch.from_numpy(examples_H[is_mine_H] - part.start),
+                    torch.from_numpy(places_H[is_mine_H]).to(self._device),
+                    torch.from_numpy(examples_H[is_mine_H] - part.start).to(self._device),
                 ),
                 kernels=self._kernels,
                 product=self._product,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ import torch
 
 from xclass.classifiers.base import Feed
 from xclass.classifiers.class_means import accumulate_means, scale_rows
+from xclass.classifiers.device import Device
 from xclass.classifiers.init import Init
 from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
@@ -69,13 +72,35 @@ class ClassVectors:
             self._start_from_random(seed)
         return facts | {"init_seconds": time.perf_counter() - begun}
 
+    def expect_scattered_rows(self) -> None:
+        """Steps will touch rows here and there: a mapped table is then read one page at a time.
+
+        By default the kernel reads 128 KiB around a page it has to fetch, of which a step uses one row.
+        """
+        if self.file is not None:
+            self.file.expect_scattered()
+
+    def move_to(self, device: Device) -> None:
+        """Leave the host's memory for the GPU's; on the CPU nothing moves."""
+        if device is not Device.cpu:
+            self.tensor_CD = self.tensor_CD.to(device.value)
+            self.lost_KD = None if self.lost_KD is None else self.lost_KD.to(device.value)
+            self.stored_CD = self.stored_CD[:0].copy()
+
+    def bring_back(self) -> None:
+        """Be where :meth:`save` can write: in the host's memory."""
+        if self.tensor_CD.device.type != "cpu":
+            self.tensor_CD = self.tensor_CD.cpu()
+            is_low = self.tensor_CD.dtype == torch.bfloat16
+            self.stored_CD = (self.tensor_CD.view(torch.uint16) if is_low else self.tensor_CD).numpy()
+
     def save(self, folder: Path) -> None:
         """Write a model folder that :class:`xclass.classifiers.linear_server.LinearServer` opens."""
         path = folder / WEIGHTS
         if self.file is None:
             save_array(path, self.stored_CD)
         else:
-            self.file.save(path, self.stored_CD)
+            self.file.save(path)
         num_classes, dim = self.stored_CD.shape
         write_manifest(
             folder,
@@ -124,6 +149,7 @@ class _NamelessFile:
             ConfigError: the folder cannot hold one.
         """
         self.descriptor = -1
+        self._map: mmap.mmap | None = None
         try:
             self.descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
         except OSError as error:
@@ -149,19 +175,25 @@ class _NamelessFile:
             offset = file.tell()
             # Room is taken now: on a full disk this fails here, not later with SIGBUS at some store.
             os.posix_fallocate(self.descriptor, 0, offset + num_bytes)
-            return np.memmap(file, dtype=kind, mode="r+", offset=offset, shape=size)
+        self._map = mmap.mmap(self.descriptor, offset + num_bytes)
+        return np.frombuffer(self._map, dtype=kind, offset=offset).reshape(size)
 
-    def save(self, path: Path, stored_CD: npt.NDArray[Any]) -> None:
+    def expect_scattered(self) -> None:
+        """No reading ahead from here on."""
+        assert self._map is not None
+        self._map.madvise(mmap.MADV_RANDOM)
+
+    def save(self, path: Path) -> None:
         """Give it a name; copied only where that lies on another file system."""
-        assert isinstance(stored_CD, np.memmap)
-        stored_CD.flush()
+        assert self._map is not None
+        self._map.flush()
         folder = os.open(path.parent, os.O_RDONLY)
+        source = f"/proc/self/fd/{self.descriptor}"
         try:
             # Only with a directory descriptor does Python call linkat, which follows the link in /proc.
-            source = f"/proc/self/fd/{self.descriptor}"
             os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)
         except OSError:
-            save_array(path, stored_CD)
+            shutil.copyfile(source, path)
         finally:
             os.close(folder)
 

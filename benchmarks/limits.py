@@ -1,0 +1,186 @@
+"""What the softmax heads hold at the limit of a 24 GB machine: one run of xclass per line of the table.
+
+    python benchmarks/limits.py                     # all runs: about 50 minutes, 16 GB of RAM, 14 GB of disk
+    python benchmarks/limits.py --only sampled_1e8  # one run; the table is made again from all that are there
+    python benchmarks/limits.py --report-only
+
+Under a cap a run lives in a control group of the kernel's memory controller, which needs root. Bytes are the
+kernel's high-water mark over the base.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from children import markdown_table
+
+from xclass.measure.cgroups import find_cgroups
+
+_ROOT = Path(__file__).parents[1]
+_RECORDS = _ROOT / "benchmarks" / "records" / "heads" / "limits"
+_LEAN = ("measure.heap_pass=false", "keep_models=false")
+_FEW_QUERIES = ("evaluate.num_queries=200", "evaluate.single_queries=5", "evaluate.batch_size=200")
+_RANDOM = "method.sampled_softmax.init=random"
+_BFLOAT16 = "weights.dtype=bfloat16"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """One run.
+
+    Attributes:
+        words: of its command line.
+        cap_gib: of the control group it runs in; None: no cap.
+        bar: what the peak over the base of the train phase must not exceed, per byte of class vectors, per
+            parameter, or in all.
+        unit: ``weights`` (ratio), ``parameter`` (bytes) or ``GB``.
+    """
+
+    words: tuple[str, ...]
+    bar: float | None
+    unit: str
+    cap_gib: float | None = None
+
+
+def _dense(dim: int, *words: str) -> tuple[str, ...]:
+    return ("+classes=5e6", f"dim={dim}", "methods=[dense_softmax]", *words, *_LEAN)
+
+
+def _sampled(classes: str, *words: str) -> tuple[str, ...]:
+    chosen = (_RANDOM, "budget.minutes=2")
+    return (f"+classes={classes}", "methods=[sampled_softmax]", *chosen, *words, *_FEW_QUERIES, *_LEAN)
+
+
+_MAPPED = ("weights.storage=memmap",)
+_CASES = {
+    "dense_5e6_64": _Case(words=_dense(64), bar=1.10, unit="weights"),
+    "dense_5e6_128": _Case(words=_dense(128), bar=1.10, unit="weights"),
+    "dense_5e6_64_bfloat16": _Case(words=_dense(64, _BFLOAT16), bar=2.3, unit="parameter"),
+    "dense_5e6_128_bfloat16": _Case(words=_dense(128, _BFLOAT16), bar=2.3, unit="parameter"),
+    "dense_5e6_128_kahan": _Case(
+        words=_dense(128, _BFLOAT16, "weights.kahan_share=0.0625"), bar=2.3, unit="parameter"
+    ),
+    "sampled_1e8": _Case(words=_sampled("1e8", _BFLOAT16), bar=15.0, unit="GB"),
+    "sampled_5e7": _Case(words=_sampled("5e7"), bar=None, unit="GB"),
+    "sampled_5e7_mapped": _Case(words=_sampled("5e7", *_MAPPED), bar=None, unit="GB"),
+    "sampled_5e7_mapped_6gib": _Case(words=_sampled("5e7", *_MAPPED), bar=6.0, unit="GB", cap_gib=5.5),
+}
+
+
+def main() -> None:
+    """Run, keep the records, make the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=_CASES, default=list(_CASES))
+    parser.add_argument("--report-only", action="store_true", help="make the table again from the records")
+    arguments = parser.parse_args()
+    failed = [] if arguments.report_only else [name for name in arguments.only if not _run(name)]
+    (_RECORDS / "README.md").write_text(_report(), encoding="utf-8")
+    print(_RECORDS / "README.md")
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def _run(name: str) -> bool:
+    """One case in a folder of its own; its records are kept whether it ended well or not."""
+    case = _CASES[name]
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=_ROOT / "outputs") as scratch:
+        command = [sys.executable, "-m", "xclass", *case.words, f"hydra.run.dir={scratch}/run"]
+        print(f"{name}: {' '.join(command[1:])}", flush=True)
+        with _capped(case.cap_gib) as enter:
+            done = subprocess.run([*enter, *command], cwd=_ROOT, check=False)
+        shutil.rmtree(_RECORDS / name, ignore_errors=True)
+        shutil.copytree(Path(scratch) / "run" / "records", _RECORDS / name)
+    return done.returncode == 0
+
+
+@contextmanager
+def _capped(gib: float | None) -> Iterator[list[str]]:
+    """A control group below this process's own, and the words that start a command in it.
+
+    Raises:
+        SystemExit: none can be made here.
+    """
+    if gib is None:
+        yield []
+        return
+    for group in find_cgroups("memory"):
+        folder = group.folder / "xclass-limits"
+        limit = folder / ("memory.max" if group.version == 2 else "memory.limit_in_bytes")
+        try:
+            folder.mkdir(exist_ok=True)
+            limit.write_text(str(int(gib * (1 << 30))))
+        except OSError:
+            continue
+        try:
+            yield ["sh", "-c", f'echo $$ > {folder}/cgroup.procs; exec "$@"', "sh"]
+        finally:
+            folder.rmdir()
+        return
+    raise SystemExit("a cap needs root and a writable control group of the memory controller")
+
+
+def _rows(name: str) -> dict[str, dict[str, Any]]:
+    """Records of one case by phase."""
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in (_RECORDS / name).glob("*.json")]
+    return {document["phase"]: document for document in documents if document["method"] != "synthetic"}
+
+
+def _report() -> str:
+    rows = [_row(name, case) for name, case in _CASES.items() if (_RECORDS / name).is_dir()]
+    headings = (
+        "run", "peak over base, GB", "per byte of class vectors", "bytes per parameter", "bar", "cap, GiB",
+        "steps", "steps/s", "serve: of the peak anonymous, MB", "right, of queries",
+    )  # fmt: skip
+    commands = "\n".join(
+        f"- `{name}`: `python -m xclass {' '.join(case.words)}`" for name, case in _CASES.items()
+    )
+    return (
+        "# What the softmax heads hold at the limit of the machine\n\n"
+        "`python benchmarks/limits.py`: one run per line, its raw records beside this file. The peak is\n"
+        "of the train phase, by the kernel's high-water mark; what is mapped counts while resident. Steps\n"
+        "per second exclude the start of the class vectors and saving. Quality comes from the exact top-k\n"
+        "over all classes; after two minutes from random vectors over so many, few have been seen once.\n\n"
+        + markdown_table(headings, rows)
+        + f"\n{commands}\n"
+    )
+
+
+def _row(name: str, case: _Case) -> list[str]:
+    phases = _rows(name)
+    train, serve = phases["train"], phases.get("serve")
+    if train["verdict"] != "measured":
+        return [f"`{name}`", train["verdict"], *[""] * 8]
+    dim = train["config"]["dim"]
+    value_bytes = 2 if train["config"]["weights"]["dtype"] == "bfloat16" else 4
+    parameters = train["classes"] * dim
+    peak = train["memory"]["peak_rss_bytes"] - train["memory"]["base"]["rss_bytes"]
+    details = train["details"]
+    step_seconds = train["seconds"] - details["init_seconds"] - details["save_seconds"]
+    anonymous = serve["memory"]["peak_anon_bytes"] / 1e6 if serve else float("nan")
+    accuracy = serve["accuracy"] if serve else None
+    return [
+        f"`{name}`",
+        f"**{peak / 1e9:.3f}**",
+        f"{peak / (value_bytes * parameters):.3f}",
+        f"{peak / parameters:.3f}",
+        "-" if case.bar is None else f"{case.bar:g} {case.unit}",
+        "-" if case.cap_gib is None else f"{case.cap_gib:g}",
+        f"{details['steps']:,}",
+        f"{details['steps'] / step_seconds:.2f}",
+        f"{anonymous:,.0f}",
+        "-" if not accuracy else f"{accuracy['at_1']:.2%} of {accuracy['num_queries']:,}",
+    ]
+
+
+if __name__ == "__main__":
+    main()
