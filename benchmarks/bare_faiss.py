@@ -1,4 +1,4 @@
-"""The rival of the overhead table: what one would write with faiss and numpy alone, and the pairs against it."""
+"""The rival of the overhead table, a script of faiss and numpy alone, and the pairs against it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAIR_SECONDS, _MIN_PAIRS = 6.0, 9
 
 
 def build_arm(spec: dict[str, Any]) -> dict[str, Any]:
-    """One build, ours or the bare script's; the same examples, training rows, block of adding and file."""
+    """One build, ours or the bare script's: the same examples, training rows, blocks of adding, file."""
     if spec["arm"] == "xclass":
         return build(spec)
     make_classifier(spec).warm_up()
@@ -90,8 +90,8 @@ def search_pairs(spec: dict[str, Any]) -> dict[str, Any]:
 def _pairs(ours: Any, bare: Any, queries_QD: Any, size: int) -> list[list[float]]:
     """Seconds per call of both on the same queries, [ours, bare] per pair; who goes first alternates.
 
-    One pair is the median of enough repeats on each side to last 0.2 s, so that a microsecond of ours can be
-    seen beside a hundred of theirs.
+    One pair is the medians of enough repeats to last 0.2 s a side, so that a microsecond of ours can be seen
+    beside a hundred of theirs.
     """
     pairs: list[list[float]] = []
     rows_QD = queries_QD[:size]

@@ -1,4 +1,4 @@
-"""What the children of ``index_frontier.py`` do: build an index, serve one point of the frontier, run a pair."""
+"""What the children of ``index_frontier.py`` do: build an index, or serve one point of the frontier."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from xclass.measure.timeline import TimelineSampler
 
 _BATCH = 256
 """Queries of one call, as ``evaluate.batch_size`` has it."""
-_MAX_SINGLES, _SINGLES_SECONDS = 200, 3.0
+_WARM_QUERIES = 64
+_MAX_SINGLES, _SINGLES_SECONDS = 200, 2.0
 
 
 def open_vectors(spec: dict[str, Any]) -> VectorSet:
@@ -86,7 +87,7 @@ def serve(spec: dict[str, Any]) -> dict[str, Any]:
         server.load(Path(spec["model"]))
         loaded = read_status()
         # Once unseen by the clock: file pages are mapped, lists are in the page cache.
-        server.search(queries_QD[:_BATCH], TOP_K)
+        server.search(queries_QD[:_WARM_QUERIES], TOP_K)
         begun = time.monotonic()
         found = [
             server.search(queries_QD[start : start + _BATCH], TOP_K).classes_QK
@@ -117,8 +118,8 @@ def _one_by_one(server: Any, queries_QD: FloatArray) -> Callable[[], object]:
 def recall(found_QK: IntArray, truth_QK: IntArray) -> dict[str, float]:
     """Share of the exact ten that were found, with a 95 % interval over queries.
 
-    Wilson's interval with the number of trials that gives the variance seen between queries: at least one
-    per query (what nothing but "a recall lies in 0 to 1" implies), at most one per neighbour.
+    Wilson's interval with the number of trials that gives the variance seen between queries: at least
+    one per query (which a recall between 0 and 1 implies), at most one per neighbour.
 
     Source: Brown, Cai, DasGupta, "Interval Estimation for a Binomial Proportion", 2001, 3.1.1; Korn and
     Graubard, "Confidence intervals for proportions with small expected number of positive counts", 1998

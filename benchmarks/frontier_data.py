@@ -1,9 +1,8 @@
 """Vectors, queries and exact answers for ``index_frontier.py``, made once and kept in a scratch folder.
 
-Three sets of unit vectors. ``synthetic`` and ``lemmas`` are what the nearest-neighbour classifier indexes on
-``data=synthetic`` and ``data=lemmas``: the mean of every class over its training examples, scaled to length 1, with
-held-out examples as queries. ``gaussian`` has no structure at all: vectors and queries uniform on the sphere,
-the hardest case for inverted lists.
+``synthetic`` and ``lemmas`` are what the nearest-neighbour classifier indexes on ``data=synthetic`` and
+``data=lemmas``: the mean of every class over its training examples, scaled to length 1, with held-out
+examples as queries. ``gaussian`` has no structure at all: vectors and queries uniform on the sphere.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class VectorSet:
         return self.num_classes
 
     def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
-        """Vectors (B, D) and classes (B,), read and not mapped: file pages would count as the builder's."""
+        """Vectors (B, D) and classes (B,); not mapped, for file pages would count as the builder's."""
         with (self.folder / "vectors.f32").open("rb") as file:
             for start, stop in batch_ranges(self.num_classes, _ROWS):
                 rows = np.fromfile(file, dtype=np.float32, count=(stop - start) * self.dim)
@@ -79,11 +78,10 @@ def prepare_set(folder: Path, name: str, *, num_classes: int, dim: int, num_quer
     if (made.folder / "facts.json").exists():
         return made
     made.folder.mkdir(parents=True, exist_ok=True)
-    queries_QD = (
-        _write_gaussian(made, num_queries)
-        if name == "gaussian"
-        else _write_means(made, name, num_queries)
-    )
+    if name == "gaussian":
+        queries_QD = _write_gaussian(made, num_queries)
+    else:
+        queries_QD = _write_means(made, name, num_queries)
     _normalise(queries_QD)
     np.save(made.folder / "queries.npy", queries_QD)
     scores_QK, classes_QK = _exact(made, queries_QD, TOP_K + 1)
@@ -150,7 +148,7 @@ def _exact(made: VectorSet, queries_QD: FloatArray, k: int) -> tuple[FloatArray,
 
 
 def _facts(scores_QK: FloatArray) -> dict[str, float]:
-    """Median cosine of the first, second and tenth neighbour, and the gap from the tenth to the eleventh.
+    """Median cosine of the first, second and tenth neighbour, and of the gap from there to the eleventh.
 
     A code finds the ten best only where its error in the cosine is small beside that gap.
     """

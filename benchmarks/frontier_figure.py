@@ -36,7 +36,7 @@ class Panel:
 
 
 def recall_place(recall: float) -> float:
-    """Place of a recall on an axis that stretches towards 1, 0 to 1: every halving of the misses is a step."""
+    """Place of a recall on an axis from 0 to 1 on which each halving of the misses is a step."""
     misses = max(1.0 - recall, 5e-4)
     return math.log(1.0 / misses) / math.log(1.0 / 5e-4)
 
@@ -120,10 +120,9 @@ def _series(number: int, marks: list[Mark], at: int, panel: Panel, left: float) 
         places = [(_x(left, m.recall), _y(panel, m.values[at])) for m in chosen]
         if len(places) > 1:
             path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-            dash = "" if is_filled else ' stroke-dasharray="3 3"'
-            parts.append(
-                f'<polyline points="{path}" fill="none" stroke="{colour}" opacity="0.45"{dash}/>'
-            )
+            style = f'fill="none" stroke="{colour}" opacity="0.45"'
+            style += "" if is_filled else ' stroke-dasharray="3 3"'
+            parts.append(f'<polyline points="{path}" {style}/>')
         parts += [_shape(number, x, y, colour if is_filled else "white", colour) for x, y in places]
     return parts
 

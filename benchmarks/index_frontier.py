@@ -1,13 +1,13 @@
-"""Recall, bytes and queries per second of every index choice at 5e6 classes, and our overhead over bare faiss.
+"""Recall, bytes and queries/s of every index choice at 5e6 classes, and our overhead over bare faiss.
 
     python benchmarks/index_frontier.py             # 5e6 x 128; data once 8, then about 35 minutes, 8 GB
     python benchmarks/index_frontier.py --classes 2e5 --out /tmp/try      # a trial of three minutes
-    python benchmarks/index_frontier.py --only SQ8 HNSW overhead          # measures these again, keeps the rest
+    python benchmarks/index_frontier.py --only SQ8 HNSW overhead   # measures these again, keeps the rest
     python benchmarks/index_frontier.py --report-only
 
-Every index is built by the nearest-neighbour classifier in a fresh child, and every point of the frontier is served
-by its server in a fresh child: what is resident there belongs to that index at that setting. The record is written
-after each index, and what it holds is not measured again: a run that was cut off goes on.
+Every index is built by the nearest-neighbour classifier in a fresh child, and every point of the frontier
+is served by its server in a fresh child: what is resident there belongs to that index at that setting. The
+record is written after each index, and what it holds is not measured again: a run that was cut off goes on.
 
 The second table runs the same work as a script of plain faiss, in pairs.
 """
@@ -40,14 +40,10 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5, help="pairs of builds of the overhead table")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
-        "--work", type=Path, default=Path("/tmp/index_frontier"), help="vectors and indexes"
-    )
+    parser.add_argument("--work", type=Path, default=Path("/tmp/index_frontier"), help="scratch")
     parser.add_argument("--out", type=Path, default=_RECORD)
     parser.add_argument("--only", nargs="+", help="kinds (or overhead) to measure, again if need be")
-    parser.add_argument(
-        "--report-only", action="store_true", help="make tables and figure from the record"
-    )
+    parser.add_argument("--report-only", action="store_true", help="tables and figure only")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -129,6 +125,7 @@ def _measure_choice(choice: Choice, spec: dict[str, Any]) -> dict[str, Any]:
     """Build one index and serve all its points."""
     factory, model = choice.index(spec["classes"]), Path(spec["work"]) / "model"
     spec = spec | {"factory": factory, "model": str(model), "rerank": max(choice.reranks)}
+    spec["queries"] = min(spec["queries"], choice.queries)
     shutil.rmtree(model, ignore_errors=True)
     built = _run(spec | {"task": "build"})
     print(
