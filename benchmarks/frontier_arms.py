@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
@@ -13,6 +14,7 @@ import numpy as np
 from children import Meter, spread
 from frontier_data import TOP_K, VectorSet, open_set
 
+from xclass.classifiers.model_folder import MANIFEST
 from xclass.data.base import FloatArray, IntArray
 from xclass.measure.status import read_status, trim_heap
 from xclass.measure.timeline import TimelineSampler
@@ -32,6 +34,7 @@ def make_classifier(spec: dict[str, Any]) -> Any:
     """Our classifier with the index choice of the spec; the feed's vectors are already encoded."""
     from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
     from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+    from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
     from xclass.encoders.identity import IdentityEncoder
     from xclass.shapes import ProblemShape
 
@@ -39,10 +42,10 @@ def make_classifier(spec: dict[str, Any]) -> Any:
         num_classes=spec["classes"], dim=spec["dim"], batch_size=256, scan_batch_size=1 << 14,
         num_queries=1, query_batch_size=_BATCH, top_k=TOP_K, threads=spec["threads"],
     )  # fmt: skip
+    index = IndexConfig(factory=spec["factory"], rerank=spec["rerank"], folder=spec["work"])
     return NearestNeighbour(
-        NearestNeighbourConfig(index=spec["factory"]),
-        shape=shape, encoder=IdentityEncoder(dim=spec["dim"]), seed=0,
-    )  # fmt: skip
+        NearestNeighbourConfig(), shape=shape, encoder=IdentityEncoder(dim=spec["dim"]), seed=0, index=index
+    )
 
 
 def build(spec: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +82,7 @@ def serve(spec: dict[str, Any]) -> dict[str, Any]:
 
     vectors = open_vectors(spec)
     queries_QD, truth_QK = vectors.queries()[: spec["queries"]], vectors.truth()[: spec["queries"]]
+    _set_settings(Path(spec["model"]), spec)
     server = FaissServer(threads=spec["threads"])
     server.warm_up()
     with TimelineSampler(os.getpid()) as sampler:
@@ -108,6 +112,14 @@ def serve(spec: dict[str, Any]) -> dict[str, Any]:
         "anon_bytes": max(most.anon_bytes, held.anon_bytes) - base.anon_bytes,
         "file_bytes": max(most.file_bytes, held.file_bytes) - base.file_bytes,
     }
+
+
+def _set_settings(model: Path, spec: dict[str, Any]) -> None:
+    """As if the model had been saved with the search settings of this point: nothing is built from them."""
+    path = model / MANIFEST
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["facts"] |= {key: spec[key] for key in ("num_probes", "search_width", "rerank") if key in spec}
+    path.write_text(json.dumps(document), encoding="utf-8")
 
 
 def _one_by_one(server: Any, queries_QD: FloatArray) -> Callable[[], object]:
