@@ -89,7 +89,14 @@ def _as_rows(vectors_CD: FloatArray | Rows) -> Rows:
 
 
 def _add_rows(sums_CD: Rows, counts_C: CountArray, vectors_BD: FloatArray, classes_B: IntArray) -> None:
-    """Scatter-add with repeated classes: sort, sum runs, touch each row of the big matrix once."""
+    """Scatter-add with repeated classes: sort, sum runs, touch each row of the big matrix once.
+
+    Classes that rise already, as where the catalogue itself is scanned, are their own runs.
+    """
+    if np.all(classes_B[1:] > classes_B[:-1]):
+        sums_CD.add(classes_B, vectors_BD)
+        counts_C[classes_B] += 1
+        return
     order = np.argsort(classes_B, kind="stable")
     ordered = classes_B[order]
     starts = np.flatnonzero(np.diff(ordered, prepend=-1))

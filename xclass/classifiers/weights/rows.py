@@ -19,7 +19,7 @@ class Rows(Protocol):
     shape: tuple[int, int]
 
     def add(self, classes_U: IntArray, sums_UD: FloatArray) -> None:
-        """Add to distinct rows."""
+        """Add to distinct rows, given in rising order."""
         ...
 
     def block(self, start: int, stop: int) -> AbstractContextManager[FloatArray]:
@@ -35,8 +35,12 @@ class FloatRows:
         self.shape: tuple[int, int] = (array_CD.shape[0], array_CD.shape[1])
 
     def add(self, classes_U: IntArray, sums_UD: FloatArray) -> None:
-        """Add to distinct rows."""
-        self._array_CD[classes_U] += sums_UD
+        """Add to distinct rows, given in rising order; rows without gaps are not gathered first."""
+        first, last = (int(classes_U[0]), int(classes_U[-1])) if len(classes_U) else (0, -1)
+        if last - first + 1 == len(classes_U):
+            self._array_CD[first : last + 1] += sums_UD
+        else:
+            self._array_CD[classes_U] += sums_UD
 
     @contextmanager
     def block(self, start: int, stop: int) -> Iterator[FloatArray]:

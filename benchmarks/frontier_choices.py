@@ -1,0 +1,67 @@
+"""The index choices of ``index_frontier.py`` and the settings at which each is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LISTS = 1024
+"""Inverted lists at full size; 4 sqrt(C) would be 8192, for which k-means takes ten minutes on two cores."""
+_PROBES = (8, 64, 256)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """One index to build, and the points of the frontier that are served from it."""
+
+    factory: str
+    """FAISS factory string, with ``{lists}`` where the number of inverted lists goes."""
+    kind: str
+    """Its name in tables and figure."""
+    probes: tuple[int, ...] = ()
+    """Of 1024 lists; fewer in proportion where there are fewer."""
+    widths: tuple[int, ...] = ()
+    """efSearch."""
+    reranks: tuple[int, ...] = (0,)
+    """Candidates looked at again in the float16 file; 0: none."""
+    queries: int = 1000
+    """Fewer where each query looks at every class."""
+    sets: tuple[str, ...] = ("synthetic", "lemmas")
+
+    def lists(self, num_classes: int) -> int:
+        """Inverted lists at this size: small trials get fewer."""
+        return min(LISTS, max(64, num_classes // 400))
+
+    def index(self, num_classes: int) -> str:
+        """The factory string at this size."""
+        return self.factory.replace("{lists}", str(self.lists(num_classes)))
+
+    def points(self, num_classes: int) -> Iterator[dict[str, int]]:
+        """Settings of each point, efforts rising."""
+        lists = self.lists(num_classes)
+        efforts = [{"num_probes": max(1, probes * lists // LISTS)} for probes in self.probes]
+        efforts += [{"search_width": width} for width in self.widths]
+        for effort in efforts or [{}]:
+            for rerank in self.reranks:
+                yield effort | {"rerank": rerank}
+
+
+_ALL = 512
+_ONE = ("synthetic",)
+CHOICES = (
+    Choice(kind="Flat", factory="Flat", queries=_ALL),
+    Choice(kind="SQ8", factory="SQ8", queries=_ALL, reranks=(0, 20)),
+    Choice(kind="PQ fast-scan", factory="PQ64x4fs", reranks=(0, 100, 500, 1000, 2000)),
+    Choice(kind="PQ", factory="PQ32", queries=_ALL, reranks=(0, 500), sets=_ONE),
+    Choice(kind="RaBitQ 1 bit", factory="RaBitQ", queries=_ALL, reranks=(0, 2000, 20000), sets=_ONE),
+    Choice(kind="RaBitQ 2 bits", factory="RaBitQ2", queries=_ALL, reranks=(0, 500, 1000)),
+    Choice(kind="RaBitQ 3 bits", factory="RaBitQ3", queries=_ALL, reranks=(0, 100, 200), sets=_ONE),
+    Choice(kind="RaBitQ 4 bits", factory="RaBitQ4", queries=_ALL, reranks=(0, 50), sets=_ONE),
+    Choice(kind="IVF-Flat", factory="IVF{lists},Flat", probes=(8, 64, 256, 768)),
+    Choice(kind="IVF-SQ8", factory="IVF{lists},SQ8", probes=(8, 64, 256, 768), reranks=(0, 20)),
+    Choice(kind="IVF-PQ", factory="IVF{lists},PQ32", probes=_PROBES, reranks=(0, 100, 1000)),
+    Choice(kind="OPQ-IVF-PQ", factory="OPQ32,IVF{lists},PQ32", probes=_PROBES, reranks=(0, 100, 1000)),
+    Choice(kind="IVF-RaBitQ 1 bit", factory="IVF{lists},RaBitQ", probes=_PROBES, reranks=(0, 2000)),
+    Choice(kind="IVF-RaBitQ 4 bits", factory="IVF{lists},RaBitQ4", probes=_PROBES, reranks=(0, 50)),
+    Choice(kind="HNSW", factory="HNSW16,SQ8", widths=(64, 256, 1024), reranks=(0, 20)),
+)
