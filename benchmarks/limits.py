@@ -146,7 +146,7 @@ def _rows(name: str) -> dict[str, dict[str, Any]]:
 def _report() -> str:
     rows = [_row(name, case) for name, case in _CASES.items() if (_RECORDS / name).is_dir()]
     headings = (
-        "run", "peak over base, GB", "per byte of class vectors or index", "bytes per parameter", "bar", "cap, GiB",
+        "run", "peak over base, GB", "per byte of vectors or index", "bytes per parameter", "bar", "cap, GiB",
         "steps", "steps/s", "serve: of the peak anonymous, MB", "right, of queries",
     )  # fmt: skip
     commands = "\n".join(
