@@ -5,9 +5,12 @@ from dataclasses import asdict
 
 import pytest
 
+from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig, Optimizer
 from xclass.classifiers.init import Init
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage
+from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
 from xclass.config import BudgetConfig, MethodsConfig, RunConfig
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.measure.environment import pinned_environment
@@ -78,3 +81,29 @@ def test_the_peak_of_building_an_index_is_its_closed_form(index, tmp_path):
     plan, measured = fit_in_a_child(config, Phase.BUILD, tmp_path)
     assert measured <= 1.05 * plan.over_base_bytes + 8 * MIB, plan.regime
     assert measured >= 0.7 * plan.over_base_bytes, plan.regime
+
+
+@pytest.mark.parametrize("init", list(Init))
+@pytest.mark.parametrize(
+    "weights",
+    [
+        WeightsConfig(),
+        WeightsConfig(dtype=WeightDtype.bfloat16, kahan_share=0.25),
+        WeightsConfig(storage=WeightStorage.memmap),
+    ],
+    ids=lambda weights: f"{weights.dtype}-{weights.storage}",
+)
+@pytest.mark.parametrize("method", ["dense_softmax", "sampled_softmax"])
+def test_the_peak_of_a_softmax_head_is_its_closed_form_in_every_format(method, weights, init, tmp_path):
+    settings = {
+        "dense_softmax": DenseSoftmaxConfig(init=init),
+        "sampled_softmax": SampledSoftmaxConfig(init=init, num_samples=512),
+    }
+    config = RunConfig(
+        classes=400_000, dim=DIM, batch_size=BATCH, threads=1, methods=[method], weights=weights,
+        method=MethodsConfig(**settings), data=SyntheticConfig(examples_per_class=1),
+        budget=BudgetConfig(minutes=None, examples=4 * BATCH),
+    )  # fmt: skip
+    plan, measured = fit_in_a_child(config, Phase.TRAIN, tmp_path)
+    assert measured <= 1.05 * plan.over_base_bytes + 8 * MIB, plan.regime
+    assert measured >= 0.9 * plan.over_base_bytes - 8 * MIB, plan.regime
