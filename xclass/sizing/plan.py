@@ -104,9 +104,10 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         # The shortened heap pass saves a model of its own beside the first, and deletes it.
         disk_bytes=(model_bytes + table_bytes) * (2 if config.measure.heap_pass else 1),
     )
+    serve = _serve(settings, shape, model_bytes, table_bytes)
     if "index" in sections:
         fit = replace(fit, disk_bytes=fit.disk_bytes + sections["index"].scratch_bytes(shape))
-    serve = _serve(settings, shape, model_bytes, table_bytes)
+        serve = _with_terms(serve, sections["index"].serving_terms())
     if "weights" in sections:
         serve = _with_terms(serve, serving_terms(sections["weights"], shape))
     return [fit, _load(settings, model_bytes), serve]

@@ -45,14 +45,17 @@ class DenseSoftmax:
         self._vectors = no_class_vectors(self._weights, shape.dim)
 
     def warm_up(self) -> None:
-        """One step on a toy size compiles the kernels, loads the BLAS and starts the threads."""
+        """One step over one block compiles the kernels, loads the BLAS, lets it take its buffers for products
+        of this size (oneDNN: 40 MB in bfloat16), and starts the threads.
+        """
         device = self._device.value
-        toy = torch.ones(1024, self._shape.dim, dtype=_torch_dtype(self._weights), device=device)
-        size = min(64, self._shape.batch_size)
+        block_classes = self._block_classes()
+        toy = torch.ones(2 * block_classes, self._shape.dim, dtype=_torch_dtype(self._weights), device=device)
+        size = self._shape.batch_size
         inputs = torch.ones(size, self._shape.dim, device=device)
         with single_threaded_products():
-            head = self._make_head(toy, None, block_classes=256)
-            true = TrueClasses.one_each(torch.arange(size, device=device), inputs.dtype)
+            head = self._make_head(toy, None, block_classes=block_classes)
+            true = TrueClasses.one_each(torch.zeros(size, dtype=torch.int64, device=device), inputs.dtype)
             head.step(inputs, true, StepSettings(learning_rate=0.1))
             head.close()
 
@@ -66,9 +69,7 @@ class DenseSoftmax:
         facts = self._vectors.start(self._config.init, feed=feed, seed=self._seed)
         meter = GpuMeter(self._device)
         self._vectors.move_to(self._device)
-        block_classes = self._config.block_classes(
-            self._shape, value_bytes=self._weights.value_bytes, device=self._device
-        )
+        block_classes = self._block_classes()
         with single_threaded_products():
             head = self._make_head(
                 self._vectors.tensor_CD, self._vectors.lost_KD, block_classes=block_classes
@@ -91,6 +92,10 @@ class DenseSoftmax:
     def held_bytes(self) -> dict[str, int]:
         """The class vectors."""
         return self._vectors.held_bytes()
+
+    def _block_classes(self) -> int:
+        value_bytes = self._weights.value_bytes
+        return self._config.block_classes(self._shape, value_bytes=value_bytes, device=self._device)
 
     def _make_head(
         self, weights_CD: torch.Tensor, lost_KD: torch.Tensor | None, *, block_classes: int

@@ -115,7 +115,9 @@ class MeansInFile:
         return self._array_CD[start:stop]
 
     def release(self, stop: int) -> None:
-        """Nothing is held that could be."""
+        """Leave the pages to the kernel."""
+        self._file.leave_pages()
+        self._resident_bytes = 0
 
     def _expect(self, num_bytes: int) -> None:
         """Make room for so many bytes of pages."""
@@ -153,12 +155,13 @@ class HeadVectors:
         rows = self._stored_CD[start:stop]
         self._resident_bytes += rows.nbytes
         if self._resident_bytes > RESIDENT_MEANS_BYTES:
-            advise_kernel(self._stored_CD, mmap.MADV_DONTNEED)
-            self._resident_bytes = rows.nbytes
-        return to_float32(rows) if rows.dtype == np.uint16 else rows
+            self.release(start)
+        return to_float32(rows) if rows.dtype == np.uint16 else np.asarray(rows)
 
     def release(self, stop: int) -> None:
-        """Nothing is held that could be."""
+        """Leave the pages to the kernel."""
+        advise_kernel(self._stored_CD, mmap.MADV_DONTNEED)
+        self._resident_bytes = 0
 
     def lengths(self) -> dict[str, float]:
         """Least, median and greatest length of a class vector: how far inner product is from cosine."""

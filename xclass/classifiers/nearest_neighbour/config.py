@@ -57,7 +57,7 @@ class NearestNeighbourConfig:
         kind = index.kind(shape.num_classes)
         is_of_means = index.vectors is VectorSource.means
         counts = {"class counts": FLOAT32_BYTES * shape.num_classes} if is_of_means else {}
-        if kind.is_flat:
+        if kind.is_flat and is_of_means:
             regimes = [Regime(name="class means", components={"index": shape.class_vectors_bytes} | counts)]
             return MemoryLaw(regimes=(*regimes, *_tuning(index, shape, self.model_bytes(shape, index=index))))
         means = _means(index, shape)
@@ -98,4 +98,5 @@ def _tuning(index: IndexConfig, shape: ProblemShape, model_bytes: int) -> list[R
     if index.target_recall is None:
         return []
     queries = index.tuning_queries * (FLOAT32_BYTES * shape.dim + 2 * TUNING_K * INT64_BYTES)
-    return [Regime(name="tuning", components={f"model{MAPPED}": model_bytes, "tuning queries": queries})]
+    components = {f"model{MAPPED}": model_bytes, "tuning queries": queries} | index.serving_terms()
+    return [Regime(name="tuning", components=components)]

@@ -18,6 +18,10 @@ _POINTS_PER_LIST = 39
 """FAISS warns below: ``ClusteringParameters::min_points_per_centroid``."""
 
 
+SECOND_STAGE_BYTES = 8 << 20
+"""Scratch in which candidates are ranked again; 1 to 32 MiB are equally fast."""
+
+
 class VectorSource(StrEnum):
     """What is indexed."""
 
@@ -96,8 +100,8 @@ class IndexConfig:
                 "on_disk_lists", allowed="false without inverted lists", remedy="choose index=ivf_sq8"
             )
         if self.vectors is not VectorSource.means and kind.num_links:
-            # Nearness by inner product is no metric: HNSW on raw inner products finds 6 % of what it should
-            # (milvus #51821, hnswlib #74), and the lengths of trained class vectors differ.
+            # Nearness by inner product is no metric, and lengths of trained class vectors differ: what a graph
+            # can reach then depends on the data, down to 6 % found (milvus #51821, hnswlib #74).
             self._refuse(
                 "vectors", allowed="means with a graph (HNSW)", remedy="choose index=ivf_sq8 or flat"
             )
@@ -110,6 +114,10 @@ class IndexConfig:
         wanted = min(_LISTS_PER_ROOT * math.sqrt(num_classes), num_classes / _POINTS_PER_LIST)
         lists = 1 << max(0, round(math.log2(max(1.0, wanted))))
         return self.factory.replace(_LISTS, str(min(_MAX_LISTS, lists)))
+
+    def serving_terms(self) -> dict[str, int]:
+        """Anonymous bytes of serving, the index and the queries not counted."""
+        return {"second stage": SECOND_STAGE_BYTES} if self.rerank else {}
 
     def scratch_bytes(self, shape: ProblemShape) -> int:
         """Bytes of the disk that are taken while the index is built, the saved model not counted."""

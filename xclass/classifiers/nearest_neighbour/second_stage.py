@@ -13,13 +13,12 @@ import numpy.typing as npt
 
 from xclass.classifiers.model_folder import advise_kernel, map_array
 from xclass.classifiers.nameless_file import NamelessFile
+from xclass.classifiers.nearest_neighbour.index_config import SECOND_STAGE_BYTES
 from xclass.data.base import FloatArray, IntArray
 
 EXACT_VECTORS = "vectors.npy"
 """Shape (C, D), float16, rows as in the index."""
 _FLOAT16_MAX = 65504.0
-_SCRATCH_BYTES = 8 << 20
-"""Of gathered candidates at a time: 1 to 32 MiB are equally fast."""
 
 
 class ExactVectorsWriter:
@@ -49,7 +48,7 @@ class SecondStage:
     """Ranks candidates by inner product or by L2 distance to their float16 vectors.
 
     Memory:
-        8 MiB of scratch; of the file those pages that hold candidates.
+        :data:`SECOND_STAGE_BYTES`; of the file those pages that hold candidates.
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int], *, is_l2: bool) -> None:
@@ -58,7 +57,8 @@ class SecondStage:
         Raises:
             ModelError: it is missing or of another shape.
         """
-        self._vectors_CD: npt.NDArray[np.float16] = map_array(folder / EXACT_VECTORS, shape, np.float16)
+        mapped_CD = map_array(folder / EXACT_VECTORS, shape, np.float16)
+        self._vectors_CD: npt.NDArray[np.float16] = np.asarray(mapped_CD)
         self._is_l2 = is_l2
         # Fetch the page that is asked for, not 128 KiB around it.
         advise_kernel(self._vectors_CD, mmap.MADV_RANDOM)
@@ -79,7 +79,8 @@ class SecondStage:
         dim = self._vectors_CD.shape[1]
         scores_QK = np.empty((num_queries, k), dtype=np.float32)
         rows_QK = np.empty((num_queries, k), dtype=np.int64)
-        size = max(1, _SCRATCH_BYTES // (num_candidates * dim * 4))
+        # Gathered in float16, widened, and multiplied or squared: 2 + 4 + 4 bytes per value.
+        size = max(1, SECOND_STAGE_BYTES // (num_candidates * dim * 10))
         for start in range(0, num_queries, size):
             rows, queries = rows_QR[start : start + size], queries_QD[start : start + size]
             scores = self._score(queries, rows)
