@@ -25,7 +25,8 @@ INDEX_KEY = "index.factory"
 _POINTS_PER_CENTROID = 256
 """Default ``max_points_per_centroid`` of faiss's k-means: more training points are not looked at."""
 _ALLOWED = (
-    "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, PQ64x4fs, RaBitQ4, IVF1024,<one of these>, OPQ16,<...>, HNSW32[,Flat|,SQ8]"
+    "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, PQ64x4fs, RaBitQ4, IVF1024,<one of these>, OPQ16,<...>, "
+    "HNSW32[,Flat|,SQ8]"
 )
 _RABITQ_SIGN_BYTES, _RABITQ_EXTRA_BYTES = 8, 20
 """Floats beside a RaBitQ code of one bit, and of more. Source: ``code_size`` of faiss 1.15."""
