@@ -45,8 +45,9 @@ class DenseSoftmax:
         self._vectors = no_class_vectors(self._weights, shape.dim)
 
     def warm_up(self) -> None:
-        """One step over one block compiles the kernels, loads the BLAS, lets it take its buffers for products
-        of this size (oneDNN: 40 MB in bfloat16), and starts the threads.
+        """One step over a block per thread compiles the kernels, loads the BLAS and starts the threads.
+
+        Blocks of the real size: oneDNN takes 40 MB for bfloat16 products of one, whatever C is.
         """
         device = self._device.value
         block_classes = self._block_classes()

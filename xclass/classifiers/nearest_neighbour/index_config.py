@@ -100,8 +100,8 @@ class IndexConfig:
                 "on_disk_lists", allowed="false without inverted lists", remedy="choose index=ivf_sq8"
             )
         if self.vectors is not VectorSource.means and kind.num_links:
-            # Nearness by inner product is no metric, and lengths of trained class vectors differ: what a graph
-            # can reach then depends on the data, down to 6 % found (milvus #51821, hnswlib #74).
+            # Nearness by inner product is no metric, and trained class vectors differ in length: what a graph
+            # can reach then depends on the data; down to 6 % was found (milvus #51821, hnswlib #74).
             self._refuse(
                 "vectors", allowed="means with a graph (HNSW)", remedy="choose index=ivf_sq8 or flat"
             )
