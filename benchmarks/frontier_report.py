@@ -94,8 +94,8 @@ def _bar(vectors: dict[str, Any]) -> str:
             _prose(
                 f"**{len(chosen)} of {len(list(_points(vectors)))} points have {bar}**, the whole interval "
                 f"above it. The fastest: {kind} ({_settings(point)}), recall {_recall(point)}, "
-                f"{point['queries_per_second']:,.0f} queries/s, {point['anon_bytes'] / 1e6:.0f} MB anonymous, "
-                f"{point['file_bytes'] / 1e6:,.0f} MB mapped."
+                f"{point['queries_per_second']:,.0f} queries/s, "
+                f"{point['anon_bytes'] / 1e6:.0f} MB anonymous, {point['file_bytes'] / 1e6:,.0f} MB mapped."
             )
         )
     return "\n".join(lines)

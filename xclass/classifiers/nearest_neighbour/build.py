@@ -63,7 +63,7 @@ def make_index(factory: str, *, dim: int, num_classes: int, is_l2: bool) -> Any:
     """
     index = faiss.index_factory(dim, factory, faiss.METRIC_L2 if is_l2 else faiss.METRIC_INNER_PRODUCT)
     skip_polysemous_training(index)
-    if hasattr(index, "codes"):
+    if hasattr(index, "codes") and not isinstance(index, faiss.IndexFastScan):
         # faiss doubles its array on chunked add (peak 1.67x); shrinking a vector keeps its room. Growing
         # it wrote zeros, whose pages would stay beside the means (SQfp16: peak 1.5x of the means).
         num_bytes = num_classes * index.code_size
