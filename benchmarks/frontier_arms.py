@@ -123,7 +123,8 @@ def _set_settings(model: Path, spec: dict[str, Any]) -> None:
     """As if the model had been saved with the search settings of this point: nothing is built from them."""
     path = model / MANIFEST
     document = json.loads(path.read_text(encoding="utf-8"))
-    document["facts"] |= {key: spec[key] for key in ("num_probes", "search_width", "rerank") if key in spec}
+    names = ("num_probes", "search_width", "rerank", "is_rerank_mapped")
+    document["facts"] |= {"is_rerank_mapped": True} | {name: spec[name] for name in names if name in spec}
     path.write_text(json.dumps(document), encoding="utf-8")
 
 

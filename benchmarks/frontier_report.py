@@ -115,7 +115,8 @@ def _points(vectors: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _settings(point: dict[str, Any]) -> str:
     named = {"num_probes": "probes", "search_width": "width"}
     effort = [f"{said} {point[key]}" for key, said in named.items() if key in point]
-    return ", ".join([*effort, f"rerank {point['rerank']}" if point["rerank"] else "no rerank"])
+    rerank = f"rerank {point['rerank']}" if point["rerank"] else "no rerank"
+    return ", ".join([*effort, rerank + ("" if point.get("is_rerank_mapped", True) else ", read")])
 
 
 def _recall(point: dict[str, Any]) -> str:
@@ -127,7 +128,7 @@ _POINTS_NOTE = """
 Bold: no other point has its recall, its speed and as few resident bytes (anonymous and mapped together). MB
 are resident bytes over the base of a warm process: the most seen from opening the index to the last answer.
 Mapped pages are those of the index file and of the float16 vectors; the kernel may drop them and read them
-again. Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of
+again; "read" is `index.is_rerank_mapped=false`. Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of
 exact search over the same vectors, with a 95 % interval over queries.
 """
 _BUILDS_NOTE = """

@@ -131,6 +131,7 @@ class NearestNeighbour:
             "num_probes": settings.num_probes,
             "search_width": settings.search_width,
             "rerank": settings.rerank,
+            "is_rerank_mapped": settings.is_rerank_mapped,
         }
         self._write_manifest(folder, facts)
         if self._exact is not None:
