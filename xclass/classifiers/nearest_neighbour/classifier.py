@@ -69,8 +69,8 @@ class NearestNeighbour:
             )
         self._is_of_means = self._settings.vectors is VectorSource.means
         self._normalise = self._is_of_means and config.metric is Metric.cosine
-        # On vectors of equal length the order by L2 is the order by inner product, and graphs need a metric.
-        self._is_l2 = (self._is_of_means and config.metric is Metric.l2) or bool(self._kind.num_links)
+        # On vectors of equal length the order by L2 is the order by inner product.
+        self._is_l2 = (self._is_of_means and config.metric is Metric.l2) or self._kind.needs_distances
         self._metric = config.metric.value if self._is_of_means else "inner_product"
         self._shape = shape
         self._seed = seed
