@@ -14,7 +14,7 @@ PROJECTION = "projection"
 """Name of the training-free encoder: a fixed random projection of the hashed features."""
 RESIDENT_MEANS_BYTES = 24 * MIB
 """Pages of the file of class means that are let become resident before they are left to the kernel."""
-ADD_CLASSES = 1 << 14
+ADD_CLASSES = 1 << 13
 """Classes added to an index, or read from a model, at a time."""
 TUNING_K = 10
 """Neighbours that recall is measured on."""
