@@ -20,7 +20,9 @@ from xclass.data.base import FloatArray, IntArray, batch_ranges
 
 TOP_K = 10
 _ROWS = 1 << 16
-"""Vectors read or made at a time: 32 MiB at 128 dimensions."""
+"""Vectors made or compared at a time: 32 MiB at 128 dimensions."""
+_FEED_ROWS = 1 << 12
+"""Vectors that the classifier is given at a time: 2 MiB, for they count towards its peak."""
 _SEED = 0
 
 
@@ -40,10 +42,10 @@ class VectorSet:
         """Examples of a scan: one per class."""
         return self.num_classes
 
-    def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
+    def scan(self, num_rows: int = _FEED_ROWS) -> Iterator[tuple[FloatArray, IntArray]]:
         """Vectors (B, D) and classes (B,); not mapped, for file pages would count as the builder's."""
         with (self.folder / "vectors.f32").open("rb") as file:
-            for start, stop in batch_ranges(self.num_classes, _ROWS):
+            for start, stop in batch_ranges(self.num_classes, num_rows):
                 rows = np.fromfile(file, dtype=np.float32, count=(stop - start) * self.dim)
                 yield rows.reshape(-1, self.dim), np.arange(start, stop, dtype=np.int64)
 
@@ -137,7 +139,7 @@ def _exact(made: VectorSet, queries_QD: FloatArray, k: int) -> tuple[FloatArray,
 
     best_QK = np.full((len(queries_QD), k), -np.inf, dtype=np.float32)
     found_QK = np.full((len(queries_QD), k), -1, dtype=np.int64)
-    for rows_BD, classes_B in made.scan():
+    for rows_BD, classes_B in made.scan(_ROWS):
         scores_QK, places_QK = faiss.knn(queries_QD, rows_BD, k, metric=faiss.METRIC_INNER_PRODUCT)
         scores = np.concatenate([best_QK, scores_QK], axis=1)
         classes = np.concatenate([found_QK, classes_B[places_QK]], axis=1)

@@ -55,7 +55,8 @@ _SETS = {
     "synthetic": (
         "Class means of `data=synthetic` with its defaults. The noise is made for a Bayes accuracy of 95 %, "
         "so a query lies far from its own class, and what comes second to tenth is mostly chance: nearly as "
-        "hard as vectors without any structure. Inverted lists and graphs do badly here."
+        "hard as vectors without any structure. Only what looks at every class finds them all; inverted "
+        "lists do badly here."
     ),
     "lemmas": (
         "Class means of `data=lemmas`: real word forms through the training-free encoder. Neighbours are "
@@ -128,8 +129,7 @@ _POINTS_NOTE = """
 Bold: no other point has its recall, its speed and as few resident bytes (anonymous and mapped together). MB
 are resident bytes over the base of a warm process: the most seen from opening the index to the last answer.
 Mapped pages are those of the index file and of the float16 vectors; the kernel may drop them and read them
-again. "read": candidates are read from the float16 file, which is not mapped (`index.is_rerank_mapped=false`).
-Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of exact
+again. "read": candidates are read from the float16 file, not mapped (`index.is_rerank_mapped=false`). Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of exact
 search over the same vectors, with a 95 % interval over queries.
 """
 _BUILDS_NOTE = """
@@ -202,10 +202,10 @@ def _overhead_part(document: dict[str, Any]) -> Iterator[str]:
     for factory, case in document["overhead"].items():
         seconds = {arm: [build["build_seconds"] for build in case["builds"][arm]] for arm in case["builds"]}
         row = [f"`{factory}`", f"{spread(seconds['bare'])['median']:.2f}"]
-        row += [_ratio(seconds[arm], seconds["bare"]) for arm in ("memory", "file")]
-        for arm in ("bare", "memory", "file"):
-            peaks = [build["peak_over_base_bytes"] for build in case["builds"][arm]]
-            row.append(f"{spread(peaks)['median'] / 1e6:,.0f}")
+        row += [
+            _ratio(seconds[arm], seconds["bare"]) if arm in seconds else "-" for arm in ("memory", "file")
+        ]
+        row += [_peak(case["builds"].get(arm, [])) for arm in ("bare", "memory", "file")]
         builds.append(row)
         row = [f"`{factory}`"]
         for key in ("batch", "single"):
@@ -225,6 +225,11 @@ def _overhead_part(document: dict[str, Any]) -> Iterator[str]:
         "equal answers",
     )  # fmt: skip
     yield markdown_table(headings, searches) + _OVERHEAD_NOTE
+
+
+def _peak(builds: list[dict[str, Any]]) -> str:
+    peaks = [build["peak_over_base_bytes"] for build in builds if "peak_over_base_bytes" in build]
+    return f"{spread(peaks)['median'] / 1e6:,.0f}" if peaks else "-"
 
 
 def _ratio(ours: list[float], bare: list[float]) -> str:
