@@ -166,10 +166,9 @@ class NearestNeighbour:
         return in_memory, FloatRows(in_memory.array_CD)
 
     def _accumulate(self, rows: Rows, feed: Feed) -> int:
-        counts_C, spread = accumulate_means(rows, feed.scan())
-        self._place_unseen(rows, counts_C, spread.mean_length)
-        if self._normalise:
-            scale_rows(rows, 1.0)
+        length = 1.0 if self._normalise else None
+        counts_C, spread = accumulate_means(rows, feed.scan(), length=length)
+        self._place_unseen(rows, counts_C, length or spread.mean_length)
         return spread.num_examples
 
     def _place_unseen(self, rows: Rows, counts_C: CountArray, length: float) -> None:

@@ -106,7 +106,9 @@ class IndexConfig:
             # Nearness by inner product is no metric, and trained class vectors differ in length: what a graph
             # can reach then depends on the data; down to 6 % was found (milvus #51821, hnswlib #74).
             self._refuse(
-                "vectors", allowed="means with a graph (HNSW) or RaBitQ in lists", remedy="choose index=ivf_sq8 or flat"
+                "vectors",
+                allowed="means with a graph (HNSW) or RaBitQ in lists",
+                remedy="choose index=ivf_sq8 or flat",
             )
 
     def _refuse(self, name: str, *, allowed: str, remedy: str) -> None:
