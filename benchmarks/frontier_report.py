@@ -129,7 +129,8 @@ _POINTS_NOTE = """
 Bold: no other point has its recall, its speed and as few resident bytes (anonymous and mapped together). MB
 are resident bytes over the base of a warm process: the most seen from opening the index to the last answer.
 Mapped pages are those of the index file and of the float16 vectors; the kernel may drop them and read them
-again. "read": candidates are read from the float16 file, not mapped (`index.is_rerank_mapped=false`). Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of exact
+again. "read": candidates are read from the float16 file, not mapped (`index.is_rerank_mapped=false`).
+Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of exact
 search over the same vectors, with a 95 % interval over queries.
 """
 _BUILDS_NOTE = """
