@@ -55,7 +55,12 @@ CHOICES = (
     Choice(kind="Flat", factory="Flat", sets=_BOTH),
     Choice(kind="SQ8", factory="SQ8", reranks=(0, 20), sets=_BOTH),
     Choice(
-        kind="PQ fast-scan", factory="PQ64x4fs", reranks=(0, 100, 500, 1000, 2000), sets=_BOTH, queries=1000
+        kind="PQ fast-scan",
+        factory="PQ64x4fs",
+        reranks=(0, 100, 500, 1000, 2000),
+        read_reranks=(100, 1000, 2000),
+        sets=_BOTH,
+        queries=1000,
     ),
     Choice(kind="PQ", factory="PQ32", reranks=(0, 500)),
     Choice(kind="RaBitQ 1 bit", factory="RaBitQ", reranks=(0, 2000, 20000)),

@@ -2,7 +2,7 @@
 
 ``synthetic`` and ``lemmas`` are what the nearest-neighbour classifier indexes on ``data=synthetic`` and
 ``data=lemmas``: the mean of every class over its training examples, scaled to length 1, with held-out
-examples as queries. ``gaussian`` has no structure at all: vectors and queries uniform on the sphere.
+examples as queries.
 """
 
 from __future__ import annotations
@@ -74,16 +74,13 @@ def prepare_set(folder: Path, name: str, *, num_classes: int, dim: int, num_quer
     """Make what is missing; ``facts.json`` comes last and says that all is there.
 
     Memory:
-        the 4 C D bytes of the means; of ``gaussian`` one block.
+        the 4 C D bytes of the means.
     """
     made = open_set(folder, name, num_classes=num_classes, dim=dim)
     if (made.folder / "facts.json").exists():
         return made
     made.folder.mkdir(parents=True, exist_ok=True)
-    if name == "gaussian":
-        queries_QD = _write_gaussian(made, num_queries)
-    else:
-        queries_QD = _write_means(made, name, num_queries)
+    queries_QD = _write_means(made, name, num_queries)
     _normalise(queries_QD)
     np.save(made.folder / "queries.npy", queries_QD)
     scores_QK, classes_QK = _exact(made, queries_QD, TOP_K + 1)
@@ -117,16 +114,6 @@ def _write_means(made: VectorSet, data: str, num_queries: int) -> FloatArray:
     means_CD.tofile(made.folder / "vectors.f32")
     queries = source.queries(num_queries, seed=_SEED)
     return encoder.encode(encoder.features(queries.inputs))
-
-
-def _write_gaussian(made: VectorSet, num_queries: int) -> FloatArray:
-    generator = np.random.default_rng(_SEED)
-    with (made.folder / "vectors.f32").open("wb") as file:
-        for start, stop in batch_ranges(made.num_classes, _ROWS):
-            rows = generator.standard_normal((stop - start, made.dim), dtype=np.float32)
-            _normalise(rows)
-            rows.tofile(file)
-    return generator.standard_normal((num_queries, made.dim), dtype=np.float32)
 
 
 def _normalise(rows_BD: FloatArray) -> None:
