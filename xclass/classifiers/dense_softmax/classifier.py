@@ -21,6 +21,9 @@ from xclass.classifiers.weights.table import allocate_class_vectors, no_class_ve
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
+_WARM_UP_VALUES = 1 << 20
+"""Of the class vectors that warming up takes a step over, at most, per thread."""
+
 
 class DenseSoftmax:
     """The method ``dense_softmax``; a :class:`xclass.classifiers.base.Classifier`."""
@@ -47,10 +50,10 @@ class DenseSoftmax:
     def warm_up(self) -> None:
         """One step over a block per thread compiles the kernels, loads the BLAS and starts the threads.
 
-        Blocks of the real size: oneDNN takes 40 MB for bfloat16 products of one, whatever C is.
+        Blocks of the real size: what the libraries take for their products does not depend on C.
         """
         device = self._device.value
-        block_classes = self._block_classes()
+        block_classes = min(self._block_classes(), max(1, _WARM_UP_VALUES // self._shape.dim))
         toy = torch.ones(2 * block_classes, self._shape.dim, dtype=_torch_dtype(self._weights), device=device)
         size = self._shape.batch_size
         inputs = torch.ones(size, self._shape.dim, device=device)

@@ -10,7 +10,9 @@ import numpy as np
 
 from xclass.classifiers.weights.bfloat16 import BitsArray, round_nearest, round_stochastic, to_float32
 from xclass.classifiers.weights.config import HEAD_CLASSES
-from xclass.data.base import FloatArray, IntArray
+from xclass.data.base import FloatArray, IntArray, batch_ranges
+
+_SETTLED_CLASSES = 1 << 12
 
 
 class Rows(Protocol):
@@ -92,5 +94,6 @@ class Bfloat16Rows:
         self._bits_CD[cut:stop] = round_nearest(values[cut - start :])
 
     def settle(self) -> None:
-        """Round the head into the table."""
-        self._bits_CD[: len(self._head_HD)] = round_nearest(self._head_HD)
+        """Round the head into the table, in blocks: rounding takes three temporary copies."""
+        for start, stop in batch_ranges(len(self._head_HD), _SETTLED_CLASSES):
+            self._bits_CD[start:stop] = round_nearest(self._head_HD[start:stop])
