@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 LISTS = 1024
 """Inverted lists at full size; 4 sqrt(C) would be 8192, for which k-means takes ten minutes on two cores."""
@@ -24,6 +25,8 @@ class Choice:
     """efSearch."""
     reranks: tuple[int, ...] = (0,)
     """Candidates looked at again in the float16 file; 0: none."""
+    read_reranks: tuple[int, ...] = ()
+    """The same with candidates that are read one by one and not mapped."""
     queries: int = 512
     sets: tuple[str, ...] = ("synthetic",)
 
@@ -35,14 +38,16 @@ class Choice:
         """The factory string at this size."""
         return self.factory.replace("{lists}", str(self.lists(num_classes)))
 
-    def points(self, num_classes: int) -> Iterator[dict[str, int]]:
+    def points(self, num_classes: int) -> Iterator[dict[str, Any]]:
         """Settings of each point, efforts rising."""
         lists = self.lists(num_classes)
         efforts = [{"num_probes": max(1, probes * lists // LISTS)} for probes in self.probes]
         efforts += [{"search_width": width} for width in self.widths]
         for effort in efforts or [{}]:
-            for rerank in self.reranks:
-                yield effort | {"rerank": rerank}
+            yield from (effort | {"rerank": rerank} for rerank in self.reranks)
+            yield from (
+                effort | {"rerank": rerank, "is_rerank_mapped": False} for rerank in self.read_reranks
+            )
 
 
 _BOTH = ("synthetic", "lemmas")
@@ -50,7 +55,12 @@ CHOICES = (
     Choice(kind="Flat", factory="Flat", sets=_BOTH),
     Choice(kind="SQ8", factory="SQ8", reranks=(0, 20), sets=_BOTH),
     Choice(
-        kind="PQ fast-scan", factory="PQ64x4fs", reranks=(0, 100, 500, 1000, 2000), sets=_BOTH, queries=1000
+        kind="PQ fast-scan",
+        factory="PQ64x4fs",
+        reranks=(0, 100, 500, 1000, 2000),
+        read_reranks=(100, 1000, 2000),
+        sets=_BOTH,
+        queries=1000,
     ),
     Choice(kind="PQ", factory="PQ32", reranks=(0, 500)),
     Choice(kind="RaBitQ 1 bit", factory="RaBitQ", reranks=(0, 2000, 20000)),

@@ -28,6 +28,8 @@ _RECORD = Path(__file__).parent / "records" / "heads" / "index_frontier"
 _MOST_CLASSES = {"lemmas": 3_027_563}
 """Of a vector set that has no more."""
 _OVERHEAD = ("Flat", "SQ8", "IVF1024,SQ8")
+_ARMS = ("bare", "memory", "file")
+"""The bare script, and ours with ``index.means_storage`` of that name."""
 _OVERHEAD_DIM, _OVERHEAD_PROBES = 64, 16
 
 
@@ -151,9 +153,9 @@ def _measure_overhead(arguments: argparse.Namespace, factory: str) -> dict[str, 
     }  # fmt: skip
     _run(spec | {"task": "prepare"})
     model = arguments.work / "model"
-    builds: dict[str, list[dict[str, Any]]] = {"xclass": [], "bare": []}
+    builds: dict[str, list[dict[str, Any]]] = {arm: [] for arm in _ARMS}
     for round_ in range(arguments.rounds):
-        for arm in ("bare", "xclass") if round_ % 2 else ("xclass", "bare"):
+        for arm in _ARMS[round_ % len(_ARMS) :] + _ARMS[: round_ % len(_ARMS)]:
             shutil.rmtree(model, ignore_errors=True)
             builds[arm].append(_run(spec | {"task": "overhead build", "arm": arm, "model": str(model)}))
             print(f"{factory} {arm}: {builds[arm][-1]['build_seconds']:.2f} s", flush=True)

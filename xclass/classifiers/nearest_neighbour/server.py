@@ -77,7 +77,8 @@ class FaissServer:
         if self._num_candidates:
             shape = (manifest["num_classes"], manifest["dim"])
             is_l2 = index.metric_type == faiss.METRIC_L2
-            self._second_stage = SecondStage(folder, shape, is_l2=is_l2)
+            is_mapped = bool(facts.get("is_rerank_mapped", True))
+            self._second_stage = SecondStage(folder, shape, is_l2=is_l2, is_mapped=is_mapped)
         self.set_effort({"num_probes": facts["num_probes"], "search_width": facts["search_width"]})
 
     def search(self, vectors_QD: FloatArray, k: int) -> Answers:
