@@ -9,8 +9,11 @@ from typing import Any
 
 import faiss
 import numpy as np
+from children import Meter
 from frontier_arms import build, make_classifier, open_vectors
 from frontier_data import TOP_K
+
+from xclass.measure.status import trim_heap
 
 _ADD_ROWS = 1 << 16
 _TRAIN_ROWS_PER_LIST = 256
@@ -19,9 +22,11 @@ _PAIR_SECONDS, _MIN_PAIRS = 6.0, 9
 
 def build_arm(spec: dict[str, Any]) -> dict[str, Any]:
     """One build, ours or the bare script's: the same examples, training rows, blocks of adding, file."""
-    if spec["arm"] == "xclass":
-        return build(spec)
+    if spec["arm"] != "bare":
+        return build(spec | {"means_storage": spec["arm"]})
     make_classifier(spec).warm_up()
+    trim_heap()
+    meter = Meter()
     begun = time.perf_counter()
     means_CD = _class_means(spec)
     means_seconds = time.perf_counter() - begun
@@ -33,6 +38,7 @@ def build_arm(spec: dict[str, Any]) -> dict[str, Any]:
     faiss.write_index(index, str(folder / "index.faiss"))
     return {
         "build_seconds": time.perf_counter() - begun,
+        "peak_over_base_bytes": meter.peak_over_base_bytes(),
         "facts": {"means_seconds": means_seconds, "index_seconds": index_seconds},
     }
 

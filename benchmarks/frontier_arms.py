@@ -34,7 +34,7 @@ def make_classifier(spec: dict[str, Any]) -> Any:
     """Our classifier with the index choice of the spec; the feed's vectors are already encoded."""
     from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
     from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
-    from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
+    from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage
     from xclass.encoders.identity import IdentityEncoder
     from xclass.shapes import ProblemShape
 
@@ -42,7 +42,12 @@ def make_classifier(spec: dict[str, Any]) -> Any:
         num_classes=spec["classes"], dim=spec["dim"], batch_size=256, scan_batch_size=1 << 14,
         num_queries=1, query_batch_size=_BATCH, top_k=TOP_K, threads=spec["threads"],
     )  # fmt: skip
-    index = IndexConfig(factory=spec["factory"], rerank=spec["rerank"], folder=spec["work"])
+    index = IndexConfig(
+        factory=spec["factory"],
+        rerank=spec["rerank"],
+        folder=spec["work"],
+        means_storage=MeansStorage(spec.get("means_storage", "file")),
+    )
     return NearestNeighbour(
         NearestNeighbourConfig(), shape=shape, encoder=IdentityEncoder(dim=spec["dim"]), seed=0, index=index
     )
@@ -118,7 +123,8 @@ def _set_settings(model: Path, spec: dict[str, Any]) -> None:
     """As if the model had been saved with the search settings of this point: nothing is built from them."""
     path = model / MANIFEST
     document = json.loads(path.read_text(encoding="utf-8"))
-    document["facts"] |= {key: spec[key] for key in ("num_probes", "search_width", "rerank") if key in spec}
+    names = ("num_probes", "search_width", "rerank", "is_rerank_mapped")
+    document["facts"] |= {"is_rerank_mapped": True} | {name: spec[name] for name in names if name in spec}
     path.write_text(json.dumps(document), encoding="utf-8")
 
 

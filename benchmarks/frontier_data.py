@@ -2,7 +2,7 @@
 
 ``synthetic`` and ``lemmas`` are what the nearest-neighbour classifier indexes on ``data=synthetic`` and
 ``data=lemmas``: the mean of every class over its training examples, scaled to length 1, with held-out
-examples as queries. ``gaussian`` has no structure at all: vectors and queries uniform on the sphere.
+examples as queries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from xclass.data.base import FloatArray, IntArray, batch_ranges
 
 TOP_K = 10
 _ROWS = 1 << 16
-"""Vectors read or made at a time: 32 MiB at 128 dimensions."""
+"""Vectors made or compared at a time: 32 MiB at 128 dimensions."""
+_FEED_ROWS = 1 << 12
+"""Vectors that the classifier is given at a time: 2 MiB, for they count towards its peak."""
 _SEED = 0
 
 
@@ -40,10 +42,10 @@ class VectorSet:
         """Examples of a scan: one per class."""
         return self.num_classes
 
-    def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
+    def scan(self, num_rows: int = _FEED_ROWS) -> Iterator[tuple[FloatArray, IntArray]]:
         """Vectors (B, D) and classes (B,); not mapped, for file pages would count as the builder's."""
         with (self.folder / "vectors.f32").open("rb") as file:
-            for start, stop in batch_ranges(self.num_classes, _ROWS):
+            for start, stop in batch_ranges(self.num_classes, num_rows):
                 rows = np.fromfile(file, dtype=np.float32, count=(stop - start) * self.dim)
                 yield rows.reshape(-1, self.dim), np.arange(start, stop, dtype=np.int64)
 
@@ -72,16 +74,13 @@ def prepare_set(folder: Path, name: str, *, num_classes: int, dim: int, num_quer
     """Make what is missing; ``facts.json`` comes last and says that all is there.
 
     Memory:
-        the 4 C D bytes of the means; of ``gaussian`` one block.
+        the 4 C D bytes of the means.
     """
     made = open_set(folder, name, num_classes=num_classes, dim=dim)
     if (made.folder / "facts.json").exists():
         return made
     made.folder.mkdir(parents=True, exist_ok=True)
-    if name == "gaussian":
-        queries_QD = _write_gaussian(made, num_queries)
-    else:
-        queries_QD = _write_means(made, name, num_queries)
+    queries_QD = _write_means(made, name, num_queries)
     _normalise(queries_QD)
     np.save(made.folder / "queries.npy", queries_QD)
     scores_QK, classes_QK = _exact(made, queries_QD, TOP_K + 1)
@@ -117,16 +116,6 @@ def _write_means(made: VectorSet, data: str, num_queries: int) -> FloatArray:
     return encoder.encode(encoder.features(queries.inputs))
 
 
-def _write_gaussian(made: VectorSet, num_queries: int) -> FloatArray:
-    generator = np.random.default_rng(_SEED)
-    with (made.folder / "vectors.f32").open("wb") as file:
-        for start, stop in batch_ranges(made.num_classes, _ROWS):
-            rows = generator.standard_normal((stop - start, made.dim), dtype=np.float32)
-            _normalise(rows)
-            rows.tofile(file)
-    return generator.standard_normal((num_queries, made.dim), dtype=np.float32)
-
-
 def _normalise(rows_BD: FloatArray) -> None:
     rows_BD /= np.sqrt(np.einsum("bd,bd->b", rows_BD, rows_BD))[:, None]
 
@@ -137,7 +126,7 @@ def _exact(made: VectorSet, queries_QD: FloatArray, k: int) -> tuple[FloatArray,
 
     best_QK = np.full((len(queries_QD), k), -np.inf, dtype=np.float32)
     found_QK = np.full((len(queries_QD), k), -1, dtype=np.int64)
-    for rows_BD, classes_B in made.scan():
+    for rows_BD, classes_B in made.scan(_ROWS):
         scores_QK, places_QK = faiss.knn(queries_QD, rows_BD, k, metric=faiss.METRIC_INNER_PRODUCT)
         scores = np.concatenate([best_QK, scores_QK], axis=1)
         classes = np.concatenate([found_QK, classes_B[places_QK]], axis=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _HEIGHT, _TOP, _GAP, _LEFT, _LEGEND = 400, 400, 84, 74, 66, 170
+_WIDTH, _HEIGHT, _TOP, _GAP, _LEFT, _LEGEND = 400, 400, 84, 74, 66, 215
 _COLOURS = (
     "#1b1b1b", "#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#8c2d04", "#cc79a7", "#7a3e9d",
     "#4b6a00", "#8aa000", "#7f7f7f", "#b03060", "#20639b",

@@ -55,7 +55,8 @@ _SETS = {
     "synthetic": (
         "Class means of `data=synthetic` with its defaults. The noise is made for a Bayes accuracy of 95 %, "
         "so a query lies far from its own class, and what comes second to tenth is mostly chance: nearly as "
-        "hard as vectors without any structure. Inverted lists and graphs do badly here."
+        "hard as vectors without any structure. Only what looks at every class finds them all; inverted "
+        "lists do badly here."
     ),
     "lemmas": (
         "Class means of `data=lemmas`: real word forms through the training-free encoder. Neighbours are "
@@ -94,8 +95,8 @@ def _bar(vectors: dict[str, Any]) -> str:
             _prose(
                 f"**{len(chosen)} of {len(list(_points(vectors)))} points have {bar}**, the whole interval "
                 f"above it. The fastest: {kind} ({_settings(point)}), recall {_recall(point)}, "
-                f"{point['queries_per_second']:,.0f} queries/s, {point['anon_bytes'] / 1e6:.0f} MB anonymous, "
-                f"{point['file_bytes'] / 1e6:,.0f} MB mapped."
+                f"{point['queries_per_second']:,.0f} queries/s, "
+                f"{point['anon_bytes'] / 1e6:.0f} MB anonymous, {point['file_bytes'] / 1e6:,.0f} MB mapped."
             )
         )
     return "\n".join(lines)
@@ -115,7 +116,8 @@ def _points(vectors: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _settings(point: dict[str, Any]) -> str:
     named = {"num_probes": "probes", "search_width": "width"}
     effort = [f"{said} {point[key]}" for key, said in named.items() if key in point]
-    return ", ".join([*effort, f"rerank {point['rerank']}" if point["rerank"] else "no rerank"])
+    rerank = f"rerank {point['rerank']}" if point["rerank"] else "no rerank"
+    return ", ".join([*effort, rerank + ("" if point.get("is_rerank_mapped", True) else ", read")])
 
 
 def _recall(point: dict[str, Any]) -> str:
@@ -127,8 +129,9 @@ _POINTS_NOTE = """
 Bold: no other point has its recall, its speed and as few resident bytes (anonymous and mapped together). MB
 are resident bytes over the base of a warm process: the most seen from opening the index to the last answer.
 Mapped pages are those of the index file and of the float16 vectors; the kernel may drop them and read them
-again. Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of
-exact search over the same vectors, with a 95 % interval over queries.
+again. "read": candidates are read from the float16 file, not mapped (`index.is_rerank_mapped=false`).
+Queries/s in batches of 256; "ms, one query" is the median of queries asked one by one. Recall: of exact
+search over the same vectors, with a 95 % interval over queries.
 """
 _BUILDS_NOTE = """
 Build: from the means in a file, one example per class, to the saved model folder; the peak is that of all
@@ -138,7 +141,7 @@ _OVERHEAD_NOTE = """
 Medians of ratios pair by pair (least-most). The bare script (`benchmarks/bare_faiss.py`) sums the same
 examples into means, normalises them, trains on as many rows, adds in the same blocks and writes the file;
 it searches the same mapped file after `faiss.normalize_L2`. Builds in fresh processes in turns, searches in
-turns in one process.
+turns in one process. "Means in a file" is our default, `index.means_storage=file`; MB are the peak over base.
 """
 
 
@@ -196,26 +199,38 @@ def _builds_table(vectors: dict[str, Any]) -> str:
 
 
 def _overhead_part(document: dict[str, Any]) -> Iterator[str]:
-    rows = []
+    builds, searches = [], []
     for factory, case in document["overhead"].items():
-        ours, bare = case["builds"]["xclass"], case["builds"]["bare"]
-        row = [f"`{factory}`", f"{spread([b['build_seconds'] for b in bare])['median']:.2f}"]
-        row.append(_ratio([b["build_seconds"] for b in ours], [b["build_seconds"] for b in bare]))
-        row.append(_ratio(*([b["facts"]["index_seconds"] for b in arm] for arm in (ours, bare))))
+        seconds = {arm: [build["build_seconds"] for build in case["builds"][arm]] for arm in case["builds"]}
+        row = [f"`{factory}`", f"{spread(seconds['bare'])['median']:.2f}"]
+        row += [
+            _ratio(seconds[arm], seconds["bare"]) if arm in seconds else "-" for arm in ("memory", "file")
+        ]
+        row += [_peak(case["builds"].get(arm, [])) for arm in ("bare", "memory", "file")]
+        builds.append(row)
+        row = [f"`{factory}`"]
         for key in ("batch", "single"):
             pairs = case["search"][key]
             row.append(f"{spread([pair[1] for pair in pairs])['median'] * 1e3:,.3f}")
             row.append(_ratio([pair[0] for pair in pairs], [pair[1] for pair in pairs]))
-        row.append(f"{case['search']['equal_answers']:.4f}")
-        rows.append(row)
+        searches.append([*row, f"{case['search']['equal_answers']:.4f}"])
     case = next(iter(document["overhead"].values()))
     yield f"## Overhead over bare faiss: {case['classes']:,} x {case['dim']}\n"
     headings = (
-        "index", "bare build s", "build, ours / bare", "of it train and add, ours / bare",
-        "bare ms per batch of 256", "batch, ours / bare", "bare ms, one query", "one query, ours / bare",
+        "build", "bare s", "means in memory / bare", "means in a file / bare", "bare MB", "in memory MB",
+        "in a file MB",
+    )  # fmt: skip
+    yield markdown_table(headings, builds)
+    headings = (
+        "search", "bare ms, batch of 256", "ours / bare", "bare ms, one query", "ours / bare",
         "equal answers",
     )  # fmt: skip
-    yield markdown_table(headings, rows) + _OVERHEAD_NOTE
+    yield markdown_table(headings, searches) + _OVERHEAD_NOTE
+
+
+def _peak(builds: list[dict[str, Any]]) -> str:
+    peaks = [build["peak_over_base_bytes"] for build in builds if "peak_over_base_bytes" in build]
+    return f"{spread(peaks)['median'] / 1e6:,.0f}" if peaks else "-"
 
 
 def _ratio(ours: list[float], bare: list[float]) -> str:

@@ -47,6 +47,18 @@ def test_more_classes_than_one_block_are_all_divided():
     np.testing.assert_allclose(sums[:, 0], np.arange(num_classes) + 2.0)
 
 
+def test_means_of_a_given_length_have_the_same_directions_and_spread():
+    generator = np.random.default_rng(0)
+    classes, vectors = generator.integers(0, 50, 900), generator.normal(size=(900, 6)).astype(np.float32)
+    free, scaled = (np.zeros((60, 6), dtype=np.float32) for _ in range(2))
+    _, expected = accumulate_means(free, batches_of(vectors, classes, 100))
+    _, spread = accumulate_means(scaled, batches_of(vectors, classes, 100), length=2.0)
+    scale_rows(free, 2.0)
+    np.testing.assert_allclose(scaled, free, rtol=1e-6)
+    assert spread == expected
+    assert not scaled[50:].any()
+
+
 @pytest.mark.parametrize("sigma", [0.05, 0.3, 2.0])
 @pytest.mark.parametrize("examples_per_class", [2, 8])
 def test_the_spread_recovers_the_known_noise_and_length(sigma, examples_per_class):

@@ -46,7 +46,7 @@ def vectors():
     [
         "Flat", "SQ8", "SQ6", "SQ4", "SQfp16", "SQbf16", "PQ16x4", "PQ8x6", "IVF64,Flat", "IVF64,SQ8",
         "HNSW32", "HNSW16,Flat", "HNSW8", "HNSW32,SQ8", "RaBitQ", "RaBitQ2", "RaBitQ4", "IVF64,RaBitQ3",
-        "IVF{lists},SQ8",
+        "IVF{lists},SQ8", "PQ32x4fs", "IVF64,PQ32x4fs",
     ],
 )  # fmt: skip
 def test_stated_bytes_are_those_of_the_file(factory, vectors, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,10 @@ class Spread:
 
 
 def accumulate_means(
-    sums_CD: FloatArray | Rows, batches: Iterator[tuple[FloatArray, IntArray]]
+    sums_CD: FloatArray | Rows,
+    batches: Iterator[tuple[FloatArray, IntArray]],
+    *,
+    length: float | None = None,
 ) -> tuple[CountArray, Spread]:
     """Add every example to the row of its class and divide by the counts, in place.
 
@@ -52,6 +56,7 @@ def accumulate_means(
         sums_CD: shape (C, D), float32 or rows of another format, zeros on entry, class means on return; rows
             without examples stay 0.
         batches: vectors (B, D) and classes (B,).
+        length: that the means are given in the same pass over the rows; None: they keep their own.
 
     Returns:
         Examples per class, shape (C,), int32, and their spread.
@@ -71,7 +76,10 @@ def accumulate_means(
         counts = counts_C[start:stop]
         with rows_CD.block(start, stop) as block:
             block /= np.maximum(counts, 1).astype(np.float32)[:, None]
-            between += float(np.einsum("cd,cd,c->", block, block, counts, dtype=np.float64))
+            squares_C = np.einsum("cd,cd->c", block, block, dtype=np.float64)
+            between += float(squares_C @ counts)
+            if length is not None:
+                _scale_block(block, squares_C, length)
     return counts_C, _spread(counts_C, dim, squares, between)
 
 
@@ -80,8 +88,11 @@ def scale_rows(vectors_CD: FloatArray | Rows, length: float) -> None:
     rows_CD = _as_rows(vectors_CD)
     for start, stop in batch_ranges(rows_CD.shape[0], _BLOCK_CLASSES):
         with rows_CD.block(start, stop) as block:
-            lengths = np.sqrt(np.einsum("cd,cd->c", block, block))
-            block *= (length / np.maximum(lengths, 1e-12))[:, None].astype(np.float32)
+            _scale_block(block, np.einsum("cd,cd->c", block, block), length)
+
+
+def _scale_block(block: FloatArray, squares_C: npt.NDArray[np.floating[Any]], length: float) -> None:
+    block *= (length / np.maximum(np.sqrt(squares_C), 1e-12))[:, None].astype(np.float32)
 
 
 def _as_rows(vectors_CD: FloatArray | Rows) -> Rows:

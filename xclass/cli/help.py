@@ -34,7 +34,7 @@ the methods
   weights.dtype=float32|bfloat16              class vectors of the softmax heads; bfloat16 is half the bytes
   weights.storage=memory|memmap               memmap: larger than RAM, at the price of the disk
   index=NAME             flat (default) | sq8 | ivf_flat | ivf_sq8 | ivf_pq | opq_ivf_pq | hnsw | hnsw_sq8 |
-                         rabitq1 | rabitq2 | rabitq3 | rabitq4 | ivf_rabitq4
+                         rabitq1 | rabitq2 | rabitq3 | rabitq4 | ivf_rabitq4 | pq_fast_scan
   index.factory=IVF1024,SQ8     any FAISS factory string    index.rerank=200   second stage by float16 vectors
   index.target_recall=0.95      search effort tuned at the size served; or index.num_probes, .search_width
   index.vectors=means|dense_softmax|sampled_softmax      class means, or the class vectors of a trained head

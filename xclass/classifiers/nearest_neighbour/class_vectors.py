@@ -73,9 +73,13 @@ class MeansInMemory:
 class MeansInFile:
     """Rows that sums are added to (:class:`xclass.classifiers.weights.rows.Rows`), in a file without a name.
 
+    Sums are added through a map, and then whole blocks read and written: a page fault for each 4 KiB costs
+    more than copying them. Not the other way round: what is written in one go lies in pages of up to 2 MiB in
+    the cache, and one fault in a map then makes all of it resident (Linux 6.18, mm/filemap.c).
+
     Memory:
-        24 MiB of its pages are resident at most; the others are the kernel's, which writes them to the disk
-        when it needs the memory.
+        24 MiB of its pages are resident at most, or one block; the others are the kernel's, which writes them
+        to the disk when it needs the memory.
     """
 
     def __init__(self, rows: int, dim: int, folder: str) -> None:
@@ -106,13 +110,18 @@ class MeansInFile:
 
     @contextmanager
     def block(self, start: int, stop: int) -> Iterator[FloatArray]:
-        """The rows themselves, to be changed in place."""
-        yield self.read(start, stop)
+        """A copy, written back when the block ends. No sums are added after it."""
+        rows = self.read(start, stop)
+        yield rows
+        self._file.write(rows, self._file.first_byte + start * self._row_bytes)
 
     def read(self, start: int, stop: int) -> FloatArray:
-        """The rows themselves."""
-        self._expect((stop - start) * self._row_bytes + 2 * _FAULT_AROUND_BYTES)
-        return self._array_CD[start:stop]
+        """A copy."""
+        if self._resident_bytes:
+            self.release(stop)
+        rows = np.empty((stop - start, self.shape[1]), dtype=np.float32)
+        self._file.read(rows, self._file.first_byte + start * self._row_bytes)
+        return rows
 
     def release(self, stop: int) -> None:
         """Leave the pages to the kernel."""

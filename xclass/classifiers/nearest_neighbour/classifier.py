@@ -69,8 +69,8 @@ class NearestNeighbour:
             )
         self._is_of_means = self._settings.vectors is VectorSource.means
         self._normalise = self._is_of_means and config.metric is Metric.cosine
-        # On vectors of equal length the order by L2 is the order by inner product, and graphs need a metric.
-        self._is_l2 = (self._is_of_means and config.metric is Metric.l2) or bool(self._kind.num_links)
+        # On vectors of equal length the order by L2 is the order by inner product.
+        self._is_l2 = (self._is_of_means and config.metric is Metric.l2) or self._kind.needs_distances
         self._metric = config.metric.value if self._is_of_means else "inner_product"
         self._shape = shape
         self._seed = seed
@@ -131,6 +131,7 @@ class NearestNeighbour:
             "num_probes": settings.num_probes,
             "search_width": settings.search_width,
             "rerank": settings.rerank,
+            "is_rerank_mapped": settings.is_rerank_mapped,
         }
         self._write_manifest(folder, facts)
         if self._exact is not None:
@@ -165,10 +166,9 @@ class NearestNeighbour:
         return in_memory, FloatRows(in_memory.array_CD)
 
     def _accumulate(self, rows: Rows, feed: Feed) -> int:
-        counts_C, spread = accumulate_means(rows, feed.scan())
-        self._place_unseen(rows, counts_C, spread.mean_length)
-        if self._normalise:
-            scale_rows(rows, 1.0)
+        length = 1.0 if self._normalise else None
+        counts_C, spread = accumulate_means(rows, feed.scan(), length=length)
+        self._place_unseen(rows, counts_C, length or spread.mean_length)
         return spread.num_examples
 
     def _place_unseen(self, rows: Rows, counts_C: CountArray, length: float) -> None:

@@ -69,10 +69,12 @@ class NearestNeighbourConfig:
         # A flat array is reserved before adding; lists grow by doubling, so some are half empty at the end.
         growth = {"room to grow": 0 if kind.is_reserved else (codes + structure) // 3}
         block = {"classes being added": 2 * FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim}
+        is_read = is_of_means and index.means_storage is MeansStorage.file
         return MemoryLaw(
             regimes=(
                 Regime(name="class means", components=means | counts),
-                Regime(name="index training", components=means | training),
+                # Means in a file are read into memory block by block: none of it is mapped any more.
+                Regime(name="index training", components=(block if is_read else means) | training),
                 Regime(name="adding", components=added | growth | block),
                 *_tuning(index, shape, self.model_bytes(shape, index=index)),
             )

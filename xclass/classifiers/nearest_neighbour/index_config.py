@@ -56,6 +56,9 @@ class IndexConfig:
     rerank: int = 0
     """Classes that the index finds per query, to be ranked again by their float16 vectors in a mapped file;
     0: the index has the last word; to 65536."""
+    is_rerank_mapped: bool = True
+    """Whether the server maps that file, whose pages then stay resident until the kernel wants them, or reads
+    each candidate, which costs about a microsecond and leaves nothing resident."""
     target_recall: float | None = None
     """Search effort is raised until so much of the exact first ten is found, on training examples at the
     size that is served; above 0 to 1. null: num_probes and search_width as they are set."""
@@ -99,11 +102,13 @@ class IndexConfig:
             self._refuse(
                 "on_disk_lists", allowed="false without inverted lists", remedy="choose index=ivf_sq8"
             )
-        if self.vectors is not VectorSource.means and kind.num_links:
+        if self.vectors is not VectorSource.means and kind.needs_distances:
             # Nearness by inner product is no metric, and trained class vectors differ in length: what a graph
             # can reach then depends on the data; down to 6 % was found (milvus #51821, hnswlib #74).
             self._refuse(
-                "vectors", allowed="means with a graph (HNSW)", remedy="choose index=ivf_sq8 or flat"
+                "vectors",
+                allowed="means with a graph (HNSW) or RaBitQ in lists",
+                remedy="choose index=ivf_sq8 or flat",
             )
 
     def _refuse(self, name: str, *, allowed: str, remedy: str) -> None:

@@ -14,9 +14,10 @@ from xclass.shapes import FLOAT32_BYTES, INT64_BYTES
 
 _CODE = r"Flat|SQ8|SQ6|SQ4|SQfp16|SQbf16|PQ[1-9]\d*(?:x(?:[1-9]|1[0-6]))?"
 _RABITQ = r"RaBitQ[1-8]?"
+_FAST_SCAN = r"PQ[1-9]\d*x4fs"
 _FORMAT = re.compile(
     r"(?:OPQ(?P<opq>[1-9]\d*)(?:_(?P<opq_dim>[1-9]\d*))?,)?"
-    rf"(?:(?:IVF(?P<lists>[1-9]\d*),)?(?P<code>{_CODE}|{_RABITQ})"
+    rf"(?:(?:IVF(?P<lists>[1-9]\d*),)?(?P<code>{_FAST_SCAN}|{_CODE}|{_RABITQ})"
     rf"|HNSW(?P<links>[2-9]|[1-9]\d+)(?:,(?P<node_code>{_CODE}))?)"
 )
 _BITS_PER_VALUE = {"Flat": 32, "SQ8": 8, "SQ6": 6, "SQ4": 4, "SQfp16": 16, "SQbf16": 16}
@@ -24,7 +25,8 @@ INDEX_KEY = "index.factory"
 _POINTS_PER_CENTROID = 256
 """Default ``max_points_per_centroid`` of faiss's k-means: more training points are not looked at."""
 _ALLOWED = (
-    "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, RaBitQ4, IVF1024,<one of these>, OPQ16,<...>, HNSW32[,Flat|,SQ8]"
+    "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, PQ64x4fs, RaBitQ4, IVF1024,<one of these>, OPQ16,<...>, "
+    "HNSW32[,Flat|,SQ8]"
 )
 _RABITQ_SIGN_BYTES, _RABITQ_EXTRA_BYTES = 8, 20
 """Floats beside a RaBitQ code of one bit, and of more. Source: ``code_size`` of faiss 1.15."""
@@ -48,6 +50,12 @@ class IndexKind:
     """Segments an OPQ rotation is trained for; 0 where there is no rotation."""
     rotated_dim: int
     """Dimensions after the rotation; 0: as many as before."""
+    is_fast_scan: bool
+    """PQ of 4 bits in blocks of 32 codes whose tables stay in registers: 20 times as fast as PQ of 8 bits.
+
+    Source: Andre, Kermarrec, Le Scouarnec, "Quicker ADC", 2018; faiss wiki "Fast accumulation of PQ and AQ
+    codes (FastScan)".
+    """
 
     @property
     def has_rotation(self) -> bool:
@@ -62,7 +70,18 @@ class IndexKind:
     @property
     def is_reserved(self) -> bool:
         """Codes lie in one array whose room can be reserved before adding."""
-        return not (self.num_lists or self.num_links or self.has_rotation)
+        return not (self.num_lists or self.num_links or self.has_rotation or self.is_fast_scan)
+
+    @property
+    def needs_distances(self) -> bool:
+        """Inner products serve it badly: it wants L2, which on vectors of equal length is the same order.
+
+        Graphs need a metric: HNSW on raw inner products finds 6 % of what it should (milvus #51821, hnswlib
+        #74). RaBitQ in inverted lists estimates inner products too coarsely: among the best 500 of 1e5 class
+        means, all 64 lists searched, 51 % of the first ten by inner product and 81 % by L2 (faiss 1.15.1),
+        which is what RaBitQ finds without lists.
+        """
+        return bool(self.num_links) or (self.code == "RaBitQ" and bool(self.num_lists))
 
     @property
     def needs_training(self) -> bool:
@@ -93,7 +112,9 @@ class IndexKind:
         codebook = (1 << self.bits) * coded_dim * FLOAT32_BYTES if self.code == "PQ" else 0
         rotation = dim * coded_dim * FLOAT32_BYTES if self.has_rotation else 0
         centre = coded_dim * FLOAT32_BYTES if self.code == "RaBitQ" else 0
-        return centroids + codebook + rotation + centre
+        # Each list ends in a block of 32 codes that is half empty on average.
+        padding = self.num_lists * 16 * self._own_code_bytes(coded_dim) if self.is_fast_scan else 0
+        return centroids + codebook + rotation + centre + padding
 
     def training_points(self, num_classes: int) -> int:
         """Class means that training looks at: what k-means can use, at least 65536 (PQ's 256 x 256)."""
@@ -101,11 +122,16 @@ class IndexKind:
         return min(num_classes, wanted)
 
     def training_bytes(self, num_classes: int, dim: int) -> int:
-        """Bytes of the training sample, twice (ours and the one k-means takes), and centroids."""
+        """Bytes of the training sample, twice (ours and the one k-means takes), and centroids.
+
+        Four times where scalar codes are trained on residuals, for these and their transposition
+        (IVF64,SQ4: measured).
+        """
         if not self.needs_training:
             return 0
         sample = self.training_points(num_classes) * dim * FLOAT32_BYTES
-        return 2 * sample + self.structure_bytes(num_classes, dim)
+        copies = 4 if self.num_lists and self.code.startswith("SQ") else 2
+        return copies * sample + self.structure_bytes(num_classes, dim)
 
     def misfit(self, num_classes: int, dim: int) -> str | None:
         """Why this index cannot be built over C vectors of D values; None: it can.
@@ -138,6 +164,7 @@ def parse_index_kind(factory: str, *, key: str = INDEX_KEY) -> IndexKind:
     if match is None:
         raise ConfigError(key, factory, allowed=_ALLOWED, remedy="Flat is exact and the default")
     code, _, bits = (match["code"] or match["node_code"] or "Flat").partition("x")
+    is_fast_scan, bits = bits.endswith("fs"), bits.removesuffix("fs")
     is_pq = code.startswith("PQ")
     if code.startswith("RaBitQ"):
         code, bits = "RaBitQ", code.removeprefix("RaBitQ") or "1"
@@ -149,4 +176,5 @@ def parse_index_kind(factory: str, *, key: str = INDEX_KEY) -> IndexKind:
         bits=int(bits or 8) if is_pq or bits else 0,
         num_rotation_segments=int(match["opq"] or 0),
         rotated_dim=int(match["opq_dim"] or 0),
+        is_fast_scan=is_fast_scan,
     )

@@ -6,6 +6,7 @@ Source: faiss ``IndexRefine`` with ``k_factor``; there the vectors are in memory
 from __future__ import annotations
 
 import mmap
+import os
 from pathlib import Path
 
 import numpy as np
@@ -48,20 +49,32 @@ class SecondStage:
     """Ranks candidates by inner product or by L2 distance to their float16 vectors.
 
     Memory:
-        :data:`SECOND_STAGE_BYTES`; of the file those pages that hold candidates.
+        :data:`SECOND_STAGE_BYTES`; of a mapped file those pages that hold candidates, and what lies around
+        them. One fault maps up to 2 MiB where the file was written in one go and Linux is 6.18 or later, so
+        that a bound on mapped pages could not be kept: nothing of the file is resident only if it is read.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int], *, is_l2: bool) -> None:
-        """Map the file.
+    def __init__(self, folder: Path, shape: tuple[int, int], *, is_l2: bool, is_mapped: bool = True) -> None:
+        """Map the file, or keep it open to read candidates one by one.
+
+        Source: mm/filemap.c, ``filemap_map_pages``, "map entire large folio faultaround" (Linux 6.18).
 
         Raises:
             ModelError: it is missing or of another shape.
         """
+        self._descriptor = -1
         mapped_CD = map_array(folder / EXACT_VECTORS, shape, np.float16)
         self._vectors_CD: npt.NDArray[np.float16] = np.asarray(mapped_CD)
         self._is_l2 = is_l2
+        if not is_mapped:
+            self._descriptor = os.open(folder / EXACT_VECTORS, os.O_RDONLY)
+        self._first_byte = (folder / EXACT_VECTORS).stat().st_size - self._vectors_CD.nbytes
         # Fetch the page that is asked for, not 128 KiB around it.
         advise_kernel(self._vectors_CD, mmap.MADV_RANDOM)
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
     def rank(self, queries_QD: FloatArray, rows_QR: IntArray, k: int) -> tuple[FloatArray, IntArray]:
         """The k best of the R candidates of each query.
@@ -94,7 +107,7 @@ class SecondStage:
         return self._vectors_CD.nbytes
 
     def _score(self, queries: FloatArray, rows: IntArray) -> FloatArray:
-        vectors = self._vectors_CD[np.maximum(rows, 0)].astype(np.float32)
+        vectors = self._gather(np.maximum(rows, 0)).astype(np.float32)
         if self._is_l2:
             vectors -= queries[:, None, :]
             scores: FloatArray = -np.einsum("qrd,qrd->qr", vectors, vectors)
@@ -102,3 +115,13 @@ class SecondStage:
             scores = np.matmul(vectors, queries[:, :, None])[:, :, 0]
         scores[rows < 0] = -np.inf
         return scores
+
+    def _gather(self, rows: IntArray) -> npt.NDArray[np.float16]:
+        """Vectors of the rows, shape (Q, R, D)."""
+        if self._descriptor < 0:
+            # Three times as fast as indexing.
+            return np.take(self._vectors_CD, rows, axis=0)
+        descriptor, size = self._descriptor, self._vectors_CD.strides[0]
+        offsets = (self._first_byte + rows.reshape(-1) * size).tolist()
+        joined = b"".join([os.pread(descriptor, size, offset) for offset in offsets])
+        return np.frombuffer(joined, dtype=np.float16).reshape(*rows.shape, -1)

@@ -20,6 +20,9 @@ INDEX_FILE = "index.faiss"
 LISTS_FILE = "lists.ivfdata"
 """Inverted lists that were built on the disk."""
 
+_FLAT_FAST_SCAN = b"IPfs"
+"""First bytes of such a file. Source: faiss/impl/index_write.cpp, ``fourcc`` of IndexPQFastScan."""
+
 
 class FaissServer:
     """Search in a FAISS index whose codes are mapped from the file, not copied into memory.
@@ -53,11 +56,8 @@ class FaissServer:
         path = folder / INDEX_FILE
         # Lists built on the disk are found beside the index, wherever the folder was moved to.
         is_on_disk = LISTS_FILE in manifest["files"]
-        flags = (
-            faiss.IO_FLAG_ONDISK_SAME_DIR | faiss.IO_FLAG_READ_ONLY if is_on_disk else faiss.IO_FLAG_MMAP_IFC
-        )
         try:
-            index = faiss.read_index(str(path), flags)
+            index = faiss.read_index(str(path), _open_flags(path, is_on_disk=is_on_disk))
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{path}: FAISS cannot read it ({reason}); build the index again") from error
@@ -77,7 +77,8 @@ class FaissServer:
         if self._num_candidates:
             shape = (manifest["num_classes"], manifest["dim"])
             is_l2 = index.metric_type == faiss.METRIC_L2
-            self._second_stage = SecondStage(folder, shape, is_l2=is_l2)
+            is_mapped = bool(facts.get("is_rerank_mapped", True))
+            self._second_stage = SecondStage(folder, shape, is_l2=is_l2, is_mapped=is_mapped)
         self.set_effort({"num_probes": facts["num_probes"], "search_width": facts["search_width"]})
 
     def search(self, vectors_QD: FloatArray, k: int) -> Answers:
@@ -124,6 +125,16 @@ class FaissServer:
             parameters.set_index_parameter(self._index, "nprobe", effort["num_probes"])
         if isinstance(inner, faiss.IndexHNSW) and "search_width" in effort:
             parameters.set_index_parameter(self._index, "efSearch", effort["search_width"])
+
+
+def _open_flags(path: Path, *, is_on_disk: bool) -> int:
+    """How to open an index so that as little as possible is copied into memory."""
+    if is_on_disk:
+        return int(faiss.IO_FLAG_ONDISK_SAME_DIR | faiss.IO_FLAG_READ_ONLY)
+    with path.open("rb") as file:
+        kind = file.read(4)
+    # The codes of flat fast-scan indexes are always copied; copied from a map, they would be resident twice.
+    return 0 if kind == _FLAT_FAST_SCAN else int(faiss.IO_FLAG_MMAP_IFC)
 
 
 def faiss_index_bytes(index: faiss.Index) -> int:
