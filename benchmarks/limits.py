@@ -145,6 +145,15 @@ def _rows(name: str) -> dict[str, dict[str, Any]]:
     return {document["phase"]: document for document in documents if document["method"] != "synthetic"}
 
 
+def _invocation(name: str) -> str | None:
+    """The command of a record, as it was typed."""
+    for phase, record in _rows(name).items():
+        if phase in ("train", "build"):
+            words = record["invocation"].split()
+            return " ".join(word for word in words if not word.startswith("hydra.run.dir="))
+    return None
+
+
 def _report() -> str:
     rows = [_row(name, case) for name, case in _CASES.items() if (_RECORDS / name).is_dir()]
     headings = (
@@ -152,7 +161,7 @@ def _report() -> str:
         "steps", "steps/s", "serve: of the peak anonymous, MB", "right, of queries",
     )  # fmt: skip
     commands = "\n".join(
-        f"- `{name}`: `python -m xclass {' '.join(case.words)}`" for name, case in _CASES.items()
+        f"- `{name}`: `{invocation}`" for name in _CASES if (invocation := _invocation(name)) is not None
     )
     return (
         "# What the heads hold at the limit of the machine\n\n"
@@ -164,6 +173,10 @@ def _report() -> str:
         + markdown_table(headings, rows)
         + f"\n{commands}\n"
     )
+
+
+def _why_not(serve: dict[str, Any] | None) -> str:
+    return "-" if serve is None else f"serve: {serve['cause']}"
 
 
 def _row(name: str, case: _Case) -> list[str]:
@@ -182,8 +195,8 @@ def _row(name: str, case: _Case) -> list[str]:
     if is_trained:
         step_seconds = train["seconds"] - details["init_seconds"] - details["save_seconds"]
         rate = [f"{details['steps']:,}", f"{details['steps'] / step_seconds:.2f}"]
-    anonymous = serve["memory"]["peak_anon_bytes"] / 1e6 if serve else float("nan")
-    accuracy = serve["accuracy"] if serve else None
+    is_served = serve is not None and serve["verdict"] == "measured"
+    accuracy = serve["accuracy"] if is_served else None
     return [
         f"`{name}`",
         f"**{peak / 1e9:.3f}**",
@@ -192,8 +205,8 @@ def _row(name: str, case: _Case) -> list[str]:
         "-" if case.bar is None else f"{case.bar:g} {case.unit}",
         "-" if case.cap_gib is None else f"{case.cap_gib:g}",
         *rate,
-        f"{anonymous:,.0f}",
-        "-" if not accuracy else f"{accuracy['at_1']:.2%} of {accuracy['num_queries']:,}",
+        f"{serve['memory']['peak_anon_bytes'] / 1e6:,.0f}" if is_served else "-",
+        f"{accuracy['at_1']:.2%} of {accuracy['num_queries']:,}" if accuracy else _why_not(serve),
     ]
 
 
