@@ -188,7 +188,7 @@ def _check_vectors(change: Change) -> None:
     """Every vector is finite and has a direction."""
     row = 0
     for block in change.added_blocks():
-        squares = np.einsum("nd,nd->n", block, block, dtype=np.float64)
+        squares = np.einsum("cd,cd->c", block, block, dtype=np.float64)
         wrong = np.flatnonzero(~np.isfinite(squares) | (squares == 0))
         if len(wrong):
             raise ConfigError(

@@ -100,7 +100,7 @@ def median_length(weights_CD: npt.NDArray[Any], change: Change) -> float:
 
 def with_length(vectors_ND: FloatArray, length: float) -> FloatArray:
     """The same directions, all of one length."""
-    lengths_N = np.sqrt(np.einsum("nd,nd->n", vectors_ND, vectors_ND, dtype=np.float64))
+    lengths_N = np.sqrt(np.einsum("cd,cd->c", vectors_ND, vectors_ND, dtype=np.float64))
     scaled_ND: FloatArray = (vectors_ND * (length / lengths_N)[:, None]).astype(np.float32)
     return scaled_ND
 
