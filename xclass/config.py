@@ -211,6 +211,13 @@ class RunConfig:
                 allowed=f"projection, or {allowed}",
                 remedy="add that method to methods=[...] or use projection",
             )
+        if vectors is VectorSource.means and self.index.model is not None:
+            raise ConfigError(
+                "index.model",
+                self.index.model,
+                allowed="null with index.vectors=means",
+                remedy="add index.vectors=dense_softmax or sampled_softmax",
+            )
         if vectors is VectorSource.means or "nearest_neighbour" not in self.methods:
             return
         if vectors not in lenders and self.index.model is None:

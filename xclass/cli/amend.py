@@ -29,7 +29,8 @@ class ids are for ever: those that stay keep theirs, a dropped one is never answ
 new classes get the ids after the highest that the model ever had.
 
 a new class of a softmax head gets the direction of its vector and the median length of the class vectors;
-one of a nearest-neighbour index its vector as the index keeps vectors (length 1 for metric cosine).
+one of a nearest-neighbour index its vector as the index keeps vectors (length 1 for metric cosine, the median
+length for an index over a softmax head).
 
 memory: a softmax head is copied block by block, some MiB at any size. An index is read into memory, at most
 twice its file. A graph (HNSW) cannot drop: it is built again from what it stores, as slowly as at first.

@@ -15,6 +15,10 @@ from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError
 
 _GROUPS = ("data", "index", "experiment")
+_MOVED = {
+    f"method.nearest_neighbour.{old}": f"index.{new}"
+    for old, new in (("index", "factory"), ("num_probes", "num_probes"), ("search_width", "search_width"))
+}
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
@@ -121,7 +125,8 @@ def _check_choice(key: str, value: str, names: list[str]) -> None:
 def _check_key(key: str, value: str, settings: dict[str, Setting]) -> None:
     setting = settings.get(key)
     if setting is None:
-        hint = _hint(key, [*settings, *_GROUPS]) or "see python -m xclass --help"
+        hint = f"it is {_MOVED[key]} now" if key in _MOVED else _hint(key, [*settings, *_GROUPS])
+        hint = hint or "see python -m xclass --help"
         raise ConfigError(
             key, value, allowed="a key that exists", remedy=f"there is none of this name; {hint}"
         )

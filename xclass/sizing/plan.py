@@ -104,13 +104,16 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         # The shortened heap pass saves a model of its own beside the first, and deletes it.
         disk_bytes=(model_bytes + table_bytes) * (2 if config.measure.heap_pass else 1),
     )
-    serve = _serve(settings, shape, model_bytes, table_bytes)
+    serve, load = _serve(settings, shape, model_bytes, table_bytes), _load(settings, model_bytes)
     if "index" in sections:
+        if copied_bytes := sections["index"].copied_bytes(shape):
+            serve = _copied(serve, copied_bytes)
+            load = _with_terms(load, {"copied codes": copied_bytes})
         fit = replace(fit, disk_bytes=fit.disk_bytes + sections["index"].scratch_bytes(shape))
         serve = _with_terms(serve, sections["index"].serving_terms())
     if "weights" in sections:
         serve = _with_terms(serve, serving_terms(sections["weights"], shape))
-    return [fit, _load(settings, model_bytes), serve]
+    return [fit, load, serve]
 
 
 def _load(settings: MethodConfig, model_bytes: int) -> PhasePlan:
@@ -150,6 +153,13 @@ def _serve(settings: MethodConfig, shape: ProblemShape, model_bytes: int, table_
 
 def _with_terms(plan: PhasePlan, terms: dict[str, int]) -> PhasePlan:
     return replace(plan, regime=replace(plan.regime, components={**plan.regime.components, **terms}))
+
+
+def _copied(plan: PhasePlan, copied_bytes: int) -> PhasePlan:
+    """So much of the model is memory, not pages of its file."""
+    mapped = plan.regime.components["model (mapped)"] - copied_bytes
+    plan = replace(plan, mapped_bytes=plan.mapped_bytes - copied_bytes)
+    return _with_terms(plan, {"model (mapped)": mapped, "copied codes": copied_bytes})
 
 
 def explain_misfit(

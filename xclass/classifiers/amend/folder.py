@@ -99,10 +99,11 @@ def _amend_files(model: Path, partial: Path, manifest: dict[str, Any], change: C
         amend_head(map_class_vectors(model, manifest), partial / WEIGHTS, change)
         return
     from xclass.classifiers.amend.index import amend_index
-    from xclass.classifiers.nearest_neighbour.server import INDEX_FILE
+    from xclass.classifiers.nearest_neighbour.server import ADDED_LENGTH, INDEX_FILE
 
-    is_normalised = bool(manifest["facts"].get("normalise"))
-    amend_index(model / INDEX_FILE, partial / INDEX_FILE, change, is_normalised=is_normalised)
+    facts = manifest["facts"]
+    length = 1.0 if facts.get("normalise") else facts.get(ADDED_LENGTH)
+    amend_index(model / INDEX_FILE, partial / INDEX_FILE, change, length=length)
     if EXACT_VECTORS in manifest["files"]:
         shape = (manifest["num_classes"], manifest["dim"])
         exact_CD = map_array(model / EXACT_VECTORS, shape, np.float16)
@@ -110,7 +111,7 @@ def _amend_files(model: Path, partial: Path, manifest: dict[str, Any], change: C
             exact_CD,
             partial / EXACT_VECTORS,
             change,
-            lambda block: with_length(block, 1.0) if is_normalised else block,
+            lambda block: block if length is None else with_length(block, length),
         )
 
 
@@ -128,9 +129,9 @@ def _row_files(kind: str) -> set[str]:
     if kind == "linear":
         return {WEIGHTS, CLASS_IDS}
     # Here and below, so that a softmax head is amended without FAISS.
-    from xclass.classifiers.nearest_neighbour.server import INDEX_FILE
+    from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, LISTS_FILE
 
-    return {INDEX_FILE, EXACT_VECTORS, CLASS_IDS}
+    return {INDEX_FILE, LISTS_FILE, EXACT_VECTORS, CLASS_IDS}
 
 
 def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[str]) -> None:

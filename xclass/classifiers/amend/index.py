@@ -10,30 +10,31 @@ import numpy as np
 
 from xclass.classifiers.amend.change import BLOCK_CLASSES, Change
 from xclass.classifiers.amend.rows import with_length
-from xclass.classifiers.nearest_neighbour.server import innermost
+from xclass.classifiers.nearest_neighbour.server import LISTS_FILE, innermost
 from xclass.data.base import IntArray, batch_ranges
 from xclass.errors import ModelError
 
 
-def amend_index(source: Path, target: Path, change: Change, *, is_normalised: bool) -> None:
+def amend_index(source: Path, target: Path, change: Change, *, length: float | None) -> None:
     """Read an index, drop rows, append vectors, write it. Afterwards the ids in it are rows: 0, 1, 2, ...
 
     Args:
         source: index file.
         target: file to write.
         change: which rows.
-        is_normalised: the index holds vectors of length 1; new ones are given that length.
+        length: that new vectors are given; None: they keep their own.
 
     Raises:
         ModelError: FAISS cannot read the file, or cannot remove from an index of this kind.
         OSError: the disk is full.
 
     Memory:
-        the index file's bytes; while codes grow by appending, or a graph is built again because nothing can
-        be removed from one, twice that. C / 8 bytes name the rows that go.
+        the bytes of the index file and of lists on the disk, which the new index file holds itself; while
+        codes grow by appending, or a graph is built again because nothing can be removed from one, twice
+        that. C / 8 bytes name the rows that go.
     """
     try:
-        index = faiss.read_index(str(source))
+        index = _read_into_memory(source)
     except RuntimeError as error:
         raise ModelError(
             f"{source}: FAISS cannot read it ({_first_line(error)}); build the index again"
@@ -43,12 +44,25 @@ def amend_index(source: Path, target: Path, change: Change, *, is_normalised: bo
     if len(change.dropped_R):
         _drop(index, change, source)
     for block in change.added_blocks():
-        index.add(with_length(block, 1.0) if is_normalised else block)
+        index.add(block if length is None else with_length(block, length))
     try:
         faiss.write_index(index, str(target))
     except RuntimeError as error:
         # FAISS says neither that the disk is full nor where.
         raise OSError(None, f"FAISS cannot write it ({_first_line(error)})", str(target)) from error
+
+
+def _read_into_memory(source: Path) -> faiss.Index:
+    """The index, and the lists that were built on the disk: FAISS cannot remove from those."""
+    if not source.with_name(LISTS_FILE).exists():
+        return faiss.read_index(str(source))
+    index = faiss.read_index(str(source), faiss.IO_FLAG_ONDISK_SAME_DIR | faiss.IO_FLAG_READ_ONLY)
+    inner = innermost(index)
+    lists = faiss.ArrayInvertedLists(inner.nlist, inner.code_size)
+    inner.invlists.copy_subset_to(lists, faiss.InvertedLists.SUBSET_TYPE_ID_RANGE, 0, inner.ntotal)
+    inner.replace_invlists(lists, True)
+    lists.this.disown()
+    return index
 
 
 def _drop(index: faiss.Index, change: Change, source: Path) -> None:

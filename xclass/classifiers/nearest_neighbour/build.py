@@ -83,11 +83,13 @@ def make_flat(num_classes: int, dim: int, *, is_l2: bool) -> tuple[Any, FloatArr
     return index, storage.view(np.float32).reshape(num_classes, dim)
 
 
-def train_index(index: Any, vectors: ClassVectors, kind: IndexKind, shape: ProblemShape, seed: int) -> int:
+def train_index(
+    index: Any, vectors: ClassVectors, kind: IndexKind, shape: ProblemShape, *, seed: int, wanted: int | None
+) -> int:
     """Train quantisers on a sample of bounded size; how many vectors it had."""
     if not kind.needs_training:
         return 0
-    points = kind.training_points(shape.num_classes)
+    points = kind.training_points(shape.num_classes, wanted)
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(shape.num_classes, points, replace=False, shuffle=False))
     index.train(sample_rows(vectors, chosen, shape.num_classes))

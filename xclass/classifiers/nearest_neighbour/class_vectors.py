@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from xclass.classifiers.class_ids import CLASS_IDS
 from xclass.classifiers.model_folder import advise_kernel, map_class_vectors, read_manifest
 from xclass.classifiers.nameless_file import NamelessFile
 from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES, RESIDENT_MEANS_BYTES
@@ -147,7 +148,7 @@ class HeadVectors:
         """Open the model.
 
         Raises:
-            ModelError: no softmax head, or one of another size.
+            ModelError: no softmax head, one of another size, or one whose rows are not classes 0 to C - 1.
         """
         manifest = read_manifest(folder, kind="linear")
         found, wanted = (manifest["num_classes"], manifest["dim"]), (shape.num_classes, shape.dim)
@@ -155,6 +156,11 @@ class HeadVectors:
             raise ModelError(
                 f"{folder}: {found[0]} classes of {found[1]} values, not {wanted[0]} of {wanted[1]}; index a "
                 "head of this problem"
+            )
+        if CLASS_IDS in manifest["files"]:
+            raise ModelError(
+                f"{folder / CLASS_IDS}: classes were dropped from this head, its rows are not classes 0 to "
+                f"{found[0] - 1}; index the head that was trained"
             )
         self._stored_CD = map_class_vectors(folder, manifest)
         self._resident_bytes = 0

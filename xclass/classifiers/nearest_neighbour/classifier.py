@@ -30,7 +30,12 @@ from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbour
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
 from xclass.classifiers.nearest_neighbour.index_kind import INDEX_KEY
 from xclass.classifiers.nearest_neighbour.second_stage import ExactVectorsWriter
-from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, FaissServer, faiss_index_bytes
+from xclass.classifiers.nearest_neighbour.server import (
+    ADDED_LENGTH,
+    INDEX_FILE,
+    FaissServer,
+    faiss_index_bytes,
+)
 from xclass.classifiers.nearest_neighbour.tuning import ExactAnswers, tune
 from xclass.classifiers.weights.rows import FloatRows, Rows
 from xclass.data.base import FloatArray, batch_ranges
@@ -76,6 +81,7 @@ class NearestNeighbour:
         self._seed = seed
         self._index: Any = None
         self._index_bytes = 0
+        self._added_length: float | None = 1.0 if self._normalise else None
         self._lists: DiskLists | None = None
         self._writer: ExactVectorsWriter | None = None
         self._exact: ExactAnswers | None = None
@@ -108,7 +114,10 @@ class NearestNeighbour:
         else:
             assert self._settings.model is not None
             vectors = head = HeadVectors(Path(self._settings.model), self._shape)
-            facts |= {"vectors": self._settings.vectors.value, "lengths": head.lengths()}
+            lengths = head.lengths()
+            # As amending a head does: an example as it is, beside longer vectors, would never be the answer.
+            self._added_length = lengths["median"]
+            facts |= {"vectors": self._settings.vectors.value, "lengths": lengths}
         facts["means_seconds"] = time.perf_counter() - begun
         if self._settings.target_recall is not None:
             self._exact = self._answer_exactly(vectors, feed)
@@ -128,6 +137,7 @@ class NearestNeighbour:
         settings = self._settings
         facts = {
             "normalise": self._normalise,
+            ADDED_LENGTH: self._added_length,
             "num_probes": settings.num_probes,
             "search_width": settings.search_width,
             "rerank": settings.rerank,
@@ -198,7 +208,8 @@ class NearestNeighbour:
         self._index = make_index(
             self._factory, dim=shape.dim, num_classes=shape.num_classes, is_l2=self._is_l2
         )
-        points = train_index(self._index, vectors, self._kind, shape, self._seed)
+        wanted = settings.training_points
+        points = train_index(self._index, vectors, self._kind, shape, seed=self._seed, wanted=wanted)
         if settings.on_disk_lists:
             self._lists = DiskLists(self._folder())
             self._lists.attach(self._index)

@@ -65,7 +65,8 @@ class NearestNeighbourConfig:
         structure = kind.structure_bytes(shape.num_classes, shape.dim)
         lists = f"index codes{MAPPED}" if index.on_disk_lists else "index codes"
         added = {lists: codes, "index structure": structure}
-        training = {"training sample": kind.training_bytes(shape.num_classes, shape.dim)}
+        sample = kind.training_bytes(shape.num_classes, shape.dim, index.training_points)
+        training = {"training sample": sample}
         # A flat array is reserved before adding; lists grow by doubling, so some are half empty at the end.
         growth = {"room to grow": 0 if kind.is_reserved else (codes + structure) // 3}
         block = {"classes being added": 2 * FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim}

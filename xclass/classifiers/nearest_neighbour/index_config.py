@@ -64,6 +64,9 @@ class IndexConfig:
     size that is served; above 0 to 1. null: num_probes and search_width as they are set."""
     tuning_queries: int = 1000
     """Examples that target_recall is measured on, 10 to 100000."""
+    training_points: int | None = None
+    """Class vectors that centroids and codes are trained on, 256 to 16777216, raised to one per centroid;
+    null: 256 per list, at least 65536. They lie in memory twice while an index is trained."""
     vectors: VectorSource = VectorSource.means
     """means, dense_softmax or sampled_softmax."""
     means_storage: MeansStorage = MeansStorage.file
@@ -94,13 +97,17 @@ class IndexConfig:
                 self._refuse(name, allowed=f"{least} to {most}", remedy=f"{default} is the default")
         if self.target_recall is not None and not 0.0 < self.target_recall <= 1.0:
             self._refuse("target_recall", allowed="above 0 to 1, or null", remedy="0.95 is usual")
+        if self.training_points is not None and not 256 <= self.training_points <= 1 << 24:
+            self._refuse("training_points", allowed="256 to 16777216, or null", remedy="null is the default")
         if self.rerank and kind.is_flat:
             self._refuse(
                 "rerank", allowed="0 with Flat, which is exact", remedy="choose index=ivf_pq or another"
             )
-        if self.on_disk_lists and not kind.num_lists:
+        if self.on_disk_lists and (not kind.num_lists or kind.is_fast_scan):
             self._refuse(
-                "on_disk_lists", allowed="false without inverted lists", remedy="choose index=ivf_sq8"
+                "on_disk_lists",
+                allowed="false without inverted lists, or with those of PQ fast-scan",
+                remedy="choose index=ivf_sq8",
             )
         if self.vectors is not VectorSource.means and kind.needs_distances:
             # Nearness by inner product is no metric, and trained class vectors differ in length: what a graph
@@ -123,6 +130,11 @@ class IndexConfig:
     def serving_terms(self) -> dict[str, int]:
         """Anonymous bytes of serving, the index and the queries not counted."""
         return {"second stage": SECOND_STAGE_BYTES} if self.rerank else {}
+
+    def copied_bytes(self, shape: ProblemShape) -> int:
+        """Bytes of the index file that serving copies into memory: FAISS maps no codes of PQ fast-scan."""
+        kind = self.kind(shape.num_classes)
+        return kind.code_bytes(shape.dim) * shape.num_classes if kind.is_fast_scan else 0
 
     def scratch_bytes(self, shape: ProblemShape) -> int:
         """Bytes of the disk that are taken while the index is built, the saved model not counted."""

@@ -116,12 +116,24 @@ class IndexKind:
         padding = self.num_lists * 16 * self._own_code_bytes(coded_dim) if self.is_fast_scan else 0
         return centroids + codebook + rotation + centre + padding
 
-    def training_points(self, num_classes: int) -> int:
-        """Class means that training looks at: what k-means can use, at least 65536 (PQ's 256 x 256)."""
-        wanted = max(self.num_lists * _POINTS_PER_CENTROID, 1 << 16)
-        return min(num_classes, wanted)
+    def training_points(self, num_classes: int, wanted: int | None = None) -> int:
+        """Class vectors that training looks at.
 
-    def training_bytes(self, num_classes: int, dim: int) -> int:
+        Args:
+            num_classes: C, the most there are.
+            wanted: a bound, raised to one point per centroid, which FAISS demands; None: what k-means can
+                use, at least 65536 (PQ's 256 x 256).
+        """
+        if wanted is None:
+            wanted = max(self.num_lists * _POINTS_PER_CENTROID, 1 << 16)
+        return min(num_classes, max(wanted, self._num_centroids))
+
+    @property
+    def _num_centroids(self) -> int:
+        """Of the largest k-means in it."""
+        return max(self.num_lists, 1 << self.bits if self.code == "PQ" else 0)
+
+    def training_bytes(self, num_classes: int, dim: int, wanted: int | None = None) -> int:
         """Bytes of the training sample, twice (ours and the one k-means takes), and centroids.
 
         Four times where scalar codes are trained on residuals, for these and their transposition
@@ -129,7 +141,7 @@ class IndexKind:
         """
         if not self.needs_training:
             return 0
-        sample = self.training_points(num_classes) * dim * FLOAT32_BYTES
+        sample = self.training_points(num_classes, wanted) * dim * FLOAT32_BYTES
         copies = 4 if self.num_lists and self.code.startswith("SQ") else 2
         return copies * sample + self.structure_bytes(num_classes, dim)
 
@@ -144,9 +156,8 @@ class IndexKind:
         for num_segments in {self.num_segments, self.num_rotation_segments} - {0}:
             if coded_dim % num_segments:
                 return f"a number of segments that divides {coded_dim} dimensions, not {num_segments}"
-        needed = max(self.num_lists, 1 << self.bits if self.code == "PQ" else 0)
-        if needed > num_classes:
-            return f"at most as many lists and centroids as classes: {num_classes}, not {needed}"
+        if self._num_centroids > num_classes:
+            return f"at most as many lists and centroids as classes: {num_classes}, not {self._num_centroids}"
         return None
 
 

@@ -82,24 +82,25 @@ class SecondStage:
         Args:
             queries_QD: as the index was asked.
             rows_QR: rows of the index; -1 for none.
-            k: at most R.
+            k: wanted.
 
         Returns:
             scores_QK, which rise with nearness (negated distances for L2), and rows_QK, both best first;
-            -1 and -inf where there were fewer candidates.
+            -1 and -inf where there were fewer candidates, as FAISS pads.
         """
         num_queries, num_candidates = rows_QR.shape
         dim = self._vectors_CD.shape[1]
-        scores_QK = np.empty((num_queries, k), dtype=np.float32)
-        rows_QK = np.empty((num_queries, k), dtype=np.int64)
+        scores_QK = np.full((num_queries, k), -np.inf, dtype=np.float32)
+        rows_QK = np.full((num_queries, k), -1, dtype=np.int64)
+        found = min(k, num_candidates)
         # Gathered in float16, widened, and multiplied or squared: 2 + 4 + 4 bytes per value.
         size = max(1, SECOND_STAGE_BYTES // (num_candidates * dim * 10))
         for start in range(0, num_queries, size):
             rows, queries = rows_QR[start : start + size], queries_QD[start : start + size]
             scores = self._score(queries, rows)
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-            scores_QK[start : start + size] = np.take_along_axis(scores, order, axis=1)
-            rows_QK[start : start + size] = np.take_along_axis(rows, order, axis=1)
+            scores_QK[start : start + size, :found] = np.take_along_axis(scores, order, axis=1)
+            rows_QK[start : start + size, :found] = np.take_along_axis(rows, order, axis=1)
         return scores_QK, rows_QK
 
     def held_bytes(self) -> int:

@@ -20,8 +20,11 @@ INDEX_FILE = "index.faiss"
 LISTS_FILE = "lists.ivfdata"
 """Inverted lists that were built on the disk."""
 
-_FLAT_FAST_SCAN = b"IPfs"
-"""First bytes of such a file. Source: faiss/impl/index_write.cpp, ``fourcc`` of IndexPQFastScan."""
+ADDED_LENGTH = "added_length"
+"""Fact of the manifest: length that a class which is added later is given; null: its own."""
+_FAST_SCAN = (b"IPfs", b"IwPf")
+"""First bytes of such a file, without and with lists. Source: faiss/impl/index_write.cpp, ``fourcc`` of
+IndexPQFastScan and IndexIVFPQFastScan."""
 
 
 class FaissServer:
@@ -38,6 +41,7 @@ class FaissServer:
         self._index: faiss.Index | None = None
         self._normalise = False
         self._file_bytes = 0
+        self._is_copied = False
         self._class_ids = ClassIds(ids_C=None, next_id=0)
         self._second_stage: SecondStage | None = None
         self._num_candidates = 0
@@ -57,7 +61,8 @@ class FaissServer:
         # Lists built on the disk are found beside the index, wherever the folder was moved to.
         is_on_disk = LISTS_FILE in manifest["files"]
         try:
-            index = faiss.read_index(str(path), _open_flags(path, is_on_disk=is_on_disk))
+            flags = _open_flags(path, is_on_disk=is_on_disk)
+            index = faiss.read_index(str(path), flags)
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{path}: FAISS cannot read it ({reason}); build the index again") from error
@@ -68,6 +73,7 @@ class FaissServer:
             )
         self._index = index
         self._class_ids = open_class_ids(folder, manifest)
+        self._is_copied = flags == 0
         self._file_bytes = path.stat().st_size
         if is_on_disk:
             self._file_bytes += (folder / LISTS_FILE).stat().st_size
@@ -99,10 +105,12 @@ class FaissServer:
         return Answers(classes_QK=self._class_ids.name(classes_QK), scores_QK=scores_QK)
 
     def held_bytes(self) -> dict[str, int]:
-        """The mapped index file, and class ids where they are kept."""
+        """The index file, mapped or copied, and what lies beside it."""
         if self._index is None:
             return {}
-        held = {"index (mapped)": self._file_bytes} | self._class_ids.held_bytes()
+        held = {
+            "index" if self._is_copied else "index (mapped)": self._file_bytes
+        } | self._class_ids.held_bytes()
         if self._second_stage is not None:
             held["exact vectors (mapped)"] = self._second_stage.held_bytes()
         return held
@@ -133,8 +141,8 @@ def _open_flags(path: Path, *, is_on_disk: bool) -> int:
         return int(faiss.IO_FLAG_ONDISK_SAME_DIR | faiss.IO_FLAG_READ_ONLY)
     with path.open("rb") as file:
         kind = file.read(4)
-    # The codes of flat fast-scan indexes are always copied; copied from a map, they would be resident twice.
-    return 0 if kind == _FLAT_FAST_SCAN else int(faiss.IO_FLAG_MMAP_IFC)
+    # The codes of fast-scan indexes are always copied; copied from a map, they would be resident twice.
+    return 0 if kind in _FAST_SCAN else int(faiss.IO_FLAG_MMAP_IFC)
 
 
 def faiss_index_bytes(index: faiss.Index) -> int:
