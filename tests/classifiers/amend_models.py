@@ -11,7 +11,19 @@ from xclass.encoders.identity import IdentityEncoder
 
 NUM_CLASSES, DIM, LENGTH = 600, 16, 3.0
 HEADS = ["float32", "bfloat16"]
-INDEXES = ["Flat", "SQ8", "SQfp16", "PQ8", "IVF8,Flat", "IVF8,SQ8", "OPQ8,IVF8,PQ8", "HNSW16", "HNSW16,SQ8"]
+INDEXES = [
+    "PQ8x4fs",
+    "IVF8,PQ8x4fs",
+    "Flat",
+    "SQ8",
+    "SQfp16",
+    "PQ8",
+    "IVF8,Flat",
+    "IVF8,SQ8",
+    "OPQ8,IVF8,PQ8",
+    "HNSW16",
+    "HNSW16,SQ8",
+]
 EXACT = ["float32", "bfloat16", "Flat", "SQ8", "SQfp16", "IVF8,Flat", "IVF8,SQ8", "HNSW16", "HNSW16,SQ8"]
 
 

@@ -127,6 +127,38 @@ def test_lists_on_the_disk_are_amended_like_lists_in_memory(factory, tmp_path):
     assert (answers[0].classes_QK[50:, 0] == np.arange(C, C + 4)).mean() >= 0.75
 
 
+@pytest.mark.parametrize("factory", ["PQ8x4fs", "IVF8,PQ8x4fs", "PQ4x4fs"])
+def test_codes_in_blocks_are_those_of_a_new_index_after_dropping_and_adding(factory, tmp_path):
+    """In one command and in two; FAISS would mix what is added with what was removed."""
+    empty, gone = faiss.index_factory(D, factory, faiss.METRIC_INNER_PRODUCT), np.array([3, 7, 500, 998])
+    empty.train(CENTRES)
+    faiss.write_index(empty, str(tmp_path / "empty.faiss"))
+
+    def save(name, vectors):
+        index = faiss.read_index(str(tmp_path / "empty.faiss"))
+        index.add(vectors)
+        (tmp_path / name).mkdir()
+        faiss.write_index(index, str(tmp_path / name / "index.faiss"))
+        facts = {"normalise": True, "num_probes": 8, "search_width": 64}
+        shape = {"num_classes": len(vectors), "dim": D}
+        write_manifest(tmp_path / name, kind="faiss", shape=shape, facts=facts)
+        return tmp_path / name
+
+    old = save("old", CENTRES)
+    amend_model(old, tmp_path / "once", drop=gone, add=NEW)
+    amend_model(old, tmp_path / "less", drop=gone)
+    amend_model(tmp_path / "less", tmp_path / "twice", add=NEW)
+    kept = np.delete(np.arange(C), gone)
+    queries = np.concatenate((CENTRES[:200], NEW))
+    expected = search(save("fresh", np.concatenate((CENTRES[kept], NEW))), queries, 10)
+    names = np.append(kept, np.arange(C, C + 4))
+    for name in ("once", "twice"):
+        found = search(tmp_path / name, queries, 10)
+        np.testing.assert_array_equal(found.scores_QK, expected.scores_QK)
+        # Equal codes have equal scores, in any order.
+        assert (found.classes_QK == names[expected.classes_QK]).mean() > 0.9
+
+
 def test_training_points_are_bounded_recorded_and_in_the_closed_form(tmp_path):
     facts = build(tmp_path / "few", factory="IVF8,SQ8", training_points=300)
     assert facts["training_points"] == 300

@@ -81,8 +81,34 @@ def _drop(index: faiss.Index, change: Change, source: Path) -> None:
             "index of another kind, or build this one again without those classes"
         ) from error
     assert removed == len(change.dropped_R)
+    if isinstance(inner, faiss.IndexFastScan | faiss.IndexIVFFastScan):
+        _clear_places_that_became_free(inner)
     if isinstance(inner, faiss.IndexIVF):
         _renumber_lists(inner, change.dropped_R)
+
+
+def _clear_places_that_became_free(index: Any) -> None:
+    """Zero what lies behind the last code of a block, into which ``add`` writes by adding bits.
+
+    Removing moves codes up and leaves the old ones behind: the next class that came would have the bits of
+    both codes and would not be found (faiss 1.15.1).
+
+    Source: faiss/impl/pq4_fast_scan.cpp, ``pq4_pack_codes_range``; faiss/IndexFastScan.cpp and
+    faiss/invlists/BlockInvertedLists.cpp, ``remove_ids``.
+    """
+    packer = index.get_CodePacker()
+    nothing = np.zeros(packer.code_size, dtype=np.uint8)
+    if isinstance(index, faiss.IndexFastScan):
+        filled = [(index.codes.get(), index.ntotal)]
+    else:
+        lists = index.invlists
+        filled = [(lists.get_codes(number), lists.list_size(number)) for number in range(index.nlist)]
+    for codes, size in filled:
+        num_blocks = -(-size // packer.nvec)
+        if size < num_blocks * packer.nvec:
+            blocks = faiss.rev_swig_ptr(codes, num_blocks * packer.block_size).reshape(num_blocks, -1)
+            for place in range(size, num_blocks * packer.nvec):
+                packer.pack_1(nothing, place, blocks)
 
 
 def _renumber_lists(index: Any, dropped_R: IntArray) -> None:
