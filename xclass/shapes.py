@@ -15,6 +15,8 @@ FLOAT32_BYTES = 4
 INT64_BYTES = 8
 MAPPED = " (mapped)"
 """Ends the name of a component that is pages of a file: the kernel may drop them."""
+MAPPED_MODEL = f"model{MAPPED}"
+"""Name of the component that is the pages of a saved model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.classifiers.weights.serving import serving_terms
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.records.record import Phase
-from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
+from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED_MODEL, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB, format_bytes, format_count
 
 BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB}
@@ -36,10 +37,13 @@ class PhasePlan:
     base_bytes: int
     regime: Regime
     """The moment of the peak."""
-    mapped_bytes: int
-    """Part of the peak that is pages of the model file: reclaimable, so not needed to start."""
     disk_bytes: int
     """What the phase writes."""
+
+    @property
+    def mapped_bytes(self) -> int:
+        """Part of the peak that is pages of files: reclaimable, so not needed to start."""
+        return self.regime.mapped_bytes
 
     @property
     def over_base_bytes(self) -> int:
@@ -100,17 +104,15 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         phase=fit_phase,
         base_bytes=BASE_BYTES[settings.engine],
         regime=law.peak,
-        mapped_bytes=law.peak.mapped_bytes,
         # The shortened heap pass saves a model of its own beside the first, and deletes it.
         disk_bytes=(model_bytes + table_bytes) * (2 if config.measure.heap_pass else 1),
     )
     serve, load = _serve(settings, shape, model_bytes, table_bytes), _load(settings, model_bytes)
     if "index" in sections:
-        if copied_bytes := sections["index"].copied_bytes(shape):
-            serve = _copied(serve, copied_bytes)
-            load = _with_terms(load, {"copied codes": copied_bytes})
-        fit = replace(fit, disk_bytes=fit.disk_bytes + sections["index"].scratch_bytes(shape))
-        serve = _with_terms(serve, sections["index"].serving_terms())
+        index: IndexConfig = sections["index"]
+        load = _with_terms(load, index.copied_terms(shape))
+        fit = replace(fit, disk_bytes=fit.disk_bytes + index.scratch_bytes(shape))
+        serve = _with_terms(serve, index.serving_terms(shape, model_bytes))
     if "weights" in sections:
         serve = _with_terms(serve, serving_terms(sections["weights"], shape))
     return [fit, load, serve]
@@ -124,14 +126,13 @@ def _load(settings: MethodConfig, model_bytes: int) -> PhasePlan:
         phase=Phase.LOAD,
         base_bytes=BASE_BYTES["faiss"],
         regime=Regime(name="open", components=components),
-        mapped_bytes=0,
         disk_bytes=0,
     )
 
 
 def _serve(settings: MethodConfig, shape: ProblemShape, model_bytes: int, table_bytes: int) -> PhasePlan:
     """Every page of the model has been touched, and a batch is being answered."""
-    model = "model (mapped)" if settings.is_mapped else "model"
+    model = MAPPED_MODEL if settings.is_mapped else "model"
     components = {
         model: model_bytes,
         "queries": FLOAT32_BYTES * shape.num_queries * shape.dim,
@@ -140,26 +141,17 @@ def _serve(settings: MethodConfig, shape: ProblemShape, model_bytes: int, table_
     }
     if table_bytes:
         components["encoder table (mapped)"] = table_bytes
-    mapped = table_bytes + (model_bytes if settings.is_mapped else 0)
     return PhasePlan(
         method=settings.name,
         phase=Phase.SERVE,
         base_bytes=BASE_BYTES["faiss"],
         regime=Regime(name="answering", components=components),
-        mapped_bytes=mapped,
         disk_bytes=0,
     )
 
 
 def _with_terms(plan: PhasePlan, terms: dict[str, int]) -> PhasePlan:
     return replace(plan, regime=replace(plan.regime, components={**plan.regime.components, **terms}))
-
-
-def _copied(plan: PhasePlan, copied_bytes: int) -> PhasePlan:
-    """So much of the model is memory, not pages of its file."""
-    mapped = plan.regime.components["model (mapped)"] - copied_bytes
-    plan = replace(plan, mapped_bytes=plan.mapped_bytes - copied_bytes)
-    return _with_terms(plan, {"model (mapped)": mapped, "copied codes": copied_bytes})
 
 
 def explain_misfit(

@@ -101,5 +101,5 @@ def _tuning(index: IndexConfig, shape: ProblemShape, model_bytes: int) -> list[R
     if index.target_recall is None:
         return []
     queries = index.tuning_queries * (FLOAT32_BYTES * shape.dim + 2 * TUNING_K * INT64_BYTES)
-    components = {f"model{MAPPED}": model_bytes, "tuning queries": queries} | index.serving_terms()
+    components = index.serving_terms(shape, model_bytes) | {"tuning queries": queries}
     return [Regime(name="tuning", components=components)]

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
 from xclass.errors import ConfigError
-from xclass.shapes import ProblemShape
+from xclass.shapes import MAPPED_MODEL, ProblemShape
 
 _LISTS = "{lists}"
 _LISTS_PER_ROOT = 4
@@ -127,14 +127,16 @@ class IndexConfig:
         lists = 1 << max(0, round(math.log2(max(1.0, wanted))))
         return self.factory.replace(_LISTS, str(min(_MAX_LISTS, lists)))
 
-    def serving_terms(self) -> dict[str, int]:
-        """Anonymous bytes of serving, the index and the queries not counted."""
-        return {"second stage": SECOND_STAGE_BYTES} if self.rerank else {}
+    def serving_terms(self, shape: ProblemShape, model_bytes: int) -> dict[str, int]:
+        """Bytes of the model while it is served, mapped or copied, and of the second stage."""
+        copied = self.copied_terms(shape)
+        terms = {MAPPED_MODEL: model_bytes - sum(copied.values())} | copied
+        return terms | {"second stage": SECOND_STAGE_BYTES} if self.rerank else terms
 
-    def copied_bytes(self, shape: ProblemShape) -> int:
-        """Bytes of the index file that serving copies into memory: FAISS maps no codes of PQ fast-scan."""
+    def copied_terms(self, shape: ProblemShape) -> dict[str, int]:
+        """What opening the index copies into memory: FAISS maps no codes of PQ fast-scan."""
         kind = self.kind(shape.num_classes)
-        return kind.code_bytes(shape.dim) * shape.num_classes if kind.is_fast_scan else 0
+        return {"copied codes": kind.code_bytes(shape.dim) * shape.num_classes} if kind.is_fast_scan else {}
 
     def scratch_bytes(self, shape: ProblemShape) -> int:
         """Bytes of the disk that are taken while the index is built, the saved model not counted."""
