@@ -50,12 +50,12 @@ class NamelessFile:
 
     def map(self, size: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Zeros of this size behind a .npy header, shared with the file."""
-        offset, num_bytes = self.reserve(size, dtype)
-        self._map = mmap.mmap(self._descriptor, offset + num_bytes)
-        return np.frombuffer(self._map, dtype=dtype, offset=offset).reshape(size)
+        self.reserve(size, dtype)
+        self._map = mmap.mmap(self._descriptor, 0)
+        return np.frombuffer(self._map, dtype=dtype, offset=self.first_byte).reshape(size)
 
-    def reserve(self, size: tuple[int, int], dtype: npt.DTypeLike) -> tuple[int, int]:
-        """Write the header and take the room; where the values begin, and their bytes.
+    def reserve(self, size: tuple[int, int], dtype: npt.DTypeLike) -> None:
+        """Write the header and take the room: values begin at ``first_byte`` then.
 
         Raises:
             OSError: the disk is full. Without taking the room now, a store would end in SIGBUS later.
@@ -66,10 +66,8 @@ class NamelessFile:
         with open(self._descriptor, "r+b", closefd=False) as file:
             np.lib.format.write_array_header_1_0(file, header)
             file.flush()
-            offset = file.tell()
-            os.posix_fallocate(self._descriptor, 0, offset + num_bytes)
-        self.first_byte = offset
-        return offset, num_bytes
+            self.first_byte = file.tell()
+            os.posix_fallocate(self._descriptor, 0, self.first_byte + num_bytes)
 
     def read(self, values: npt.NDArray[Any], offset: int) -> None:
         """Fill a contiguous array with what lies at a place; half the time of copying it out of the map."""

@@ -132,8 +132,7 @@ class MeansInFile:
     def _expect(self, num_bytes: int) -> None:
         """Make room for so many bytes of pages."""
         if self._resident_bytes + num_bytes > RESIDENT_MEANS_BYTES:
-            self._file.leave_pages()
-            self._resident_bytes = 0
+            self.release(self.shape[0])
         self._resident_bytes += num_bytes
 
 

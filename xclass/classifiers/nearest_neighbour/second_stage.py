@@ -33,7 +33,8 @@ class ExactVectorsWriter:
             OSError: the disk is full.
         """
         self._file = NamelessFile(folder, key="index.folder")
-        self._end, _ = self._file.reserve(size, np.float16)
+        self._file.reserve(size, np.float16)
+        self._end = self._file.first_byte
 
     def append(self, rows: FloatArray) -> None:
         """The next rows; values that float16 cannot hold become its greatest."""

@@ -119,8 +119,9 @@ class FaissServer:
         """Search efforts that this kind of index knows, least first; ``{}`` alone where there are none."""
         inner = innermost(self._index)
         if isinstance(inner, faiss.IndexIVF):
+            powers = (1 << power for power in range(inner.nlist.bit_length()))
             return [
-                {"num_probes": min(1 << power, inner.nlist)} for power in range(inner.nlist.bit_length() + 1)
+                {"num_probes": probes} for probes in (*(p for p in powers if p < inner.nlist), inner.nlist)
             ]
         if isinstance(inner, faiss.IndexHNSW):
             return [{"search_width": 1 << power} for power in range(4, 13)]
