@@ -18,7 +18,7 @@ from xclass.classifiers.nearest_neighbour.index_kind import IndexKind
 from xclass.classifiers.nearest_neighbour.second_stage import ExactVectorsWriter
 from xclass.classifiers.nearest_neighbour.server import LISTS_FILE, innermost
 from xclass.data.base import FloatArray, batch_ranges
-from xclass.shapes import FLOAT32_BYTES, ProblemShape
+from xclass.shapes import FLOAT32_BYTES
 
 
 class DiskLists:
@@ -84,33 +84,40 @@ def make_flat(num_classes: int, dim: int, *, is_l2: bool) -> tuple[Any, FloatArr
 
 
 def train_index(
-    index: Any, vectors: ClassVectors, kind: IndexKind, shape: ProblemShape, *, seed: int, wanted: int | None
+    index: Any,
+    vectors: ClassVectors,
+    kind: IndexKind,
+    num_classes: int,
+    *,
+    seed: int,
+    wanted: int | None = None,
 ) -> int:
     """Train quantisers on a sample of bounded size; how many vectors it had."""
     if not kind.needs_training:
         return 0
-    points = kind.training_points(shape.num_classes, wanted)
+    points = kind.training_points(num_classes, wanted)
     generator = np.random.default_rng(seed)
-    chosen = np.sort(generator.choice(shape.num_classes, points, replace=False, shuffle=False))
-    index.train(sample_rows(vectors, chosen, shape.num_classes))
+    chosen = np.sort(generator.choice(num_classes, points, replace=False, shuffle=False))
+    index.train(sample_rows(vectors, chosen, num_classes))
     return points
 
 
 def add_classes(
-    index: Any, vectors: ClassVectors, shape: ProblemShape, writer: ExactVectorsWriter | None
+    index: Any, vectors: ClassVectors, num_classes: int, writer: ExactVectorsWriter | None = None
 ) -> None:
     """Add every class in order, each block's memory given back right after."""
     # A block of scalar codes takes half a millisecond, less than waking threads and waiting for the last of
     # them: one thread adds twice as fast as two, and 17 times where other processes want the cores too.
-    threads = 1 if isinstance(index, faiss.IndexScalarQuantizer) else shape.threads
-    faiss.omp_set_num_threads(threads)
-    for start, stop in batch_ranges(shape.num_classes, ADD_CLASSES):
+    before = faiss.omp_get_max_threads()
+    if isinstance(index, faiss.IndexScalarQuantizer):
+        faiss.omp_set_num_threads(1)
+    for start, stop in batch_ranges(num_classes, ADD_CLASSES):
         rows = vectors.read(start, stop)
         index.add(rows)
         if writer is not None:
             writer.append(rows)
         vectors.release(stop)
-    faiss.omp_set_num_threads(shape.threads)
+    faiss.omp_set_num_threads(before)
 
 
 def skip_polysemous_training(index: Any) -> None:

@@ -209,14 +209,16 @@ class NearestNeighbour:
             self._factory, dim=shape.dim, num_classes=shape.num_classes, is_l2=self._is_l2
         )
         wanted = settings.training_points
-        points = train_index(self._index, vectors, self._kind, shape, seed=self._seed, wanted=wanted)
+        points = train_index(
+            self._index, vectors, self._kind, shape.num_classes, seed=self._seed, wanted=wanted
+        )
         if settings.on_disk_lists:
             self._lists = DiskLists(self._folder())
             self._lists.attach(self._index)
         if settings.rerank:
             self._writer = ExactVectorsWriter((shape.num_classes, shape.dim), self._folder())
         try:
-            add_classes(self._index, vectors, shape, self._writer)
+            add_classes(self._index, vectors, shape.num_classes, self._writer)
         except BaseException:
             if self._lists is not None:
                 self._lists.discard()

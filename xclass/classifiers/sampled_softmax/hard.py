@@ -15,7 +15,7 @@ import torch
 
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind
 from xclass.classifiers.sampled_softmax.alias import Float64Array
-from xclass.classifiers.sampled_softmax.memory import ADD_CLASSES, HARD_PER_EXAMPLE
+from xclass.classifiers.sampled_softmax.memory import HARD_PER_EXAMPLE
 from xclass.classifiers.sampled_softmax.negatives import Negatives
 from xclass.data.base import FloatArray, IntArray
 
@@ -28,7 +28,7 @@ class HardNegatives:
 
     Memory:
         the index; while it is refreshed the old one is gone, and the sample that trains a quantiser and
-        65536 vectors exist beside it (:meth:`SampledSoftmaxConfig.memory_law`).
+        8192 vectors exist beside it (:meth:`SampledSoftmaxConfig.memory_law`).
     """
 
     def __init__(
@@ -93,23 +93,31 @@ class HardNegatives:
         return self._hard[np.minimum(place, len(self._hard) - 1)] == classes
 
     def _refresh(self) -> None:
-        import faiss
+        from xclass.classifiers.nearest_neighbour.build import add_classes, make_index, train_index
+        from xclass.classifiers.nearest_neighbour.server import innermost
 
         self._index = None  # before the next one grows
         num_classes, dim = self._weights_CD.shape
-        index = faiss.index_factory(dim, self._factory, faiss.METRIC_INNER_PRODUCT)
-        if self._kind.needs_training:
-            points = self._kind.training_points(num_classes)
-            chosen = np.arange(num_classes)
-            if 4 * points < num_classes:
-                # Drawn with replacement: without, numpy shuffles an array of all classes.
-                chosen = np.unique(np.random.default_rng(self._seed).integers(0, num_classes, points))
-            elif points < num_classes:
-                chosen = np.sort(np.random.default_rng(self._seed).choice(num_classes, points, replace=False))
-            rows = torch.from_numpy(chosen).to(self._weights_CD.device)
-            index.train(self._weights_CD[rows].float().cpu().numpy())
-        for start in range(0, num_classes, ADD_CLASSES):
-            index.add(self._weights_CD[start : start + ADD_CLASSES].float().cpu().numpy())
-        if hasattr(index, "nprobe"):
-            index.nprobe = self._num_probes
+        index = make_index(self._factory, dim=dim, num_classes=num_classes, is_l2=False)
+        vectors = _TensorRows(self._weights_CD)
+        train_index(index, vectors, self._kind, num_classes, seed=self._seed)
+        add_classes(index, vectors, num_classes)
+        inner = innermost(index)
+        if hasattr(inner, "nprobe"):
+            inner.nprobe = self._num_probes
         self._index = index
+
+
+class _TensorRows:
+    """Class vectors of any format on any device, as what an index is built from."""
+
+    def __init__(self, weights_CD: torch.Tensor) -> None:
+        self._weights_CD = weights_CD
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """The rows themselves where they are float32 on the CPU, else a copy."""
+        rows: FloatArray = self._weights_CD[start:stop].float().cpu().numpy()
+        return rows
+
+    def release(self, stop: int) -> None:
+        """They are still trained; nothing is given back."""

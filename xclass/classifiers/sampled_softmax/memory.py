@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xclass.classifiers.device import Device
 from xclass.classifiers.init import saving_regime, starting_regime
+from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
@@ -17,8 +18,6 @@ STREAMING_BYTES_PER_CLASS = 8
 """Average gap (float32) and the step last seen (int32)."""
 HARD_PER_EXAMPLE = 8
 """Neighbours looked up for each of the first ``num_hard / 8`` examples of a batch; its order is random."""
-ADD_CLASSES = 1 << 16
-"""Class vectors that are float32 beside the index of hard negatives at a time."""
 ROWS_MULTIPLE = 128
 """Sampled rows are filled up to a multiple of this: oneDNN compiles a bfloat16 product for each new shape,
 1 to 2 ms, and the number of distinct samples changes from step to step."""
