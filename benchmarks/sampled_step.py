@@ -112,7 +112,8 @@ def _make_arms(spec: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    from xclass.classifiers.kernels.sampled import RowState, load_sampled_kernels
+    from xclass.classifiers.kernels.load import load_sampled_kernels
+    from xclass.classifiers.kernels.sampled import RowState
     from xclass.classifiers.sampled_softmax.negatives import RandomNegatives
     from xclass.classifiers.sampled_softmax.samplers import LogUniformSampler, UniformSampler
     from xclass.classifiers.sampled_softmax.step import SampledStep, StepSettings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -13,11 +12,11 @@ from xclass.classifiers.dense_softmax.streamed import StepSettings, StreamedHead
 from xclass.classifiers.device import Device
 from xclass.classifiers.gpu import GpuMeter
 from xclass.classifiers.kernels.base import TrueClasses
-from xclass.classifiers.kernels.load import load_kernels
+from xclass.classifiers.kernels.load import kernel_facts, load_kernels
 from xclass.classifiers.products import single_threaded_products
 from xclass.classifiers.schedule import rate_factor
 from xclass.classifiers.weights.config import Rounding, WeightsConfig
-from xclass.classifiers.weights.table import allocate_class_vectors, no_class_vectors
+from xclass.classifiers.weights.table import TORCH_DTYPE, allocate_class_vectors, no_class_vectors
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -54,7 +53,9 @@ class DenseSoftmax:
         """
         device = self._device.value
         block_classes = min(self._block_classes(), max(1, _WARM_UP_VALUES // self._shape.dim))
-        toy = torch.ones(2 * block_classes, self._shape.dim, dtype=_torch_dtype(self._weights), device=device)
+        toy = torch.ones(
+            2 * block_classes, self._shape.dim, dtype=TORCH_DTYPE[self._weights.dtype], device=device
+        )
         size = self._shape.batch_size
         inputs = torch.ones(size, self._shape.dim, device=device)
         with single_threaded_products():
@@ -83,7 +84,9 @@ class DenseSoftmax:
             finally:
                 head.close()
         report.facts = facts | report.facts | {"block_classes": block_classes}
-        report.facts |= {"product_library": head.product_library} | self._kernel_facts()
+        report.facts |= {"product_library": head.product_library} | kernel_facts(
+            load_kernels(self._device.value)
+        )
         terms = self._config.step_terms(self._shape, self._weights, self._device)
         report.facts |= meter.facts(sum(terms.values()))
         self._vectors.bring_back()
@@ -140,11 +143,3 @@ class DenseSoftmax:
             loss = float(losses_B.mean())
         facts = {"loss": config.loss.value, "steps": steps, "last_loss": loss if steps else None}
         return FitReport(examples_seen=examples_seen, facts=facts)
-
-    def _kernel_facts(self) -> dict[str, Any]:
-        kernels, reason = load_kernels(self._device.value)
-        return {"kernels": kernels.name} | ({"kernels_not_compiled": reason} if reason else {})
-
-
-def _torch_dtype(weights: WeightsConfig) -> torch.dtype:
-    return torch.bfloat16 if weights.value_bytes == torch.bfloat16.itemsize else torch.float32

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from functools import cache
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from xclass.classifiers.exponential import exp_
-from xclass.classifiers.kernels.compiled import CompileError, load_library
+from xclass.classifiers.kernels.compiled import load_library
 from xclass.classifiers.kernels.plain import round_stochastic
 from xclass.data.base import IntArray
 
@@ -120,17 +119,6 @@ class SampledKernels(Protocol):
         gradient: Loshchilov & Hutter, ICLR 2019.
         """
         ...
-
-
-@cache
-def load_sampled_kernels(device: str = "cpu") -> tuple[SampledKernels, str | None]:
-    """The compiled kernels, or plain torch and why: on ``cuda``, and where there is no compiler."""
-    if torch.device(device).type != "cpu":
-        return TorchSampledKernels(), f"the compiled kernels are for the CPU, not {device}"
-    try:
-        return CompiledSampledKernels(), None
-    except CompileError as error:
-        return TorchSampledKernels(), str(error)
 
 
 class CompiledSampledKernels:

@@ -10,7 +10,8 @@ import torch
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.device import Device
 from xclass.classifiers.gpu import GpuMeter
-from xclass.classifiers.kernels.sampled import RowState, load_sampled_kernels
+from xclass.classifiers.kernels.load import kernel_facts, load_sampled_kernels
+from xclass.classifiers.kernels.sampled import RowState
 from xclass.classifiers.products import single_threaded_products
 from xclass.classifiers.sampled_softmax.config import HARD_INDEX_KEY, SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.sampled_softmax.hard import HardNegatives
@@ -26,7 +27,7 @@ from xclass.classifiers.sampled_softmax.step import SampledStep, StepSettings
 from xclass.classifiers.sampled_softmax.streaming import StreamingFrequency
 from xclass.classifiers.schedule import rate_factor
 from xclass.classifiers.weights.config import Rounding, WeightsConfig
-from xclass.classifiers.weights.table import allocate_class_vectors, no_class_vectors
+from xclass.classifiers.weights.table import TORCH_DTYPE, allocate_class_vectors, no_class_vectors
 from xclass.encoders.base import Encoder
 from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
@@ -69,10 +70,9 @@ class SampledSoftmax:
             from xclass.classifiers.faiss_engine import warm_up_faiss
 
             warm_up_faiss(self._shape.threads)
-        dtype = torch.bfloat16 if self._weights.value_bytes == torch.bfloat16.itemsize else torch.float32
         device = self._device.value
         state = RowState(
-            weights_CD=torch.ones(512, 64, dtype=dtype, device=device),
+            weights_CD=torch.ones(512, 64, dtype=TORCH_DTYPE[self._weights.dtype], device=device),
             state_C=torch.ones(512, device=device),
         )
         with single_threaded_products():
@@ -116,11 +116,8 @@ class SampledSoftmax:
                 report = self._train(step, self._negatives, feed)
             finally:
                 step.close()
-        report.facts = facts | report.facts
-        kernels, not_compiled = load_sampled_kernels(self._device.value)
-        report.facts |= {"product_library": step.product_library, "kernels": kernels.name}
-        if not_compiled:
-            report.facts["kernels_not_compiled"] = not_compiled
+        report.facts = facts | report.facts | {"product_library": step.product_library}
+        report.facts |= kernel_facts(load_sampled_kernels(self._device.value))
         report.facts |= meter.facts(sum(step_terms(config, self._shape, self._weights).values()))
         self._vectors.bring_back()
         return report

@@ -25,7 +25,7 @@ from xclass.shapes import ProblemShape
 _RANDOM_CLASSES = 1 << 14
 """Rows drawn at a time where the table is not float32."""
 
-_TORCH_DTYPE = {WeightDtype.float32: torch.float32, WeightDtype.bfloat16: torch.bfloat16}
+TORCH_DTYPE = {WeightDtype.float32: torch.float32, WeightDtype.bfloat16: torch.bfloat16}
 _STORED_DTYPE = {WeightDtype.float32: np.float32, WeightDtype.bfloat16: np.uint16}
 
 
@@ -156,9 +156,7 @@ def allocate_class_vectors(config: WeightsConfig, shape: ProblemShape) -> ClassV
     else:
         # numpy's zeros come from calloc: pages appear as rows are first written, not twice.
         stored_CD = np.zeros(size, dtype=stored)
-    tensor_CD = torch.from_numpy(stored_CD)
-    if config.dtype is WeightDtype.bfloat16:
-        tensor_CD = tensor_CD.view(torch.bfloat16)
+    tensor_CD = torch.from_numpy(stored_CD).view(TORCH_DTYPE[config.dtype])
     num_kahan = config.num_kahan_classes(shape.num_classes)
     lost_KD = torch.zeros(num_kahan, shape.dim, dtype=torch.bfloat16) if num_kahan else None
     return ClassVectors(tensor_CD=tensor_CD, stored_CD=stored_CD, lost_KD=lost_KD, config=config, file=file)
