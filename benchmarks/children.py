@@ -6,12 +6,13 @@ same pinned environment; a figure is the median over the rounds, its spread the 
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -20,6 +21,34 @@ from typing import Any
 from xclass.measure.environment import pinned_environment
 from xclass.measure.machine import machine_facts
 from xclass.measure.status import read_status, reset_peak
+
+
+def parse_arguments(
+    parser: argparse.ArgumentParser, *, record: Path, child: Callable[[dict[str, Any]], dict[str, Any]]
+) -> argparse.Namespace:
+    """The options that every benchmark of arms has; in a child process its arm is run here, and that is all.
+
+    Args:
+        parser: with the benchmark's own options.
+        record: folder of the record, default of ``--out``.
+        child: runs the arm that ``--child`` describes.
+    """
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=record)
+    parser.add_argument("--report-only", action="store_true", help="make the report again from the record")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(child(json.loads(arguments.child))))
+        raise SystemExit
+    return arguments
+
+
+def keep_report(folder: Path, render: Callable[[dict[str, Any]], str]) -> None:
+    """Write the README of a record from the record alone."""
+    document = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    (folder / "README.md").write_text(render(document), encoding="utf-8")
+    print(folder / "README.md")
 
 
 def run_child(

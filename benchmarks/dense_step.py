@@ -14,11 +14,19 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
-from children import Meter, markdown_table, ratio, run_child, spread, write_document
+from children import (
+    Meter,
+    keep_report,
+    markdown_table,
+    parse_arguments,
+    ratio,
+    run_child,
+    spread,
+    write_document,
+)
 
 _RECORD = Path(__file__).parent / "records" / "heads" / "dense_step"
 _CHUNKS = (64, 256, 1024)
@@ -35,22 +43,13 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--for-seconds", type=float, default=3.0, help="of timed steps per child")
-    parser.add_argument("--out", type=Path, default=_RECORD)
-    parser.add_argument("--report-only", action="store_true", help="make the table again from the record")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.child:
-        print(json.dumps(_child(json.loads(arguments.child))))
-        return
+    arguments = parse_arguments(parser, record=_RECORD, child=_child)
     if not arguments.report_only:
         cases = [_measure(arguments, dim, batch) for dim in arguments.dims for batch in arguments.batches]
         document = {"classes": int(arguments.classes), "device": arguments.device, "cases": cases}
         write_document(arguments.out / "record.json", document)
-    document = json.loads((arguments.out / "record.json").read_text(encoding="utf-8"))
-    (arguments.out / "README.md").write_text(_report(document), encoding="utf-8")
-    print(arguments.out / "README.md")
+    keep_report(arguments.out, _report)
 
 
 def _measure(arguments: argparse.Namespace, dim: int, batch: int) -> dict[str, Any]:

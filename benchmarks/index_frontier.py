@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from children import run_child, write_document
+from children import parse_arguments, run_child, write_document
 from frontier_choices import CHOICES, Choice
 
 _RECORD = Path(__file__).parent / "records" / "heads" / "index_frontier"
@@ -41,16 +41,9 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5, help="pairs of builds of the overhead table")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("/tmp/index_frontier"), help="scratch")
-    parser.add_argument("--out", type=Path, default=_RECORD)
     parser.add_argument("--only", nargs="+", help="kinds (or overhead) to measure, again if need be")
-    parser.add_argument("--report-only", action="store_true", help="tables and figure only")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.child:
-        print(json.dumps(_child(json.loads(arguments.child))))
-        return
+    arguments = parse_arguments(parser, record=_RECORD, child=_child)
     if not arguments.report_only:
         _measure(arguments)
     from frontier_report import write_report

@@ -19,13 +19,21 @@ True classes and uniform negatives are spread over all classes, the worst case f
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from itertools import product as combinations
 from pathlib import Path
 from typing import Any
 
-from children import Meter, markdown_table, ratio, run_child, spread, write_document
+from children import (
+    Meter,
+    keep_report,
+    markdown_table,
+    parse_arguments,
+    ratio,
+    run_child,
+    spread,
+    write_document,
+)
 
 _RECORD = Path(__file__).parent / "records" / "heads" / "sampled_step"
 _OURS, _DEFAULT, _ADDING, _OVERWRITING = "ours", "ours, log_uniform", "bare, adding", "bare, overwriting"
@@ -44,19 +52,10 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200, help="timed steps of each arm per child")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=_RECORD)
-    parser.add_argument("--report-only", action="store_true", help="make the table again from the record")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.child:
-        print(json.dumps(_child(json.loads(arguments.child))))
-        return
+    arguments = parse_arguments(parser, record=_RECORD, child=_child)
     if not arguments.report_only:
         write_document(arguments.out / "record.json", _measure(arguments))
-    document = json.loads((arguments.out / "record.json").read_text(encoding="utf-8"))
-    (arguments.out / "README.md").write_text(_report(document), encoding="utf-8")
-    print(arguments.out / "README.md")
+    keep_report(arguments.out, _report)
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, Any]:
