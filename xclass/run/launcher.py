@@ -20,6 +20,7 @@ from typing import Any
 from xclass.measure.limits import oom_kill_count
 from xclass.measure.timeline import TimelineSampler
 from xclass.run.events import parse_event
+from xclass.run.interrupts import HeldInterrupts
 from xclass.run.spec import ChildSpec
 
 _TERMINATE_SECONDS = 5.0
@@ -75,9 +76,28 @@ def run_child(
     spec.write(spec_path)
     command = [sys.executable, "-m", "xclass.run.worker", str(spec_path)]
     kills_before = oom_kill_count()
+    with HeldInterrupts() as interrupts:
+        process = _start(command, log_path, environment)
+        with TimelineSampler(process.pid, sample_seconds) as sampler:
+            result = ChildResult(command=command, sampler=sampler)
+            try:
+                interrupts.release()
+                _follow(process, result, timeout_seconds, on_event)
+            except KeyboardInterrupt:
+                result.ended_by = "interrupt"
+            finally:
+                _end(process)
+    result.exit_code = process.returncode
+    is_killed = process.returncode == -signal.SIGKILL and result.ended_by is None
+    result.was_oom_killed = is_killed and oom_kill_count() > kills_before
+    result.stderr_tail = _tail(log_path)
+    return result
+
+
+def _start(command: list[str], log_path: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """The child in a session of its own: Ctrl-C reaches the launcher alone, which then ends it in order."""
     with log_path.open("wb") as log:
-        # A session of its own: Ctrl-C reaches the launcher alone, which then ends the child in order.
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -85,19 +105,6 @@ def run_child(
             env=os.environ | environment,
             start_new_session=True,
         )
-    with TimelineSampler(process.pid, sample_seconds) as sampler:
-        result = ChildResult(command=command, sampler=sampler)
-        try:
-            _follow(process, result, timeout_seconds, on_event)
-        except KeyboardInterrupt:
-            result.ended_by = "interrupt"
-        finally:
-            _end(process)
-    result.exit_code = process.returncode
-    is_killed = process.returncode == -signal.SIGKILL and result.ended_by is None
-    result.was_oom_killed = is_killed and oom_kill_count() > kills_before
-    result.stderr_tail = _tail(log_path)
-    return result
 
 
 def _follow(
