@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from xclass.errors import MeasurementError
+from xclass.measure.blame import top_allocations
 from xclass.measure.environment import pinned_environment
 from xclass.measure.heap import HeapTrace, read_heap, render_flamegraph
 
@@ -35,6 +36,17 @@ def test_heap_of_touched_bytes_and_its_picture(tmp_path):
 
 
 @pytest.mark.memory
+def test_the_line_that_holds_the_heap_is_named(tmp_path):
+    run_traced(tmp_path / "touched.bin", "touched")
+    largest, *others = top_allocations(tmp_path / "touched.bin")
+    assert largest.num_bytes == pytest.approx(SIZE, rel=0.001)
+    assert re.fullmatch(r"(traced\.py|numpy/.*\.py):\d+", largest.place)
+    assert largest.via == "malloc"
+    assert len(others) <= 4
+    assert [one.num_bytes for one in others] == sorted((one.num_bytes for one in others), reverse=True)
+
+
+@pytest.mark.memory
 def test_untouched_bytes_are_heap_and_not_resident(tmp_path):
     totals = json.loads(run_traced(tmp_path / "untouched.bin", "untouched").stdout)
     assert totals["peak_heap_bytes"] == pytest.approx(SIZE, rel=0.01)
@@ -57,6 +69,8 @@ def test_an_existing_capture_is_not_overwritten(tmp_path):
 def test_what_is_no_capture_gives_one_line(tmp_path):
     (tmp_path / "junk.bin").write_text("junk")
     for name in ("junk.bin", "missing.bin"):
+        with pytest.raises(MeasurementError, match="cannot be named"):
+            top_allocations(tmp_path / name)
         with pytest.raises(MeasurementError, match="run the heap pass again"):
             read_heap(tmp_path / name)
     picture = render_flamegraph(tmp_path / "junk.bin", tmp_path / "junk.html")

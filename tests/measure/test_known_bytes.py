@@ -1,7 +1,11 @@
 """Every instrument must say what is known to be true: children that hold a known number of bytes."""
 
+import subprocess
+
 import numpy as np
 import pytest
+
+from xclass.errors import MeasurementError
 
 pytestmark = pytest.mark.memory
 
@@ -81,3 +85,56 @@ def test_pinned_peaks_grow_with_classes_where_stock_glibc_has_its_kink(run_child
     assert below < above
     for classes, over_base_bytes in ((130_000, below), (140_000, above)):
         assert over_base_bytes == pytest.approx(6 * 4 * classes * 64, rel=0.02)
+
+
+def test_shared_memory_is_shmem_and_not_anonymous(run_child):
+    child = run_child("shared")
+    memory = child.memories[0]
+    assert child.over_base_bytes == pytest.approx(SIZE, abs=MB)
+    assert memory.peak_shmem_bytes - memory.base.shmem_bytes == pytest.approx(SIZE, abs=MB)
+    assert memory.peak_anon_bytes - memory.base.anon_bytes < MB
+
+
+def test_bytes_of_a_grandchild_are_in_the_tree_and_not_in_the_child(run_child):
+    child = run_child("grandchild")
+    memory = child.memories[0]
+    assert child.over_base_bytes < 2 * MB
+    assert memory.num_processes == 2
+    # Besides its block the grandchild has an interpreter and numpy of its own, parts of them shared with ours.
+    together = memory.peak_tree_bytes - memory.base.rss_bytes
+    assert SIZE - 10 * MB < together < SIZE + 40 * MB
+
+
+def test_pages_that_a_tree_shares_count_once(run_child):
+    memory = run_child("shared_with_grandchildren").memories[0]
+    assert memory.num_processes == 3
+    # Three processes show 200 MB each.
+    assert memory.peak_tree_bytes == pytest.approx(memory.peak_rss_bytes, abs=20 * MB)
+
+
+def test_a_child_alone_has_no_tree(run_child):
+    memory = run_child("touched").memories[0]
+    assert (memory.num_processes, memory.peak_tree_bytes) == (1, None)
+
+
+@pytest.fixture
+def swap_file(tmp_path):
+    """300 MB of real swap for one test; only root may have it, and not on every file system."""
+    path = tmp_path / "swap"
+    path.write_bytes(bytes(300 * MB))
+    path.chmod(0o600)
+    for command in (["mkswap", path], ["swapon", path]):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            pytest.skip(f"no {command[0]} here: {error}")
+        if done.returncode:
+            pytest.skip(f"{command[0]} is not allowed here: {done.stderr.strip()}")
+    yield path
+    subprocess.run(["swapoff", path], check=True)
+
+
+@pytest.mark.usefixtures("swap_file")
+def test_a_reading_with_pages_swapped_out_is_refused(run_child):
+    with pytest.raises(MeasurementError, match=r"^swap=95.4 MiB: pages were swapped out"):
+        run_child("swapped")

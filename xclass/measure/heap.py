@@ -44,17 +44,19 @@ class HeapTrace:
     """Traces the block; :attr:`totals` can be read after it.
 
     Every allocation is written to the file as it happens, through a shared map, so that the capture of a
-    process that was killed can still be read with :func:`read_heap`. No native stacks: they cost 7-8 MB and
-    up to 1.3 x time, and the Python line is what names the component.
+    process that was killed can still be read with :func:`read_heap`.
     """
 
-    def __init__(self, capture: Path) -> None:
+    def __init__(self, capture: Path, *, native_stacks: bool = False) -> None:
         """Prepare.
 
         Args:
             capture: file to write; must not exist, its folder must.
+            native_stacks: also note the C and C++ frames, at the price of 7-8 MB and up to 1.3 x the time; the
+                Python line is what names the component.
         """
         self._capture = capture
+        self._native_stacks = native_stacks
         self._stack = ExitStack()
         self._totals: HeapTotals | None = None
 
@@ -73,7 +75,7 @@ class HeapTrace:
                 Tracker(
                     destination=FileDestination(self._capture),
                     file_format=FileFormat.ALL_ALLOCATIONS,
-                    native_traces=False,
+                    native_traces=self._native_stacks,
                 )
             )
         except (OSError, RuntimeError) as error:

@@ -41,9 +41,12 @@ class Maxima(NamedTuple):
     mapped_bytes: int
     """Largest file + shmem of one moment: not the sum of the two maxima."""
     swap_bytes: int
+    num_processes: int = 1
+    tree_bytes: int = 0
+    """Held together with its descendants; 0 where it had none."""
 
 
-NOTHING = Maxima(0, 0, 0, 0, 0, 0)
+NOTHING = Maxima(0, 0, 0, 0, 0, 0, num_processes=0)
 
 
 @dataclass(frozen=True, slots=True)

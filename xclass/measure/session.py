@@ -152,6 +152,8 @@ def combine(reading: PhaseMemory, samples: Samples, *, tolerance_bytes: int | No
         peak_shmem_bytes=min(max(maxima.shmem_bytes, end.shmem_bytes), peak),
         sampled_peak_rss_bytes=min(maxima.rss_bytes, peak),
         num_samples=samples.num_samples,
+        num_processes=max(1, maxima.num_processes),
+        peak_tree_bytes=maxima.tree_bytes or None,
     )
 
 

@@ -42,6 +42,8 @@ class Pass(StrEnum):
     """Untraced: kernel high-water mark, times, accuracy."""
     HEAP = "heap"
     """Under memray, shortened: heap peak and who asked for it."""
+    TWIN = "twin"
+    """As shortened as the heap pass but untraced: what the tracer costs is the difference of the two."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -75,6 +77,26 @@ class MemoryReading:
     sampled_peak_rss_bytes: int
     """What the sampler alone would have reported; the gap to peak_rss_bytes is what samplers miss."""
     num_samples: int
+    num_processes: int = 1
+    """Most processes seen at one moment, the child's own children and theirs counted."""
+    peak_tree_bytes: int | None = None
+    """Most that all of them held together, pages that several share counted once (sum of PSS); sampled. None
+    where the child was alone, whose exact peak is peak_rss_bytes."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Allocation:
+    """What one line of Python asked for and held at the heap's peak, all its calls together."""
+
+    num_bytes: int
+    num_calls: int
+    place: str
+    """``file:line``, the file as xclass or the library names it."""
+    function: str
+    source: str
+    """The line itself; empty where the source is not at hand."""
+    via: str
+    """Allocating function: malloc, mmap, ..."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -87,6 +109,11 @@ class HeapReading:
     """Path of the memray capture, relative to the run folder."""
     flamegraph: str | None
     """Path of the HTML, relative to the run folder; None where it could not be rendered."""
+    traced_peak_over_base_bytes: int | None = None
+    """Resident peak minus base under the tracer: only to be compared with the twin's, never a result."""
+    has_native_stacks: bool = False
+    top: list[Allocation] = field(default_factory=list)
+    """The largest at the heap's peak, largest first, at most five."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -122,6 +149,8 @@ class Record:
     """Method name, or the data set's name for the prepare phase."""
     phase: Phase
     pass_: Pass
+    repeat: int = 0
+    """Number of the repeat (measure.repeats), from 0; only the untraced pass is repeated."""
     verdict: Verdict
     cause: str | None = None
     """One sentence for every verdict but ``measured``."""
@@ -147,6 +176,11 @@ class Record:
     accuracy: Accuracy | None = None
     timeline: list[list[float]] = field(default_factory=list)
     """Rows of (seconds since the phase began, rss, anon, file, shmem bytes), thinned."""
+    marks: list[tuple[float, str]] = field(default_factory=list)
+    """(seconds since the phase began, what began then): class means, steps, saving ..."""
+    conditions: dict[str, Any] = field(default_factory=dict)
+    """What bytes and times may depend on besides the config: load and available memory when the child began,
+    its allocator, threads, huge pages and page faults when the phase ended."""
     data_facts: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)
@@ -191,7 +225,8 @@ class Record:
             values["pass_"] = Pass(values["pass_"])
             values["verdict"] = Verdict(values["verdict"])
             values["memory"] = _memory(values.get("memory"))
-            values["heap"] = _optional(HeapReading, values.get("heap"))
+            values["heap"] = _heap(values.get("heap"))
+            values["marks"] = [(float(seconds), str(name)) for seconds, name in values.get("marks", [])]
             values["accuracy"] = _optional(Accuracy, values.get("accuracy"))
             values["latencies"] = [Latency(**latency) for latency in values.get("latencies", [])]
             return cls(**values)
@@ -203,6 +238,12 @@ class Record:
 
 def _optional(kind: Any, document: dict[str, Any] | None) -> Any:
     return None if document is None else kind(**document)
+
+
+def _heap(document: dict[str, Any] | None) -> HeapReading | None:
+    if document is None:
+        return None
+    return HeapReading(**{**document, "top": [Allocation(**top) for top in document.get("top", [])]})
 
 
 def _memory(document: dict[str, Any] | None) -> MemoryReading | None:

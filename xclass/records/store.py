@@ -1,4 +1,4 @@
-"""Records on disk: one JSON file per (method, phase, pass), whole or absent, never half."""
+"""Records on disk: one JSON file per (method, phase, pass, repeat), whole or absent, never half."""
 
 from __future__ import annotations
 
@@ -69,9 +69,10 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def record_path(run_dir: Path, record: Record) -> Path:
-    """Where this record lies: ``run_dir/records/<method>-<phase>-<pass>.json``."""
+    """Where this record lies: ``run_dir/records/<method>-<phase>-<pass>.json``, its repeats ``...-2.json``."""
     assert _FILE_NAME_PART.fullmatch(record.method), record.method
-    return run_dir / RECORDS_FOLDER / f"{record.method}-{record.phase}-{record.pass_}.json"
+    number = f"-{record.repeat + 1}" if record.repeat else ""
+    return run_dir / RECORDS_FOLDER / f"{record.method}-{record.phase}-{record.pass_}{number}.json"
 
 
 def write_record(run_dir: Path, record: Record) -> Path:
@@ -110,8 +111,8 @@ def read_records(run_dir: Path, *, damaged: list[str] | None = None) -> list[Rec
     return sorted(records, key=record_order)
 
 
-def record_order(record: Record) -> tuple[bool, int, str, int, int]:
-    """Sort key: data preparation, then methods as they were asked for, then phases and passes as they run."""
+def record_order(record: Record) -> tuple[bool, int, str, int, int, int]:
+    """Sort key: data preparation, then methods as they were asked for, then phases, passes and repeats."""
     methods = record.config.get("methods", [])
     return (
         record.phase is not Phase.PREPARE,
@@ -119,6 +120,7 @@ def record_order(record: Record) -> tuple[bool, int, str, int, int]:
         record.method,
         _PHASES.index(record.phase),
         _PASSES.index(record.pass_),
+        record.repeat,
     )
 
 

@@ -11,15 +11,21 @@ SESSION = MemorySession()
 SESSION.start()
 
 import json  # noqa: E402
+import mmap  # noqa: E402
+import os  # noqa: E402
+import subprocess  # noqa: E402
 import tempfile  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
+from multiprocessing import shared_memory  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
 MB = 10**6
 SIZE = 200 * MB
+MADV_PAGEOUT = 21
+"""Source: man madvise(2), Linux 5.4; the number is in the kernel's uapi/asm-generic/mman-common.h."""
 
 
 def fill(num_bytes=SIZE):
@@ -70,6 +76,54 @@ def thread():
         worker = threading.Thread(target=fill)
         worker.start()
         worker.join()
+    return [meter]
+
+
+def grandchild():
+    """A process of its own that shares nothing of its 200 MB."""
+    script = f"import numpy, time; block = numpy.ones({SIZE}, numpy.uint8); time.sleep(0.8)"
+    with SESSION.phase() as meter:
+        subprocess.run([sys.executable, "-c", script], check=True)
+    return [meter]
+
+
+def shared_with_grandchildren():
+    """Two forks that map the 200 MB of their parent: three processes, one block."""
+    with SESSION.phase() as meter:
+        block = fill()
+        forks = []
+        for _ in range(2):
+            forks.append(os.fork())
+            if forks[-1] == 0:
+                time.sleep(0.6)
+                os._exit(0)
+        for fork in forks:
+            os.waitpid(fork, 0)
+        assert block.size
+    return [meter]
+
+
+def shared():
+    """A segment of POSIX shared memory, as worker processes hand arrays to each other."""
+    segment = shared_memory.SharedMemory(create=True, size=SIZE)
+    try:
+        with SESSION.phase() as meter:
+            np.frombuffer(segment.buf, np.uint8)[:] = 1
+            time.sleep(0.1)
+    finally:
+        segment.close()
+        segment.unlink()
+    return [meter]
+
+
+def swapped():
+    """The kernel is asked to page half of the block out: only where there is swap."""
+    with SESSION.phase() as meter:
+        block = mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        block.write(bytes(b"x" * SIZE))
+        block.madvise(MADV_PAGEOUT, 0, SIZE // 2)
+        time.sleep(0.1)
+    block.close()
     return [meter]
 
 
