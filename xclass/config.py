@@ -103,6 +103,10 @@ class MeasureConfig:
     """pinned or system."""
     heap_pass: bool = True
     """Run every phase a second time, shortened, under memray: heap peak and flamegraph."""
+    native_stacks: bool = False
+    """Note C and C++ frames in that pass too: slower, and some MB more."""
+    repeats: int = 1
+    """How often every phase is measured, 1 to 100: the report gives median and spread."""
     sample_seconds: float = 0.02
     """Interval of the timeline, 0.005 to 10; the peak does not depend on it."""
     timeout_minutes: float = 240.0
@@ -116,6 +120,14 @@ class MeasureConfig:
         Raises:
             ConfigError: naming key, value, allowed range and remedy.
         """
+        _check("measure.repeats", self.repeats, 1, 100, "3 shows how far bytes and times spread")
+        if self.native_stacks and not self.heap_pass:
+            raise ConfigError(
+                "measure.native_stacks",
+                "true",
+                allowed="false with measure.heap_pass=false",
+                remedy="native stacks are noted in the heap pass: leave measure.heap_pass=true",
+            )
         _check("measure.sample_seconds", self.sample_seconds, 0.005, 10.0, "0.02 is the default")
         _check("measure.timeout_minutes", self.timeout_minutes, 0.01, 60.0 * 24 * 30, "240 is the default")
         _check("measure.reserve_share", self.reserve_share, 0.0, 0.5, "0.05 is the default")

@@ -10,7 +10,7 @@ import pytest
 from xclass.errors import MeasurementError
 from xclass.measure.blame import top_allocations
 from xclass.measure.environment import pinned_environment
-from xclass.measure.heap import HeapTrace, read_heap, render_flamegraph
+from xclass.measure.heap import read_heap, render_flamegraph, trace_heap
 
 SIZE = 200 * 10**6
 
@@ -61,8 +61,8 @@ def test_the_capture_of_a_killed_child_can_be_read(tmp_path):
 
 def test_an_existing_capture_is_not_overwritten(tmp_path):
     (tmp_path / "old.bin").write_text("precious")
-    with pytest.raises(MeasurementError, match="give a new file"), HeapTrace(tmp_path / "old.bin"):
-        pass
+    with pytest.raises(MeasurementError, match="give a new file"):
+        trace_heap(lambda: None, tmp_path / "old.bin")
     assert (tmp_path / "old.bin").read_text() == "precious"
 
 

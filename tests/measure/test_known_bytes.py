@@ -100,7 +100,7 @@ def test_bytes_of_a_grandchild_are_in_the_tree_and_not_in_the_child(run_child):
     memory = child.memories[0]
     assert child.over_base_bytes < 2 * MB
     assert memory.num_processes == 2
-    # Besides its block the grandchild has an interpreter and numpy of its own, parts of them shared with ours.
+    # Besides its block the grandchild has an interpreter and numpy, parts of them shared with ours.
     together = memory.peak_tree_bytes - memory.base.rss_bytes
     assert SIZE - 10 * MB < together < SIZE + 40 * MB
 

@@ -16,11 +16,11 @@ class Terminal(io.StringIO):
 
 def run(console, error=None):
     with LiveProgress(console, 2) as live:
-        live.begin("dense_softmax", "train", "rss")
+        live.begin("dense_softmax", "train")
         live.update(0, None, "importing [bold]torch")
         live.update(500, 1000, "epoch 1\x1b[2J")
         live.end("measured", "peak 1.3 GiB")
-        live.begin("dense_softmax", "train", "heap")
+        live.begin("dense_softmax", "train", "heap trace")
         if error:
             raise error
         live.end("out_of_memory", "killed")

@@ -36,7 +36,7 @@ def top_allocations(capture: Path, *, timeout_seconds: float = 120.0) -> list[Al
     that xclass is not part of has the innermost line of all.
 
     Args:
-        capture: file that :class:`~xclass.measure.heap.HeapTrace` wrote.
+        capture: file that :func:`~xclass.measure.heap.trace_heap` wrote.
         timeout_seconds: after which reading is given up.
 
     Raises:

@@ -32,9 +32,9 @@ def process_conditions(proc: Path = Path("/proc")) -> dict[str, Any]:
     """This process at this moment: read by a child after its phase.
 
     Returns:
-        ``allocator``; ``num_threads``; ``huge_page_bytes`` of anonymous memory in transparent huge pages; counts
-        since the process began: ``num_minor_faults``, ``num_major_faults`` (those that waited for a disk),
-        ``num_involuntary_switches`` (others wanted the processor).
+        ``allocator``; ``num_threads``; ``huge_page_bytes``, anonymous memory in transparent huge pages;
+        counts since the process began: ``num_minor_faults``, ``num_major_faults`` (those that waited for a
+        disk), ``num_involuntary_switches`` (others wanted the processor).
 
     Source: man getrusage(2); man proc_pid_smaps(5), "AnonHugePages".
     """

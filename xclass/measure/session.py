@@ -43,6 +43,11 @@ class PhaseMemory:
     end_seconds: float
     """``time.monotonic()`` stamps, taken inside the window that the peak covers."""
 
+    @property
+    def over_base_bytes(self) -> int:
+        """What the phase took over the base."""
+        return self.peak_rss_bytes - self.base.rss_bytes
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object for the pipe to the launcher."""
         return asdict(self)

@@ -1,8 +1,8 @@
 """What a process and its descendants hold together, pages that several of them share counted once.
 
 Resident sizes of a tree do not add up: right after a fork of 360 MB two processes show 360 MB each and hold
-360 MB together. The kernel divides each page by the number of processes that map it (PSS), so that sums of PSS
-are true; pages shared with strangers (libc) count with their part only.
+360 MB together. The kernel divides each page by the number of processes that map it (PSS), so that sums of
+PSS are true; pages shared with strangers (libc) count with their part only.
 
 Source: man proc_pid_smaps(5) "Pss"; Documentation/filesystems/proc.rst, smaps_rollup (Linux 4.14); man
 proc_pid_task(5), "children" (Linux 3.5, CONFIG_PROC_CHILDREN).

@@ -69,7 +69,7 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def record_path(run_dir: Path, record: Record) -> Path:
-    """Where this record lies: ``run_dir/records/<method>-<phase>-<pass>.json``, its repeats ``...-2.json``."""
+    """Where it lies: ``run_dir/records/<method>-<phase>-<pass>.json``, its repeats ``...-2.json``."""
     assert _FILE_NAME_PART.fullmatch(record.method), record.method
     number = f"-{record.repeat + 1}" if record.repeat else ""
     return run_dir / RECORDS_FOLDER / f"{record.method}-{record.phase}-{record.pass_}{number}.json"

@@ -21,7 +21,7 @@ class LiveProgress:
     ::
 
         with LiveProgress(console, total_children) as live:
-            live.begin("dense_softmax", "train", "rss")
+            live.begin("dense_softmax", "train")
             live.update(3, 10, "batches")
             live.end("measured")
     """
@@ -59,9 +59,9 @@ class LiveProgress:
         if self._bars:
             self._bars.stop()
 
-    def begin(self, method: str, phase: str, pass_: str) -> None:
+    def begin(self, method: str, phase: str, note: str = "") -> None:
         """A child starts."""
-        self._name = clean(f"{method} {phase}" + (" (heap trace)" if pass_ == "heap" else ""))
+        self._name = clean(f"{method} {phase}" + (f" ({note})" if note else ""))
         self._begun_at = monotonic()
         if self._bars:
             self._child = self._bars.add_task(self._name, total=None, count="", what="")

@@ -11,6 +11,7 @@ from typing import Any
 
 from xclass.records.record import Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
+from xclass.report.repeats import merge, over_base_bytes, spreads
 
 SUMMARY_SCHEMA_VERSION = 1
 
@@ -27,6 +28,10 @@ NOTES = {
     "latency_p50_seconds": "p50, p95, p99 are of the smallest batch size measured: latency_batch_size",
     "queries_per_second": "of the largest batch size measured: throughput_batch_size",
     "gpu_peak_bytes": "most that torch's allocator had reserved on the GPU (device=cuda), else null",
+    "num_repeats": "measurements of this phase; bytes and times are medians, *_least and *_most the ends",
+    "disagreement": "why repeats differ by more than 3 % of peak - base, else null",
+    "tracer_added_bytes": "peak - base under memray minus that of an equally short untraced twin",
+    "traced_seconds": "of the shortened pass under memray, beside untraced_twin_seconds: its slowdown",
     "seconds": "wall clock of the phase in the untraced pass, imports excluded",
 }
 
@@ -48,14 +53,26 @@ def summary(records: Iterable[Record]) -> dict[str, Any]:
 
 def rows(records: Iterable[Record]) -> list[Row]:
     """One row per (method, phase), in the order they ran; None where a value has no meaning."""
-    passes: dict[tuple[str, Phase], dict[Pass, Record]] = {}
+    passes: dict[tuple[str, Phase], dict[Pass, list[Record]]] = {}
     for record in sorted(records, key=record_order):
-        passes.setdefault((record.method, record.phase), {})[record.pass_] = record
-    return [_row(found.get(Pass.RSS), found.get(Pass.HEAP)) for found in passes.values()]
+        by_pass = passes.setdefault((record.method, record.phase), {})
+        by_pass.setdefault(record.pass_, []).append(record)
+    return [_row(by_pass) for by_pass in passes.values()]
 
 
-def _row(rss: Record | None, heap: Record | None) -> Row:
-    facts = rss or heap
+def merged_records(records: Iterable[Record]) -> list[Record]:
+    """In order, one record per method, phase and pass: of its repeats, medians."""
+    found: dict[tuple[str, Phase, Pass], list[Record]] = {}
+    for record in sorted(records, key=record_order):
+        found.setdefault((record.method, record.phase, record.pass_), []).append(record)
+    return [merge(repeats) for repeats in found.values()]
+
+
+def _row(by_pass: dict[Pass, list[Record]]) -> Row:
+    repeats = by_pass.get(Pass.RSS, [])
+    rss = merge(repeats) if repeats else None
+    heap, twin = (by_pass[one][0] if one in by_pass else None for one in (Pass.HEAP, Pass.TWIN))
+    facts = rss or heap or twin
     assert facts is not None
     verdict, cause = (
         (rss.verdict, rss.cause) if rss else (Verdict.FAILED, "the untraced pass left no readable record")
@@ -71,10 +88,12 @@ def _row(rss: Record | None, heap: Record | None) -> Row:
         "cause_heap": heap.cause if heap and heap.verdict is not Verdict.MEASURED else None,
         **_memory(rss),
         "peak_heap_bytes": heap.heap.peak_heap_bytes if heap and heap.heap else None,
+        **_tracer(heap, twin),
         "seconds": rss.seconds if rss else None,
         "examples_seen": rss.examples_seen if rss else None,
         **_accuracy(rss),
         **_latency(rss),
+        **spreads(repeats),
         "flamegraph": heap.heap.flamegraph if heap and heap.heap else None,
         "seed": facts.seed,
         "index": facts.details.get("index"),
@@ -86,7 +105,7 @@ def _memory(rss: Record | None) -> Row:
     reading = rss.memory if rss else None
     predicted = (rss.predicted if rss else None) or {}
     predicted_over_base = predicted.get("over_base_bytes")
-    over_base = reading.peak_rss_bytes - reading.base.rss_bytes if reading else None
+    over_base = over_base_bytes(rss) if rss else None
     ratio = None
     # What a killed child had reached says nothing about the closed form.
     if rss and rss.verdict is Verdict.MEASURED and over_base is not None and predicted_over_base:
@@ -105,6 +124,18 @@ def _memory(rss: Record | None) -> Row:
         "predicted_over_base_bytes": predicted_over_base,
         "ratio": ratio,
     }
+
+
+def _tracer(heap: Record | None, twin: Record | None) -> Row:
+    """What the tracer cost: the traced pass beside the equally short untraced one."""
+    row: Row = {"traced_seconds": None, "untraced_twin_seconds": None, "tracer_added_bytes": None}
+    if heap is None or heap.heap is None or twin is None or twin.memory is None:
+        return row
+    traced_bytes = heap.heap.traced_peak_over_base_bytes
+    untraced_bytes = over_base_bytes(twin)
+    if traced_bytes is not None and untraced_bytes is not None:
+        row["tracer_added_bytes"] = traced_bytes - untraced_bytes
+    return row | {"traced_seconds": heap.seconds, "untraced_twin_seconds": twin.seconds}
 
 
 def _accuracy(rss: Record | None) -> Row:

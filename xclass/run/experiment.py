@@ -6,25 +6,22 @@ Ctrl-C - takes nothing away that was measured.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from xclass.config import RunConfig
 from xclass.errors import XclassError
+from xclass.measure.conditions import machine_conditions
 from xclass.measure.environment import pinned_environment
-from xclass.measure.heap import render_flamegraph
 from xclass.measure.limits import AvailableMemory, available_memory
-from xclass.measure.machine import machine_facts
-from xclass.records.record import Pass, Phase, Record, Verdict
-from xclass.records.store import write_record
+from xclass.records.record import Pass, Phase, Verdict
 from xclass.run.launcher import ChildResult, run_child
-from xclass.run.outcome import fill_record
+from xclass.run.outcome import add_blame, fill_record
+from xclass.run.recorder import Recorder
 from xclass.run.spec import ChildSpec
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import PhasePlan, explain_misfit, make_shape, plan_method
@@ -34,8 +31,8 @@ from xclass.units import MIB
 class ProgressSink(Protocol):
     """Where a run shows how far it is; the terminal, or nothing."""
 
-    def begin(self, method: str, phase: str, pass_: str) -> None:
-        """A phase began."""
+    def begin(self, method: str, phase: str, note: str = "") -> None:
+        """A phase began; the note says which pass, for any but the first."""
         ...
 
     def update(self, done: float, total: float | None, what: str = "") -> None:
@@ -63,7 +60,19 @@ class ExperimentResult:
 
 def count_phases(config: RunConfig) -> int:
     """Measured phases of a run if everything fits, both passes counted."""
-    return 1 + 3 * len(config.methods) * (2 if config.measure.heap_pass else 1)
+    num_passes = config.measure.repeats + (2 if config.measure.heap_pass else 0)
+    return 1 + 3 * len(config.methods) * num_passes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Subject:
+    """A method that fits, and what its children are told."""
+
+    method: str
+    plans: list[PhasePlan]
+    """Of its phases: fit, load, serve."""
+    shape: ProblemShape
+    memory: AvailableMemory
 
 
 class Experiment:
@@ -72,17 +81,22 @@ class Experiment:
     def __init__(
         self, config: RunConfig, *, run_dir: Path, progress: ProgressSink, invocation: str = ""
     ) -> None:
-        """Keep the settings; the folder must exist. ``invocation`` is what the user typed."""
+        """Keep the settings; the folder must exist. ``invocation`` is what the user typed.
+
+        What the folder holds of an earlier, unfinished run of the same config is not measured again.
+        """
         self._config = config
-        self._invocation = invocation
-        # Through JSON, as the child will read it: enumerations become their values.
-        self._config_json: dict[str, Any] = json.loads(json.dumps(asdict(config)))
         self._run_dir = run_dir.absolute()
         self._progress = progress
-        self._machine = machine_facts()
         self._environment = pinned_environment(config.num_threads, config.measure.allocator.value)
-        self._facts: dict[str, Any] = {}
         self._result = ExperimentResult()
+        self._recorder = Recorder(
+            config,
+            run_dir=self._run_dir,
+            environment=self._environment,
+            invocation=invocation,
+            verdicts=self._result.verdicts,
+        )
 
     def run(self) -> ExperimentResult:
         """Carry the run out.
@@ -104,7 +118,7 @@ class Experiment:
     def _run_all(self) -> None:
         if not self._prepare():
             return
-        shape = make_shape(self._config, self._facts["num_classes"])
+        shape = make_shape(self._config, self._recorder.facts["num_classes"])
         for method in self._ordered_methods():
             if self._result.was_interrupted:
                 return
@@ -121,14 +135,17 @@ class Experiment:
 
     def _prepare(self) -> bool:
         name = self._config.data.name
-        result = self._run_child(self._spec(name, [Phase.PREPARE], Pass.RSS, self._run_dir))
-        if result.error is not None and result.error["kind"] == "config":
-            raise InvalidRequestError(result.error["message"])
-        outcome = result.outcomes.get(Phase.PREPARE, {})
-        self._facts = outcome.get("data_facts", {})
-        record = self._record(name, Phase.PREPARE, Pass.RSS)
-        fill_record(record, result)
-        self._keep(record)
+        record = self._recorder.recall(name, Phase.PREPARE, Pass.RSS)
+        if record is None:
+            conditions = machine_conditions()
+            result = self._run_child(self._spec(name, [Phase.PREPARE], Pass.RSS, self._run_dir))
+            if result.error is not None and result.error["kind"] == "config":
+                raise InvalidRequestError(result.error["message"])
+            self._recorder.facts = result.outcomes.get(Phase.PREPARE, {}).get("data_facts", {})
+            record = self._recorder.make(name, Phase.PREPARE, Pass.RSS, conditions=conditions)
+            fill_record(record, result)
+            self._recorder.keep(record)
+        self._recorder.facts = record.data_facts
         return record.verdict is Verdict.MEASURED and not self._result.was_interrupted
 
     def _run_method(self, method: str, shape: ProblemShape) -> None:
@@ -143,18 +160,29 @@ class Experiment:
             if misfit is not None:
                 self._refuse(method, plans, plan.phase, misfit, memory)
                 return
-        model_dir = self._run_dir / "models" / method
-        fitted = self._measure(method, plans[:1], Pass.RSS, shape, model_dir, memory)
-        if fitted:
-            self._measure(method, plans[1:], Pass.RSS, shape, model_dir, memory)
-        else:
-            self._skip(method, plans[1:], memory)
-        if self._config.measure.heap_pass and fitted:
+        self._measure_passes(_Subject(method=method, plans=plans, shape=shape, memory=memory))
+
+    def _measure_passes(self, subject: _Subject) -> None:
+        """Every pass of a method: the measured one, its repeats, and the shortened ones, traced and not."""
+        model_dir = self._run_dir / "models" / subject.method
+        if not self._recorder.has_all(subject.method, subject.plans, self._passes()):
+            fit, answer = subject.plans[:1], subject.plans[1:]
+            needs_model = not model_dir.is_dir()
+            if not self._measure(subject, fit, Pass.RSS, model_dir, anew=needs_model):
+                self._skip(subject, answer)
+                return
+            self._measure(subject, answer, Pass.RSS, model_dir)
             with self._scratch_folder() as scratch:
-                self._measure(method, plans[:1], Pass.HEAP, shape, scratch / method, memory)
-            self._measure(method, plans[1:], Pass.HEAP, shape, model_dir, memory)
-        if not self._config.keep_models and method != self._config.lender:
+                for pass_, repeat in self._passes()[1:]:
+                    self._measure(subject, fit, pass_, scratch / subject.method, repeat=repeat)
+                    self._measure(subject, answer, pass_, model_dir, repeat=repeat)
+        if not self._config.keep_models and subject.method != self._config.lender:
             shutil.rmtree(model_dir, ignore_errors=True)
+
+    def _passes(self) -> list[tuple[Pass, int]]:
+        """Pass and number of the repeat, in order; the first is the one whose model is kept and served."""
+        untraced = [(Pass.RSS, repeat) for repeat in range(self._config.measure.repeats)]
+        return untraced + ([(Pass.HEAP, 0), (Pass.TWIN, 0)] if self._config.measure.heap_pass else [])
 
     def _tidy_models(self) -> None:
         """Delete the models that are not to be kept, and count those that are."""
@@ -165,27 +193,37 @@ class Experiment:
 
     def _measure(
         self,
-        method: str,
+        subject: _Subject,
         plans: list[PhasePlan],
         pass_: Pass,
-        shape: ProblemShape,
         model_dir: Path,
-        memory: AvailableMemory,
+        *,
+        repeat: int = 0,
+        anew: bool = False,
     ) -> bool:
-        """Run one child over some phases and keep a record of each; True if all were measured."""
+        """Run one child over some phases and keep a record of each; True if all were measured.
+
+        What is on record is not measured again, unless ``anew``: the model it left is gone.
+        """
         if self._result.was_interrupted:
             return False
-        spec = self._spec(method, [plan.phase for plan in plans], pass_, model_dir)
-        spec.shape = asdict(shape)
+        method = subject.method
+        if not anew and self._recorder.has_all(method, plans, [(pass_, repeat)]):
+            return True
+        spec = self._spec(method, [plan.phase for plan in plans], pass_, model_dir, repeat)
+        spec.shape = asdict(subject.shape)
+        conditions = machine_conditions()
         result = self._run_child(spec)
         verdicts = []
         for plan in plans:
-            record = self._record(method, plan.phase, pass_, plan=plan, memory=memory)
+            record = self._recorder.make(
+                method, plan.phase, pass_, repeat, plan=plan, memory=subject.memory, conditions=conditions
+            )
             fill_record(record, result)
-            self._keep(record)
+            self._recorder.keep(record)
             verdicts.append(record.verdict)
-            if self._render_flamegraph(record):
-                write_record(self._run_dir, record)
+            if add_blame(record, self._run_dir):
+                self._recorder.write(record)
         return all(verdict is Verdict.MEASURED for verdict in verdicts)
 
     def _run_child(self, spec: ChildSpec) -> ChildResult:
@@ -195,7 +233,7 @@ class Experiment:
         def show(event: dict[str, Any]) -> None:
             if event["event"] == "phase_begin":
                 current.append(event["phase"])
-                self._progress.begin(spec.method, event["phase"], spec.pass_)
+                self._progress.begin(spec.method, event["phase"], spec.note)
             elif event["event"] == "progress":
                 self._progress.update(event["done"], event["total"], event["what"])
             elif event["event"] == "phase_end":
@@ -214,79 +252,42 @@ class Experiment:
         self._result.was_interrupted |= result.ended_by == "interrupt"
         return result
 
-    def _render_flamegraph(self, record: Record) -> bool:
-        """Draw it, after the record is safe; True if the record has changed."""
-        if record.heap is None:
-            return False
-        capture = self._run_dir / record.heap.capture
-        graph = render_flamegraph(capture, capture.with_suffix(".html"))
-        record.heap.flamegraph = str(graph.html.relative_to(self._run_dir)) if graph.html else None
-        record.details |= {"flamegraph_failure": graph.reason} if graph.reason else {}
-        return True
-
     def _refuse(
         self, method: str, plans: list[PhasePlan], phase: Phase, misfit: str, memory: AvailableMemory
     ) -> None:
         """Records for a method that is not started: the phase that does not fit, and those it takes along."""
         for plan in plans:
-            record = self._record(method, plan.phase, Pass.RSS, plan=plan, memory=memory)
+            record = self._recorder.make(method, plan.phase, Pass.RSS, plan=plan, memory=memory)
             record.verdict = Verdict.DOES_NOT_FIT
             record.cause = misfit if plan.phase is phase else f"not run: {phase} {misfit}"
-            self._keep(record)
-        self._progress.begin(method, phase, Pass.RSS)
+            self._recorder.keep(record)
+        self._progress.begin(method, phase)
         self._progress.end(Verdict.DOES_NOT_FIT, misfit)
 
-    def _skip(self, method: str, plans: list[PhasePlan], memory: AvailableMemory) -> None:
+    def _skip(self, subject: _Subject, plans: list[PhasePlan]) -> None:
         for plan in plans:
-            record = self._record(method, plan.phase, Pass.RSS, plan=plan, memory=memory)
+            record = self._recorder.make(
+                subject.method, plan.phase, Pass.RSS, plan=plan, memory=subject.memory
+            )
             record.cause = "not run: no model, because the phase before it did not end well"
-            self._keep(record)
+            self._recorder.keep(record)
 
-    def _spec(self, method: str, phases: list[Phase], pass_: Pass, model_dir: Path) -> ChildSpec:
+    def _spec(
+        self, method: str, phases: list[Phase], pass_: Pass, model_dir: Path, repeat: int = 0
+    ) -> ChildSpec:
         lender = self._config.lender if method == "nearest_neighbour" else None
         return ChildSpec(
             method=method,
             phases=phases,
             pass_=pass_,
+            repeat=repeat,
             data_name=self._config.data.name,
-            config=self._config_json,
+            config=self._recorder.config_json,
             run_dir=str(self._run_dir),
             model_dir=str(model_dir),
-            data_facts=self._facts,
+            data_facts=self._recorder.facts,
             lender_dir=str(self._run_dir / "models" / lender) if lender else None,
         )
-
-    def _record(
-        self,
-        method: str,
-        phase: Phase,
-        pass_: Pass,
-        *,
-        plan: PhasePlan | None = None,
-        memory: AvailableMemory | None = None,
-    ) -> Record:
-        return Record(
-            method=method,
-            phase=phase,
-            pass_=pass_,
-            verdict=Verdict.FAILED,
-            classes=self._facts.get("num_classes", self._config.classes or 0),
-            dim=self._config.dim,
-            data=self._config.data.name,
-            seed=self._config.seed,
-            predicted=plan.to_json() if plan else None,
-            available_bytes=memory.available_bytes if memory else None,
-            data_facts=self._facts,
-            config=self._config_json,
-            machine=self._machine,
-            environment=self._environment,
-            invocation=self._invocation,
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-
-    def _keep(self, record: Record) -> None:
-        write_record(self._run_dir, record)
-        self._result.verdicts.append(record.verdict)
 
     @contextmanager
     def _scratch_folder(self) -> Iterator[Path]:

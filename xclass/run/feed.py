@@ -49,8 +49,9 @@ class DataFeed:
         threads: int,
         limits: FeedLimits,
         progress: ProgressCallback,
+        mark: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Keep the settings; nothing is read yet."""
+        """Keep the settings; nothing is read yet. ``mark`` is told what begins: for the timeline."""
         self._source = source
         self._encoder = encoder
         self._batch_size = batch_size
@@ -58,11 +59,13 @@ class DataFeed:
         self._threads = threads
         self._limits = limits
         self._progress = progress
+        self._mark = mark
         self._share_spent = 0.0
         self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
 
     def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
         """Every training example once, in the order that is cheapest to read."""
+        self._mark("class means")
         done = 0
         ranges = batch_ranges(self.num_scan, self._scan_batch_size)
         for vectors_BD, classes_B in prefetch(self._encoded, ranges, self._threads):
@@ -72,6 +75,7 @@ class DataFeed:
 
     def steps(self) -> Iterator[tuple[Features, IntArray]]:
         """Batches in pseudo-random order, epoch after epoch, until the budget is spent."""
+        self._mark("steps")
         limits = self._limits
         begun = time.monotonic()
         done = 0

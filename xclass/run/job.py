@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,26 @@ import numpy as np
 
 from xclass.classifiers.base import Server, import_object
 from xclass.classifiers.registry import METHOD_CONFIGS
-from xclass.data.base import Batch, DataSource, Texts
+from xclass.data.base import DataSource, Texts
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
 from xclass.encoders.factory import build_encoder, load_encoder
-from xclass.evaluate.metrics import accuracy, latency
-from xclass.measure.heap import HeapTrace
+from xclass.measure.conditions import process_conditions
+from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
 from xclass.records.record import Pass, Phase
 from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
+from xclass.run.questions import Questions
 from xclass.run.spec import ChildSpec
 
 _SHORT_CHUNKS = 4
 """Scan chunks of the shortened heap pass: every buffer has been allocated after as many."""
 _SHORT_STEPS = 2
 """Steps of the shortened heap pass: Adam's state exists from the second on."""
+
+Outcome = dict[str, Any]
+"""What a phase says of itself; ``held`` is asked for after the meter has read."""
 
 
 class Job:
@@ -45,7 +50,7 @@ class Job:
         self._session = session
         self._events = events
         self._config = spec.run_config()
-        self._is_short = spec.pass_ is Pass.HEAP
+        self._is_short = spec.pass_ in (Pass.HEAP, Pass.TWIN)
         self._entry = importlib.import_module(DATA_CONFIGS[spec.data_name].entry)
 
     def run(self) -> None:
@@ -60,7 +65,8 @@ class Job:
     def _prepare(self) -> None:
         config = self._config
         self._set_base()
-        with self._phase(Phase.PREPARE) as outcome:
+
+        def work(outcome: Outcome) -> None:
             outcome["data_facts"] = self._entry.prepare(
                 config.data,
                 num_classes=config.classes,
@@ -68,6 +74,8 @@ class Job:
                 seed=config.seed,
                 progress=self._events.progress,
             )
+
+        self._measure(Phase.PREPARE, work)
 
     def _fit(self, phase: Phase) -> None:
         config, shape = self._config, self._spec.problem_shape()
@@ -78,13 +86,14 @@ class Job:
         sections = self._spec.sections()
         classifier_class(settings, shape=shape, encoder=toy_encoder, seed=config.seed, **sections).warm_up()
         self._set_base()
-        with self._phase(phase) as outcome:
+
+        def work(outcome: Outcome) -> None:
             encoder = self._open_encoder(is_trainable=phase is Phase.TRAIN)
             classifier = classifier_class(
                 settings, shape=shape, encoder=encoder, seed=config.seed, **sections
             )
-            feed = self._open_feed(encoder)
-            report = classifier.fit(feed)
+            report = classifier.fit(self._open_feed(encoder))
+            self._events.send("mark", name="saving")
             begun = time.perf_counter()
             with _new_folder(Path(self._spec.model_dir)) as folder:
                 classifier.save(folder)
@@ -94,6 +103,8 @@ class Job:
             outcome["details"] = report.facts
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
+        self._measure(phase, work)
+
     def _load_and_serve(self) -> None:
         config = self._config
         server_class = import_object(METHOD_CONFIGS[self._spec.method].server)
@@ -101,96 +112,69 @@ class Job:
         server.warm_up()
         self._toy_encoder()
         self._set_base()
-        folder = Path(self._spec.model_dir)
-        with self._phase(Phase.LOAD) as outcome:
+        opened: dict[str, Encoder] = {}
+
+        def load(outcome: Outcome) -> None:
+            folder = Path(self._spec.model_dir)
             server.load(folder)
-            encoder = load_encoder(folder)
+            encoder = opened["encoder"] = load_encoder(folder)
             files = [path for path in folder.iterdir() if path.is_file()]
             outcome["details"] = {"model_file_bytes": sum(path.stat().st_size for path in files)}
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
-        with self._phase(Phase.SERVE) as outcome:
-            self._serve(server, encoder, outcome)
+
+        def serve(outcome: Outcome) -> None:
+            encoder = opened["encoder"]
+            questions = Questions(server, encoder, self._open_source(), config, self._events)
+            if self._is_short:
+                questions.ask_few()
+            else:
+                answers = Path(self._spec.run_dir) / "answers" / f"{self._spec.method}.npz"
+                outcome.update(questions.ask_all(answers))
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
 
-    def _serve(self, server: Server, encoder: Encoder, outcome: dict[str, Any]) -> None:
-        settings = self._config.evaluate
-        source = self._open_source()
-        num_queries = min(settings.num_queries, source.num_test)
-        if self._is_short:
-            num_queries = min(num_queries, 2 * settings.batch_size)
-        queries = source.queries(num_queries, self._config.seed)
-        k = min(settings.top_k, source.num_classes)
-        begun = time.perf_counter()
-        _answer(server, encoder, queries, 0, 1, k)
-        first_answer_seconds = time.perf_counter() - begun
-        classes_QK = np.full((num_queries, k), -1, dtype=np.int64)
-        scores_QK = np.zeros((num_queries, k), dtype=np.float32)
-
-        def ask(start: int, stop: int) -> None:
-            answers = _answer(server, encoder, queries, start, stop, k)
-            classes_QK[start:stop], scores_QK[start:stop] = answers.classes_QK, answers.scores_QK
-            self._events.progress(stop, num_queries, "queries")
-
-        size = settings.batch_size
-        batch_seconds = _time_each(
-            ask, [(at, min(at + size, num_queries)) for at in range(0, num_queries, size)]
-        )
-        limit = 2 if self._is_short else settings.single_queries
-        singles = [(at, at + 1) for at in range(min(limit, num_queries))]
-        single_seconds = _time_each(ask, singles, settings.single_seconds)
-        if self._is_short:
-            return  # times under a tracer and the accuracy of a few queries are no results
-        outcome["latencies"] = [
-            latency(1, single_seconds),
-            latency(size, batch_seconds, num_queries=num_queries),
-        ]
-        outcome["accuracy"] = accuracy(classes_QK, queries.classes_B)
-        outcome["details"] = {"first_answer_seconds": first_answer_seconds}
-        self._write_answers(classes_QK, scores_QK, queries.classes_B)
-
-    def _write_answers(self, classes_QK: Any, scores_QK: Any, truth_Q: Any) -> None:
-        """Keep the raw answers: a new metric needs no new run."""
-        folder = Path(self._spec.run_dir) / "answers"
-        folder.mkdir(exist_ok=True)
-        np.savez(
-            folder / f"{self._spec.method}.npz", classes_QK=classes_QK, scores_QK=scores_QK, truth_Q=truth_Q
-        )
+        self._measure(Phase.LOAD, load)
+        self._measure(Phase.SERVE, serve)
 
     def _set_base(self) -> None:
-        if self._is_short:
+        if self._spec.pass_ is Pass.HEAP:
             # memray's own import must not count as the method's heap.
             importlib.import_module("memray")
         self._session.set_base()
         self._events.send("base")
 
-    @contextmanager
-    def _phase(self, phase: Phase) -> Iterator[dict[str, Any]]:
-        """Measure the block with this pass's instrument and report what the block put into the outcome."""
-        outcome: dict[str, Any] = {}
+    def _measure(self, phase: Phase, work: Callable[[Outcome], None]) -> None:
+        """Do the work of a phase under this pass's instruments and report what it put into the outcome."""
+        outcome: Outcome = {}
         self._events.send("phase_begin", phase=phase)
-        begun = time.perf_counter()
+
+        def timed() -> None:
+            begun = time.perf_counter()
+            work(outcome)
+            outcome["seconds"] = time.perf_counter() - begun
+
+        with self._session.phase() as meter:
+            if self._spec.pass_ is Pass.HEAP:
+                outcome["heap"] = self._trace(phase, timed)
+            else:
+                timed()
         if self._spec.pass_ is Pass.HEAP:
-            name = f"{self._spec.method}-{phase}.bin"
-            capture = Path(self._spec.run_dir) / "heap" / name
-            capture.parent.mkdir(exist_ok=True)
-            capture.unlink(missing_ok=True)  # a repeat by hand replaces it; memray would refuse
-            with HeapTrace(capture) as trace:
-                yield outcome
-                outcome["seconds"] = time.perf_counter() - begun
-            outcome["heap"] = {
-                "peak_heap_bytes": trace.totals.peak_heap_bytes,
-                "num_allocations": trace.totals.num_allocations,
-                "capture": f"heap/{name}",
-            }
+            outcome["heap"]["traced_peak_over_base_bytes"] = meter.reading.over_base_bytes
         else:
-            with self._session.phase() as meter:
-                yield outcome
-                outcome["seconds"] = time.perf_counter() - begun
             outcome["memory"] = meter.reading.to_json()
+        outcome["conditions"] = process_conditions()
         # Counting what is held may itself take memory (a FAISS index is written to a sink): after the meter.
         held: Callable[[], dict[str, int]] | None = outcome.pop("held", None)
         outcome["held"] = held() if held else None
         self._events.send("phase_end", phase=phase, outcome=outcome)
+
+    def _trace(self, phase: Phase, work: Callable[[], None]) -> dict[str, Any]:
+        """Do the work under memray; what the record keeps of it."""
+        capture = Path(self._spec.run_dir) / "heap" / f"{self._spec.method}-{phase}.bin"
+        capture.parent.mkdir(exist_ok=True)
+        capture.unlink(missing_ok=True)  # a repeat by hand replaces it; memray would refuse
+        native_stacks = self._config.measure.native_stacks
+        totals = trace_heap(work, capture, native_stacks=native_stacks)
+        return asdict(totals) | {"capture": f"heap/{capture.name}", "has_native_stacks": native_stacks}
 
     def _toy_encoder(self) -> Encoder:
         """Encode two toy texts or vectors, so that the encoder's own imports are part of the base."""
@@ -245,6 +229,7 @@ class Job:
             threads=config.num_threads,
             limits=limits,
             progress=self._events.progress,
+            mark=lambda name: self._events.send("mark", name=name),
         )
 
 
@@ -261,36 +246,3 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-
-
-def _answer(server: Server, encoder: Encoder, queries: Batch, start: int, stop: int, k: int) -> Any:
-    """Answer queries start to stop from their raw inputs, encoding included."""
-    return server.search(encoder.encode(encoder.features(_slice(queries, start, stop))), k)
-
-
-def _slice(queries: Batch, start: int, stop: int) -> Any:
-    inputs = queries.inputs
-    if not isinstance(inputs, Texts):
-        return inputs[start:stop]
-    first, last = inputs.offsets[start], inputs.offsets[stop]
-    return Texts(
-        bytes_=inputs.bytes_[first:last],
-        offsets=inputs.offsets[start : stop + 1] - first,
-        contexts=inputs.contexts[start:stop],
-    )
-
-
-def _time_each(
-    ask: Callable[[int, int], None], ranges: list[tuple[int, int]], max_seconds: float = float("inf")
-) -> list[float]:
-    """Seconds of each range, in order, until ``max_seconds`` are over; at least one."""
-    seconds: list[float] = []
-    begun = time.perf_counter()
-    for start, stop in ranges:
-        before = time.perf_counter()
-        ask(start, stop)
-        after = time.perf_counter()
-        seconds.append(after - before)
-        if after - begun > max_seconds:
-            break
-    return seconds

@@ -37,6 +37,8 @@ class ChildResult:
     command: list[str]
     phase_begins: dict[str, float] = field(default_factory=dict)
     """Phase -> CLOCK_MONOTONIC when it began."""
+    marks: list[tuple[float, str]] = field(default_factory=list)
+    """CLOCK_MONOTONIC, and what began then within a phase."""
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Phase -> what the child reported when it ended."""
     error: dict[str, Any] | None = None
@@ -70,8 +72,7 @@ def run_child(
     Returns:
         What happened; a child that was killed is a result, not an exception.
     """
-    stem = f"{spec.method}-{'-'.join(spec.phases)}-{spec.pass_}"
-    spec_path = Path(spec.run_dir) / "specs" / f"{stem}.json"
+    spec_path = Path(spec.run_dir) / "specs" / f"{spec.name}.json"
     log_path = spec_path.with_suffix(".log")
     spec.write(spec_path)
     command = [sys.executable, "-m", "xclass.run.worker", str(spec_path)]
@@ -144,6 +145,8 @@ def _take(event: dict[str, Any], result: ChildResult, on_event: EventCallback) -
         result.sampler.mark(event["phase"], event["seconds"])
     elif kind == "phase_end":
         result.outcomes[event["phase"]] = event["outcome"]
+    elif kind == "mark":
+        result.marks.append((event["seconds"], event["name"]))
     elif kind == "error":
         result.error = event
     on_event(event)

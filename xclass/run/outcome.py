@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
+from pathlib import Path
 from typing import Any
 
 from xclass.errors import MeasurementError
+from xclass.measure.blame import top_allocations
+from xclass.measure.heap import render_flamegraph
 from xclass.measure.session import PhaseMemory, combine
 from xclass.records.record import Accuracy, HeapReading, Latency, Record, Verdict
 from xclass.run.launcher import ChildResult
@@ -32,6 +35,8 @@ def fill_record(record: Record, result: ChildResult) -> None:
     record.examples_seen = outcome.get("examples_seen")
     record.details = outcome.get("details", {})
     record.held = outcome["held"]
+    record.conditions |= outcome.get("conditions", {})
+    record.marks = _marks(phase, result)
     record.latencies = [Latency(**latency) for latency in outcome.get("latencies", [])]
     if "accuracy" in outcome:
         record.accuracy = Accuracy(**outcome["accuracy"])
@@ -39,6 +44,32 @@ def fill_record(record: Record, result: ChildResult) -> None:
         record.heap = HeapReading(**outcome["heap"], flamegraph=None)
     if "memory" in outcome:
         _fill_memory(record, outcome["memory"], result)
+
+
+def _marks(phase: str, result: ChildResult) -> list[tuple[float, str]]:
+    """Marks between the beginning of this phase and that of the next."""
+    begin = result.phase_begins[phase]
+    end = min((at for at in result.phase_begins.values() if at > begin), default=math.inf)
+    return [(round(at - begin, 4), name) for at, name in result.marks if begin <= at < end]
+
+
+def add_blame(record: Record, run_dir: Path) -> bool:
+    """Name and draw who held the heap, once the record is safe; True if it has changed.
+
+    What cannot be drawn or named is a fact of the record, never an error: the measurement stands.
+    """
+    if record.heap is None:
+        return False
+    capture = run_dir / record.heap.capture
+    graph = render_flamegraph(capture, capture.with_suffix(".html"))
+    record.heap.flamegraph = str(graph.html.relative_to(run_dir)) if graph.html else None
+    if graph.reason:
+        record.details["flamegraph_failure"] = graph.reason
+    try:
+        record.heap.top = top_allocations(capture)
+    except MeasurementError as error:
+        record.details["blame_failure"] = str(error)
+    return True
 
 
 def _fill_memory(record: Record, document: dict[str, Any], result: ChildResult) -> None:

@@ -22,6 +22,8 @@ class ChildSpec:
     phases: list[Phase]
     """``[prepare]``, ``[train]``, ``[build]`` or ``[load, serve]``."""
     pass_: Pass
+    repeat: int = 0
+    """Number of the repeat of the untraced pass, from 0."""
     data_name: str
     config: dict[str, Any]
     """The resolved RunConfig."""
@@ -34,6 +36,19 @@ class ChildSpec:
     """The ProblemShape; empty for the prepare phase."""
     lender_dir: str | None = None
     """Model of a method trained before, whose encoder is borrowed, and perhaps its class vectors."""
+
+    @property
+    def name(self) -> str:
+        """Of the files that belong to this child."""
+        number = f"-{self.repeat + 1}" if self.repeat else ""
+        return f"{self.method}-{'-'.join(self.phases)}-{self.pass_}{number}"
+
+    @property
+    def note(self) -> str:
+        """What a reader of the progress should know of this pass; empty for the first."""
+        if self.repeat:
+            return f"repeat {self.repeat + 1}"
+        return {Pass.HEAP: "heap trace", Pass.TWIN: "as short, untraced"}.get(self.pass_, "")
 
     def write(self, path: Path) -> None:
         """Write the JSON file."""
