@@ -22,6 +22,7 @@ from rich.console import Console
 from xclass import __version__
 from xclass.classifiers.gpu import check_device
 from xclass.cli.arguments import parse_arguments
+from xclass.cli.command_file import Command, write_command
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
 from xclass.cli.help import HELP
 from xclass.cli.overrides import normalise_overrides
@@ -31,7 +32,7 @@ from xclass.records.record import Verdict
 from xclass.report.progress import LiveProgress
 from xclass.report.terminal import results_table
 from xclass.report.write import Reports, write_reports, write_sweep_reports
-from xclass.run.experiment import Experiment, ExperimentResult, InvalidRequestError, count_phases
+from xclass.run.experiment import Experiment, ExperimentResult, InvalidRequestError
 from xclass.schemas import register_schemas
 from xclass.units import format_bytes
 
@@ -41,8 +42,10 @@ EXIT_FAILED, EXIT_USAGE, EXIT_DOES_NOT_FIT, EXIT_INTERRUPTED = 1, 2, 3, 130
 class _Session:
     """What the jobs of one command leave behind for its exit code."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: list[str], *, is_resumed: bool) -> None:
         self.invocation = f"python -m xclass {shlex.join(words)}".strip()
+        self.words = words
+        self.is_resumed = is_resumed
         self.results: list[ExperimentResult] = []
         self.usage_errors = 0
         self.failures = 0
@@ -58,9 +61,14 @@ class _Session:
         return EXIT_DOES_NOT_FIT if Verdict.DOES_NOT_FIT in verdicts else 0
 
 
-def main() -> NoReturn:
-    """The entry point of ``python -m xclass`` and of the command ``xclass``."""
-    words = sys.argv[1:]
+def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoReturn:
+    """The entry point of ``python -m xclass`` and of the command ``xclass``.
+
+    Args:
+        words: None takes the command line's.
+        is_resumed: what the run folder holds is not measured again.
+    """
+    words = sys.argv[1:] if words is None else words
     if "--help" in words or "-h" in words:
         sys.stdout.write(HELP)
         sys.exit(0)
@@ -68,7 +76,7 @@ def main() -> NoReturn:
         sys.stdout.write(f"xclass {__version__}\n")
         sys.exit(0)
     register_schemas()
-    session = _Session(words)
+    session = _Session(words, is_resumed=is_resumed)
     try:
         words = normalise_overrides(words)
         arguments, words = parse_arguments(words)
@@ -115,17 +123,22 @@ def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     """A run in its own folder, ending in a report of what was measured."""
     check_device(config.device)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
+    run = Experiment(config, run_dir=run_dir, invocation=session.invocation, is_resumed=session.is_resumed)
+    is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    command = Command(words=session.words, directory=str(Path.cwd()), is_sweep=is_sweep)
+    write_command(Path(HydraConfig.get().sweep.dir) if is_sweep else run_dir, command)
     OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
     _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)
-    with LiveProgress(console, count_phases(config)) as progress:
-        run = Experiment(config, run_dir=run_dir, progress=progress, invocation=session.invocation)
-        result = run.run()
+    if run.num_found:
+        console.print(f"resumed: {run.num_found} of {run.num_phases} phases are measured", highlight=False)
+    with LiveProgress(console, run.num_phases - run.num_found) as progress:
+        result = run.run(progress)
     session.results.append(result)
     if result.was_interrupted:
         # An impatient second Ctrl-C must not take the report.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     _show(console, write_reports(run_dir), result)
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    if is_sweep:
         # After every job, so that a sweep that is killed leaves a report of what it had.
         sweep = write_sweep_reports(Path(HydraConfig.get().sweep.dir))
         console.print(f"sweep so far: {sweep.report_md}", soft_wrap=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from xclass.config import RunConfig
 from xclass.errors import XclassError
@@ -21,27 +21,12 @@ from xclass.measure.limits import AvailableMemory, available_memory
 from xclass.records.record import Pass, Phase, Verdict
 from xclass.run.launcher import ChildResult, run_child
 from xclass.run.outcome import add_blame, fill_record
+from xclass.run.progress import ProgressSink
 from xclass.run.recorder import Recorder
 from xclass.run.spec import ChildSpec
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import PhasePlan, explain_misfit, make_shape, plan_method
 from xclass.units import MIB
-
-
-class ProgressSink(Protocol):
-    """Where a run shows how far it is; the terminal, or nothing."""
-
-    def begin(self, method: str, phase: str, note: str = "") -> None:
-        """A phase began; the note says which pass, for any but the first."""
-        ...
-
-    def update(self, done: float, total: float | None, what: str = "") -> None:
-        """It is this far."""
-        ...
-
-    def end(self, verdict: str, what: str = "") -> None:
-        """It ended."""
-        ...
 
 
 class InvalidRequestError(XclassError):
@@ -59,7 +44,7 @@ class ExperimentResult:
 
 
 def count_phases(config: RunConfig) -> int:
-    """Measured phases of a run if everything fits, both passes counted."""
+    """Measured phases of a run if everything fits, every pass counted."""
     num_passes = config.measure.repeats + (2 if config.measure.heap_pass else 0)
     return 1 + 3 * len(config.methods) * num_passes
 
@@ -79,15 +64,21 @@ class Experiment:
     """One run of one configuration in one folder."""
 
     def __init__(
-        self, config: RunConfig, *, run_dir: Path, progress: ProgressSink, invocation: str = ""
+        self, config: RunConfig, *, run_dir: Path, invocation: str = "", is_resumed: bool = False
     ) -> None:
-        """Keep the settings; the folder must exist. ``invocation`` is what the user typed.
+        """Keep the settings.
 
-        What the folder holds of an earlier, unfinished run of the same config is not measured again.
+        Args:
+            config: what to measure.
+            run_dir: must exist.
+            invocation: what the user typed.
+            is_resumed: what the folder holds of the same config is not measured again.
+
+        Raises:
+            ConfigError: the folder holds records and the run is not resumed.
         """
         self._config = config
         self._run_dir = run_dir.absolute()
-        self._progress = progress
         self._environment = pinned_environment(config.num_threads, config.measure.allocator.value)
         self._result = ExperimentResult()
         self._recorder = Recorder(
@@ -96,10 +87,13 @@ class Experiment:
             environment=self._environment,
             invocation=invocation,
             verdicts=self._result.verdicts,
+            is_resumed=is_resumed,
         )
+        self.num_phases = count_phases(config)
+        self.num_found = self._recorder.num_found
 
-    def run(self) -> ExperimentResult:
-        """Carry the run out.
+    def run(self, progress: ProgressSink) -> ExperimentResult:
+        """Carry the run out, and show there how far it is.
 
         Returns:
             Verdicts of all phases; every record is on disk.
@@ -107,6 +101,7 @@ class Experiment:
         Raises:
             InvalidRequestError: the data set cannot give what was asked for, e.g. too many classes.
         """
+        self._progress = progress
         try:
             self._run_all()
         except KeyboardInterrupt:

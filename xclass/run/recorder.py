@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from xclass.config import RunConfig
+from xclass.errors import ConfigError
 from xclass.measure.limits import AvailableMemory
 from xclass.measure.machine import machine_facts
 from xclass.records.record import Pass, Phase, Record, Verdict
-from xclass.records.store import read_records, write_record
+from xclass.records.store import RECORDS_FOLDER, read_records, write_record
 from xclass.sizing.plan import PhasePlan
 
 _Key = tuple[str, Phase, Pass, int]
@@ -25,6 +26,7 @@ class Recorder:
     Attributes:
         config_json: the configuration as the child will read it: enumerations are their values.
         facts: what the prepare phase found; in every record that is made afterwards.
+        num_found: records of an earlier start of this run that can be used.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class Recorder:
         environment: dict[str, str],
         invocation: str,
         verdicts: list[Verdict],
+        is_resumed: bool,
     ) -> None:
-        """Read what the folder holds of this very configuration.
+        """Read what the folder holds of this very configuration, if the run is resumed.
 
         Args:
             config: of the run.
@@ -44,7 +47,18 @@ class Recorder:
             environment: variables pinned for the children.
             invocation: what the user typed.
             verdicts: is appended to with every record that is kept or recalled.
+            is_resumed: the folder may hold records, and those of this configuration are not made again.
+
+        Raises:
+            ConfigError: it holds records and is not resumed: they would be mixed with others, or lost.
         """
+        if not is_resumed and any((run_dir / RECORDS_FOLDER).glob("*.json")):
+            raise ConfigError(
+                "hydra.run.dir",
+                run_dir,
+                allowed="a folder without records of another run",
+                remedy=f"choose another, or go on with that run: python -m xclass.resume {run_dir}",
+            )
         self._config = config
         self._run_dir = run_dir
         self._environment = environment
@@ -55,10 +69,11 @@ class Recorder:
         self.facts: dict[str, Any] = {}
         self._found = {
             (record.method, record.phase, record.pass_, record.repeat): record
-            for record in read_records(run_dir, damaged=[])
+            for record in (read_records(run_dir, damaged=[]) if is_resumed else [])
             if self._is_usable(record)
         }
         self._counted: set[_Key] = set()
+        self.num_found = len(self._found)
 
     def _is_usable(self, record: Record) -> bool:
         """It is a measurement that this run would make. What failed is tried again."""

@@ -8,7 +8,7 @@ from xclass.run.experiment import Experiment
 
 
 class Silent:
-    def begin(self, method, phase, pass_):
+    def begin(self, method, phase, note=""):
         pass
 
     def update(self, done, total, what=""):
@@ -31,6 +31,6 @@ config = RunConfig(
     evaluate=EvaluateConfig(num_queries=50, single_queries=5),
     measure=MeasureConfig(heap_pass=False),
 )
-Experiment(config, run_dir=run_dir, progress=Silent()).run()
+Experiment(config, run_dir=run_dir).run(Silent())
 rss = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
 sys.stdout.write(rss.split()[1])
