@@ -48,7 +48,7 @@ def test_the_memory_table_is_exact(report):
     by_name = {(line[0], line[1]): line[2:] for line in lines[2:]}
     assert by_name["`dense_softmax`", "train"] == [
         "measured",
-        *("331 MiB", "300 MiB", "280 MiB", "31 MiB", "30 MiB", "1.03"),
+        *("331 MiB", "300 MiB", "280 MiB", "31 MiB", "30 MiB", "1.033"),
         *("34 MiB", "291 MiB", "40 MiB", "2 min 05 s"),
     ]
     assert by_name["`dense_softmax_autograd`", "train"] == ["does not fit", *"----", "41.2 GiB", *"-----"]
@@ -80,7 +80,8 @@ def test_components_stand_beside_held_bytes_and_what_they_leave_unexplained(repo
     assert "**`nearest_neighbour` build**, predicted peak at: add" in text
     assert "| weights | 51 MiB | - |\n| class block | 4 MiB | - |\n| index | - | 50 MiB |\n" in text
     assert "| **sum** | 55 MiB | 50 MiB |" in text
-    assert "Peak - base: 60 MiB (measured). No component explains 5 MiB of it, 8 %." in text
+    assert "peak - base 60 MiB (measured). Measured / predicted: **1.091**." in text
+    assert "The components explain 91.7 % of it; 5 MiB are nobody's." in text
 
 
 def test_what_was_refused_or_failed_says_why(report):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def test_serving_is_a_fresh_process(folder, method):
 
 def test_every_record_is_whole_and_nothing_half_written_is_left(folder):
     records = sorted((folder.path / "records").iterdir())
-    assert len(records) == 1 + 2 * (len(PHASES) - 1)
+    assert len(records) == 1 + 3 * (len(PHASES) - 1)
     for path in records:
         assert json.loads(path.read_text())["schema_version"] == 1
     leftovers = [
@@ -144,6 +145,55 @@ def test_every_record_is_whole_and_nothing_half_written_is_left(folder):
     ]
     assert leftovers == []
     assert not (folder.path / "models" / ".heap_pass").exists()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_traced_phase_has_an_untraced_twin_and_both_are_printed(folder, method):
+    for (name, phase), row in folder.rows().items():
+        if name == method:
+            assert row["traced_seconds"] > 0, phase
+            assert row["untraced_twin_seconds"] > 0, phase
+            assert -(4 << 20) < row["tracer_added_bytes"] < 40 << 20, phase
+    assert "untraced (measured) | traced (measured) | slowdown" in folder.report()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_lines_that_held_the_heap_are_of_the_method(folder, method):
+    phase = "build" if method == "nearest_neighbour" else "train"
+    top = folder.record(f"{method}-{phase}-heap")["heap"]["top"]
+    assert 1 <= len(top) <= 5
+    assert any(one["place"].startswith(("xclass/classifiers/", "xclass/encoders/")) for one in top)
+    assert all(one["source"] for one in top if one["place"].startswith("xclass/"))
+    assert sum(one["num_bytes"] for one in top) > 0.5 * folder.rows()[method, phase]["peak_heap_bytes"]
+    assert top[0]["place"] in folder.report()
+
+
+def test_phases_are_marked_by_what_begins_in_them(folder):
+    train = folder.record("dense_softmax-train-rss")
+    assert [name for _, name in train["marks"]] == ["class means", "steps", "saving"]
+    seconds = [at for at, _ in train["marks"]]
+    assert seconds == sorted(seconds)
+    assert 0 <= seconds[0] <= seconds[-1] <= train["seconds"]
+    serve = folder.record("dense_softmax-serve-rss")
+    assert [name for _, name in serve["marks"]] == ["first answer", "batches", "single queries"]
+
+
+def test_the_conditions_of_each_measurement_are_on_record(folder):
+    for name in ("nearest_neighbour-build-rss", "dense_softmax-serve-rss"):
+        conditions = folder.record(name)["conditions"]
+        assert conditions["allocator"].endswith("malloc")
+        assert conditions["num_threads"] >= 1
+        assert conditions["load_average"] >= 0
+        assert conditions["available_bytes"] > 0
+        assert conditions["num_minor_faults"] > 0
+
+
+def test_the_report_shows_its_pictures(folder):
+    for name in ("ledger", "timeline"):
+        page = (folder.path / "figures" / f"{name}.svg").read_text()
+        ElementTree.fromstring(page)
+        assert all(method in page for method in METHODS)
+        assert f"(figures/{name}.svg)" in folder.report()
 
 
 def test_every_record_can_be_repeated(folder):

@@ -23,6 +23,7 @@ from xclass.records.record import Allocation
 
 NUM_TOP = 5
 _PACKAGE = Path(xclass.__file__).parent
+_TRACER = Path(__file__).parent
 _UNKNOWN = ("?", "?", 0)
 
 Frame = tuple[str, str, int]
@@ -64,7 +65,8 @@ def find_top(records: Iterable[Any]) -> list[Allocation]:
     from memray import AllocatorType
 
     found: dict[Frame, Allocation] = {}
-    for record in records:
+    # The largest first: it says by which function the line got most of what it holds.
+    for record in sorted(records, key=lambda one: -int(one.size)):
         frame = _frame_of(record.stack_trace())
         if frame not in found:
             found[frame] = _describe(frame, AllocatorType(record.allocator).name.lower())
@@ -74,8 +76,9 @@ def find_top(records: Iterable[Any]) -> list[Allocation]:
 
 
 def _frame_of(stack: list[Frame]) -> Frame:
-    """Innermost first, as memray lists them."""
+    """Innermost first, as memray lists them; the tracer itself owns nothing."""
     ours = (frame for frame in stack if Path(frame[1]).is_relative_to(_PACKAGE))
+    ours = (frame for frame in ours if not Path(frame[1]).is_relative_to(_TRACER))
     return next(ours, stack[0] if stack else _UNKNOWN)
 
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 from xclass.measure.cgroups import read_counters
 from xclass.units import KIB
 
@@ -54,6 +52,9 @@ def _children(pid: int, proc: Path) -> list[int]:
 
 
 def _children_by_psutil(pid: int) -> list[int]:
+    # Imported here: the bare interpreter of a child is read before anything heavy.
+    import psutil
+
     try:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.Error:

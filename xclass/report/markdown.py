@@ -7,14 +7,16 @@ from pathlib import Path
 
 from xclass.records.record import Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
+from xclass.report.conditions_section import conditions_section, repeats_section
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
+from xclass.report.heap_section import heap_section
+from xclass.report.ledger_section import ledger_section
 from xclass.report.repeat import repeat_section
-from xclass.report.rows import Row, rows
+from xclass.report.rows import Row, merged_records, rows
 from xclass.report.text import (
     code,
     escape,
     flatten,
-    link,
     rate_text,
     ratio_text,
     share_with_interval,
@@ -24,35 +26,59 @@ from xclass.report.text import (
 from xclass.report.verdict import verdict_text
 from xclass.units import format_bytes, format_count, format_seconds
 
-_PASS_NAMES = {Pass.RSS: "untraced pass", Pass.HEAP: "traced pass"}
+LEDGER_FIGURE, TIMELINE_FIGURE = "figures/ledger.svg", "figures/timeline.svg"
+
+_PASS_NAMES = {
+    Pass.RSS: "untraced pass",
+    Pass.HEAP: "traced pass",
+    Pass.TWIN: "untraced twin",
+}
 
 
-def render_markdown(records: Iterable[Record], *, run_dir: Path, damaged: Sequence[str] = ()) -> str:
+def render_markdown(
+    records: Iterable[Record],
+    *,
+    run_dir: Path,
+    damaged: Sequence[str] = (),
+    figures: Sequence[str] = (),
+) -> str:
     """The report of one run as GitHub-flavoured Markdown.
 
     Args:
         records: of one run, in any order; may be empty where every one was damaged.
         run_dir: named in the report; links are relative to it.
+        figures: paths of the pictures that were drawn, relative to it.
         damaged: reasons of the record files that could not be read: they are reported, not hidden.
     """
-    ordered = sorted(records, key=record_order)
-    merged = rows(ordered)
+    every = sorted(records, key=record_order)
+    ordered, merged = merged_records(every), rows(every)
     sections = {
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
         "Latency and throughput": _latency(ordered),
-        "Where the bytes are": _components(ordered),
+        "How far the numbers repeat": repeats_section(merged) if merged else "",
+        "Where the bytes are": ledger_section(ordered, _figure(figures, LEDGER_FIGURE)),
+        "Memory over time": _timeline(_figure(figures, TIMELINE_FIGURE)),
+        "Who asked for the memory": heap_section(ordered, merged, run_dir),
         "What each phase did": _details(ordered),
         "Data": _data(ordered),
-        "Left out, refused or failed": _left_out(ordered, damaged),
+        "Left out, refused or failed": _left_out(every, damaged),
         "How to read these numbers": HOW_TO_READ,
         "What these numbers do not include": LEFT_OUT,
-        "Who asked for the memory": _flamegraphs(merged, run_dir),
-        "How to repeat": repeat_section(ordered, run_dir=run_dir),
+        "Conditions": conditions_section(every),
+        "How to repeat": repeat_section(every, run_dir=run_dir),
     }
     parts = [f"## {title}\n\n{body}" if title else body for title, body in sections.items() if body]
     return "\n\n".join(["# xclass report", *parts]) + "\n"
+
+
+def _figure(figures: Sequence[str], name: str) -> str | None:
+    return name if name in figures else None
+
+
+def _timeline(figure: str | None) -> str:
+    return f"![Resident memory of each phase over time]({figure})" if figure else ""
 
 
 def _name(record: Record) -> str:
@@ -186,46 +212,6 @@ def _latency(records: Sequence[Record]) -> str:
     return f"{table(headers, cells, num_text_columns=1)}\n\n{note}"
 
 
-def _components(records: Sequence[Record]) -> str:
-    parts = [_ledger(record) for record in records if record.pass_ is Pass.RSS]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _ledger(record: Record) -> str:
-    predicted = record.predicted or {}
-    components = predicted.get("components") or {}
-    held = record.held or {}
-    names = dict.fromkeys([*components, *held])
-    if not names:
-        return ""
-    cells = [
-        [escape(name), format_bytes(components.get(name)), format_bytes(held.get(name))] for name in names
-    ]
-    over_base = predicted.get("over_base_bytes")
-    total_held = sum(held.values()) if record.held is not None else None
-    cells.append(["**sum**", format_bytes(over_base), format_bytes(total_held)])
-    headers = ["component", "at the peak (predicted)", "held at the end (measured)"]
-    title = f"**{_name(record)}**"
-    if predicted.get("regime"):
-        title += f", predicted peak at: {escape(predicted['regime'])}"
-    return "\n\n".join([title, table(headers, cells, num_text_columns=1), _unexplained(record, over_base)])
-
-
-def _unexplained(record: Record, predicted_over_base: int | None) -> str:
-    if record.memory is None or record.verdict is not Verdict.MEASURED:
-        return f"No peak measured: {verdict_label(record.verdict)}."
-    measured = record.memory.peak_rss_bytes - record.memory.base.rss_bytes
-    text = f"Peak - base: {format_bytes(measured)} (measured)."
-    if predicted_over_base is None:
-        return f"{text} There is no closed form to compare it with."
-    missing = measured - predicted_over_base
-    if missing > 0:
-        return (
-            f"{text} No component explains {format_bytes(missing)} of it, {missing / measured * 100:.0f} %."
-        )
-    return f"{text} The components predict {format_bytes(-missing)} more."
-
-
 def _details(records: Sequence[Record]) -> str:
     """Steps, seconds of the parts, file bytes: the facts that only some methods have."""
     lines = [
@@ -260,16 +246,3 @@ def _left_out(records: Sequence[Record], damaged: Sequence[str]) -> str:
     ]
     lines += [f"- Not readable: {escape(reason)}" for reason in damaged]
     return "\n".join(lines) or "Nothing: every phase that was asked for was measured."
-
-
-def _flamegraphs(merged: Sequence[Row], run_dir: Path) -> str:
-    drawn = [row for row in merged if row["flamegraph"]]
-    if drawn and not any((run_dir / row["flamegraph"]).is_file() for row in drawn):
-        return (
-            "The flamegraphs of this run were not kept beside its records; repeat the run to draw them again."
-        )
-    return "\n".join(
-        f"- {code(row['method'])} {row['phase']}: "
-        f"{link('flamegraph of the heap peak', row['flamegraph'])} (measured, traced pass)"
-        for row in drawn
-    )

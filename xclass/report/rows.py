@@ -12,6 +12,7 @@ from typing import Any
 from xclass.records.record import Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
 from xclass.report.repeats import merge, over_base_bytes, spreads
+from xclass.sizing.ledger import explain_peak
 
 SUMMARY_SCHEMA_VERSION = 1
 
@@ -24,6 +25,7 @@ NOTES = {
     "import_bytes": "base_rss_bytes minus the resident bytes of the interpreter before the engine's import",
     "peak_file_bytes": "file pages are reclaimable: the kernel can drop them and read them again",
     "ratio": "peak_over_base_bytes / predicted_over_base_bytes: measured over predicted",
+    "explained_share": "share of peak_over_base_bytes that the components of the closed form add up to",
     "accuracy_low": "with accuracy_high the 95 % Wilson interval of accuracy_at_1",
     "latency_p50_seconds": "p50, p95, p99 are of the smallest batch size measured: latency_batch_size",
     "queries_per_second": "of the largest batch size measured: throughput_batch_size",
@@ -106,6 +108,7 @@ def _memory(rss: Record | None) -> Row:
     predicted = (rss.predicted if rss else None) or {}
     predicted_over_base = predicted.get("over_base_bytes")
     over_base = over_base_bytes(rss) if rss else None
+    explained = explain_peak(rss) if rss else None
     ratio = None
     # What a killed child had reached says nothing about the closed form.
     if rss and rss.verdict is Verdict.MEASURED and over_base is not None and predicted_over_base:
@@ -123,6 +126,7 @@ def _memory(rss: Record | None) -> Row:
         "peak_over_base_bytes": over_base,
         "predicted_over_base_bytes": predicted_over_base,
         "ratio": ratio,
+        "explained_share": explained.explained_share if explained else None,
     }
 
 

@@ -127,4 +127,4 @@ def rate_text(per_second: float | None) -> str:
 
 def ratio_text(ratio: float | None) -> str:
     """Measured over predicted, ``-`` for None."""
-    return "-" if ratio is None else f"{ratio:.2f}"
+    return "-" if ratio is None else f"{ratio:.3f}"

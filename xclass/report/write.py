@@ -8,9 +8,11 @@ from pathlib import Path
 from xclass.errors import RecordError
 from xclass.records.record import Record
 from xclass.records.store import RECORDS_FOLDER, read_records, write_json, write_text
-from xclass.report.markdown import render_markdown
-from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, rows, summary
+from xclass.report.ledger_figure import draw_ledger
+from xclass.report.markdown import LEDGER_FIGURE, TIMELINE_FIGURE, render_markdown
+from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, merged_records, rows, summary
 from xclass.report.sweep import render_sweep_markdown
+from xclass.report.timeline_figure import draw_timeline
 
 SUMMARY_FILE = "summary.json"
 REPORT_FILE = "report.md"
@@ -29,7 +31,7 @@ class Reports:
 
 
 def write_reports(run_dir: Path) -> Reports:
-    """Write ``summary.json`` and ``report.md`` of one run.
+    """Write ``summary.json``, ``report.md`` and its ``figures/*.svg`` of one run.
 
     Raises:
         RecordError: the folder has no record files at all, or a report cannot be written.
@@ -41,8 +43,20 @@ def write_reports(run_dir: Path) -> Reports:
     paths = run_dir / SUMMARY_FILE, run_dir / REPORT_FILE
     document = summary(records)
     write_json(paths[0], document)
-    write_text(paths[1], render_markdown(records, run_dir=run_dir, damaged=damaged))
+    figures = _write_figures(run_dir, records)
+    report = render_markdown(records, run_dir=run_dir, damaged=damaged, figures=figures)
+    write_text(paths[1], report)
     return Reports(summary_json=paths[0], report_md=paths[1], rows=document["rows"], damaged=damaged)
+
+
+def _write_figures(run_dir: Path, records: list[Record]) -> list[str]:
+    """Draw what the records allow; paths relative to the run."""
+    merged = merged_records(records)
+    drawn = {LEDGER_FIGURE: draw_ledger(merged), TIMELINE_FIGURE: draw_timeline(merged)}
+    for name, page in drawn.items():
+        if page is not None:
+            write_text(run_dir / name, page)
+    return [name for name, page in drawn.items() if page is not None]
 
 
 def write_sweep_reports(sweep_dir: Path) -> Reports:
