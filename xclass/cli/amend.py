@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from xclass.cli.parser import OneLineParser, complain
 from xclass.errors import ConfigError, XclassError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -48,17 +49,17 @@ def main() -> NoReturn:
         sys.stdout.write(_amend(_parse(sys.argv[1:])) + "\n")
         sys.exit(0)
     except ConfigError as error:
-        _complain(str(error))
+        complain(error)
         sys.exit(EXIT_USAGE)
     except XclassError as error:
-        _complain(str(error))
+        complain(error)
         sys.exit(EXIT_FAILED)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _complain(f"{place}{error.strerror or error}; free space there or choose another --out")
+        complain(f"{place}{error.strerror or error}; free space there or choose another --out")
         sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
-        _complain("interrupted; nothing was left behind")
+        complain("interrupted; nothing was left behind")
         sys.exit(EXIT_INTERRUPTED)
 
 
@@ -81,7 +82,8 @@ def _amend(arguments: argparse.Namespace) -> str:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = OneLineParser(
+        allowed="MODEL_FOLDER, --add, --drop and --out",
         prog="python -m xclass.amend",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -95,17 +97,3 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--drop", metavar="IDS", help="class ids, 3,17,99, or a .npy file of them")
     parser.add_argument("--out", metavar="NEW_FOLDER", type=Path, required=True, help="folder to make")
     return parser.parse_args(words)
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what every other mistake raises."""
-        raise ConfigError(
-            "command line", message, allowed="MODEL_FOLDER, --add, --drop and --out", remedy="see --help"
-        )
-
-
-def _complain(message: str) -> None:
-    sys.stderr.write(f"xclass: {' '.join(message.splitlines())}\n")

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from xclass.cli import run
 from xclass.cli.command_file import read_command
+from xclass.cli.parser import OneLineParser, complain
 from xclass.errors import XclassError
 
 _DESCRIPTION = """\
@@ -31,7 +32,8 @@ records tell the commit and the load of their own time: a report over both parts
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.resume``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
+        allowed="one folder",
         prog="python -m xclass.resume",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -39,15 +41,15 @@ def main() -> NoReturn:
         allow_abbrev=False,
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="folder of a run, or of a whole sweep")
-    folder = parser.parse_args().folder.absolute()
     try:
+        folder = parser.parse_args().folder.absolute()
         command = read_command(folder)
         os.chdir(command.directory)
     except XclassError as error:
-        sys.stderr.write(f"xclass: {error}\n")
+        complain(error)
         sys.exit(run.EXIT_USAGE)
     except OSError as error:
-        sys.stderr.write(f"xclass: {error.filename}: {error.strerror}; the command was typed there\n")
+        complain(f"{error.filename}: {error.strerror}; the command was typed there")
         sys.exit(run.EXIT_USAGE)
     key = "hydra.sweep.dir" if command.is_sweep else "hydra.run.dir"
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")

@@ -26,6 +26,7 @@ from xclass.cli.command_file import Command, write_command
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
 from xclass.cli.help import HELP
 from xclass.cli.overrides import normalise_overrides
+from xclass.cli.parser import complain
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
@@ -83,7 +84,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
         if not (arguments.info or arguments.hydra_help or arguments.shell_completion):
             check_overrides(arguments.overrides, is_sweep=arguments.multirun, extra_dir=arguments.config_dir)
     except XclassError as error:
-        _complain(error)
+        complain(error)
         sys.exit(EXIT_USAGE)
     sys.argv[1:] = words
     # A terminated run (kill, a batch system's time limit) ends in order like an interrupted one.
@@ -99,7 +100,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
     try:
         job()
     except OSError as error:
-        _complain(_unwritable(error))
+        complain(_unwritable(error))
         sys.exit(EXIT_FAILED)
     sys.exit(session.exit_code())
 
@@ -111,11 +112,11 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
     try:
         _carry_out(to_run_config(tree), console, session)
     except (InvalidRequestError, ConfigError) as error:
-        _complain(error)
+        complain(error)
         session.usage_errors += 1
     except (XclassError, OSError) as error:
         # For one, a full disk: what was written before stays, and the next job of a sweep may do better.
-        _complain(_unwritable(error) if isinstance(error, OSError) else error)
+        complain(_unwritable(error) if isinstance(error, OSError) else error)
         session.failures += 1
 
 
@@ -167,7 +168,3 @@ def _unwritable(error: OSError) -> XclassError:
     return XclassError(
         f"{place}{error.strerror or error}; free space there or choose another folder (hydra.run.dir=...)"
     )
-
-
-def _complain(error: XclassError) -> None:
-    sys.stderr.write(f"xclass: {' '.join(str(error).splitlines())}\n")

@@ -103,7 +103,7 @@ def read_records(run_dir: Path, *, damaged: list[str] | None = None) -> list[Rec
     records = []
     for path in sorted((run_dir / RECORDS_FOLDER).glob("*.json")):
         try:
-            records.append(_read_record(path))
+            records.append(read_record(path))
         except RecordError as error:
             if damaged is None:
                 raise
@@ -124,7 +124,12 @@ def record_order(record: Record) -> tuple[bool, int, str, int, int, int]:
     )
 
 
-def _read_record(path: Path) -> Record:
+def read_record(path: Path) -> Record:
+    """Read one record file.
+
+    Raises:
+        RecordError: it is damaged or of another schema version.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:

@@ -9,7 +9,7 @@ from xclass.records.record import Record
 from xclass.report.text import flatten
 from xclass.units import format_bytes, format_count
 
-_LOUD_LOAD = 1.0
+LOUD_LOAD = 1.0
 """Difference of load averages that counts: one more program that wants a processor."""
 _SWITCHES = 3.0
 """Ratio of involuntary switches that counts."""
@@ -77,7 +77,7 @@ def _conditions(low: Record, high: Record) -> Iterator[str]:
     if ours != theirs:
         yield f"threads: {ours:.0f} and {theirs:.0f} at the end"
     ours, theirs = _number(low, "load_average"), _number(high, "load_average")
-    if abs(ours - theirs) >= _LOUD_LOAD:
+    if abs(ours - theirs) >= LOUD_LOAD:
         yield f"load: {ours:.1f} and {theirs:.1f} when they began"
     fewer, more = sorted(_number(record, "num_involuntary_switches") for record in (low, high))
     if more > _SWITCHES * max(fewer, 100.0):
