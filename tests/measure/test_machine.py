@@ -69,3 +69,15 @@ def test_what_is_absent_is_none(tmp_path):
     assert machine._processor(tmp_path / "cpuinfo") is None
     assert machine._chosen(tmp_path / "enabled") is None
     assert machine._version("surely-not-installed") is None
+
+
+def test_the_users_own_environment_is_told_without_paths(monkeypatch):
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "8")
+    monkeypatch.setenv("LD_PRELOAD", "/home/somebody/lib/libjemalloc.so.2 /opt/other.so")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("SECRET_TOKEN", "do not tell")
+    told = machine_facts()["inherited_environment"]
+    assert told["MALLOC_ARENA_MAX"] == "8"
+    assert told["LD_PRELOAD"] == "libjemalloc.so.2 other.so"
+    assert told["OMP_NUM_THREADS"] == "3"
+    assert "SECRET_TOKEN" not in told

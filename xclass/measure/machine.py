@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,12 @@ from xclass.measure.limits import available_memory
 from xclass.measure.status import counter_error_bytes
 
 _PACKAGES = ("torch", "faiss-cpu", "numpy", "scipy", "memray", "psutil", "hydra-core", "xclass")
-_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage")
+_SWAPPINESS = Path("/proc/sys/vm/swappiness")
+_TELLING = re.compile(
+    r"(MALLOC_|GLIBC_TUNABLES|LD_PRELOAD|OMP_|GOMP_|KMP_|MKL_|OPENBLAS_|NUMPY_|THP_|TORCH|PYTHON(HASHSEED|MALLOC))"
+)
+"""Variables that move memory or times."""
 
 
 def machine_facts() -> dict[str, Any]:
@@ -40,17 +46,29 @@ def machine_facts() -> dict[str, Any]:
         "memory_limit_source": available.limit_source,
         "swap_total_bytes": swap.total,
         "swap_used_bytes": swap.used,
+        "swappiness": read_number(_SWAPPINESS),
         "page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "rss_counter_error_bytes": counter_error_bytes(),
-        "transparent_huge_pages": _chosen(_HUGE_PAGES),
+        "transparent_huge_pages": _chosen(_HUGE_PAGES / "enabled"),
+        "transparent_huge_pages_defrag": _chosen(_HUGE_PAGES / "defrag"),
         "kernel": platform.release(),
         "platform": platform.system(),
         "libc": f"{libc} {libc_version}".strip() or None,
         "python": platform.python_version(),
+        "inherited_environment": _inherited(os.environ),
         "load_average": list(os.getloadavg()),
         "packages": {name: _version(name) for name in _PACKAGES},
         "git_commit": commit,
         "git_is_dirty": is_dirty,
+    }
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the user's own environment says on allocator and threads; of paths only the last part."""
+    return {
+        name: " ".join(Path(word).name for word in value.split())
+        for name, value in sorted(environment.items())
+        if _TELLING.match(name)
     }
 
 
@@ -91,7 +109,7 @@ def _quota_v1(folder: Path) -> float | None:
 def _chosen(path: Path) -> str | None:
     """The bracketed word of a sysfs choice such as ``always [madvise] never``."""
     try:
-        found = re.search(r"\[(\w+)\]", path.read_text(encoding="ascii"))
+        found = re.search(r"\[([\w+]+)\]", path.read_text(encoding="ascii"))
     except OSError:
         return None
     return found.group(1) if found else None
