@@ -24,8 +24,6 @@ class MethodConfig(Protocol):
     """Engine whose import cost the plan adds: ``torch`` or ``faiss``."""
     fit_phase: ClassVar[str]
     """What fitting is called: ``train`` or ``build``."""
-    is_mapped: ClassVar[bool]
-    """The server maps the model: its bytes are file pages, not anonymous memory."""
     sections: ClassVar[tuple[str, ...]]
     """Root sections of the configuration that this method takes besides its own settings; each is given as a
     keyword of its name to the classifier and to both closed forms."""
@@ -36,6 +34,18 @@ class MethodConfig(Protocol):
 
     def model_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
         """Closed-form bytes of the saved model, encoder not counted."""
+        ...
+
+    def served_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
+        """Bytes of the opened model by the names that the server holds them under.
+
+        What is mapped (:data:`xclass.shapes.MAPPED`) becomes resident as it is touched, the rest when the
+        model is opened.
+        """
+        ...
+
+    def search_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
+        """Bytes that answering a batch takes beside the model."""
         ...
 
 

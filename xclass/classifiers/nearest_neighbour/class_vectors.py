@@ -38,12 +38,17 @@ class ClassVectors(Protocol):
 
 def sample_rows(vectors: ClassVectors, rows_N: IntArray, num_classes: int) -> FloatArray:
     """Some rows, given in rising order, as a matrix of their own; every block is read once."""
-    pieces = []
+    sample_ND: FloatArray | None = None
     for start, stop in batch_ranges(num_classes, ADD_CLASSES):
         first, last = np.searchsorted(rows_N, (start, stop))
         if last > first:
-            pieces.append(vectors.read(start, stop)[rows_N[first:last] - start])
-    return np.concatenate(pieces)
+            block = vectors.read(start, stop)
+            if sample_ND is None:
+                # Filled in place: pieces put together at the end would all be there twice.
+                sample_ND = np.empty((len(rows_N), block.shape[1]), dtype=np.float32)
+            np.take(block, rows_N[first:last] - start, axis=0, out=sample_ND[first:last])
+    assert sample_ND is not None, "at least one row"
+    return sample_ND
 
 
 class MeansInMemory:
