@@ -93,10 +93,10 @@ def make_shape(config: RunConfig, num_classes: int) -> ProblemShape:
 def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[PhasePlan]:
     """The plan of each phase of one method, in order: fit, load, serve."""
     settings: MethodConfig = getattr(config.method, method)
-    data = config.data.memory_terms(shape)
     is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
+    data = config.data.memory_terms(shape, has_steps=is_trainable)
     encoder = config.encoder.memory_terms(shape, is_trainable=is_trainable) if is_text else {}
     table_bytes = FLOAT32_BYTES * config.encoder.num_buckets * shape.dim if is_text else 0
     sections = config.sections_of(method)
@@ -117,11 +117,8 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         fit = replace(fit, disk_bytes=fit.disk_bytes + index.scratch_bytes(shape))
     table = {f"{NGRAM_TABLE}{MAPPED}": table_bytes} if is_text else {}
     served = settings.served_terms(shape, **sections) | table
-    return [
-        fit,
-        _load(method, served),
-        _serve(method, served | settings.search_terms(shape, **sections), shape),
-    ]
+    asked = settings.search_terms(shape, **sections) | config.data.query_terms(shape)
+    return [fit, _load(method, served), _serve(method, served | asked, shape)]
 
 
 def _load(method: str, served: dict[str, int]) -> PhasePlan:

@@ -60,15 +60,15 @@ class NearestNeighbourConfig:
         tuning = _tuning(index, shape, self.served_terms(shape, index=index))
         if kind.is_flat and is_of_means:
             return MemoryLaw(regimes=(Regime(name="class means", components=parts | counts), *tuning))
-        means = _means(index, shape)
+        means, is_l2 = _means(index, shape), self.metric is Metric.l2
         is_read = is_of_means and index.means_storage is MeansStorage.file
         # Means in a file are read into memory block by block: none of it is mapped any more.
         kept = {} if is_read else means
         return MemoryLaw(
             regimes=(
                 Regime(name="class means", components=means | counts),
-                *_training(index, shape, kept),
-                *_adding(index, shape, kept, kind.table_terms(is_l2=self.metric is Metric.l2)),
+                *_training(index, shape, kept, is_l2=is_l2),
+                *_adding(index, shape, kept, kind.table_terms(is_l2=is_l2)),
                 *tuning,
             )
         )
@@ -105,9 +105,9 @@ def _block(shape: ProblemShape) -> dict[str, int]:
     return {"classes being added": 2 * FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim}
 
 
-def _training(index: IndexConfig, shape: ProblemShape, kept: dict[str, int]) -> list[Regime]:
+def _training(index: IndexConfig, shape: ProblemShape, kept: dict[str, int], *, is_l2: bool) -> list[Regime]:
     kind = index.kind(shape.num_classes)
-    regimes = training_regimes(kind, shape.num_classes, shape.dim, index.training_points)
+    regimes = training_regimes(kind, shape.num_classes, shape.dim, index.training_points, is_l2=is_l2)
     return [replace(regime, components=kept | dict(regime.components)) for regime in regimes]
 
 

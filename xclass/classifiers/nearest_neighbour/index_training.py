@@ -35,7 +35,7 @@ def visited_terms(kind: IndexKind, shape: ProblemShape) -> dict[str, int]:
 
 
 def training_regimes(
-    kind: IndexKind, num_classes: int, dim: int, wanted: int | None = None
+    kind: IndexKind, num_classes: int, dim: int, wanted: int | None = None, *, is_l2: bool = False
 ) -> tuple[Regime, ...]:
     """The moments of training: rotation, centroids of the lists, codes; none where none is needed.
 
@@ -44,6 +44,7 @@ def training_regimes(
         num_classes: C.
         dim: D, before a rotation.
         wanted: ``index.training_points``.
+        is_l2: searched by L2 distance, for which PQ in lists makes its table before the residuals are gone.
 
     Returns:
         Regimes whose components all contain our sample of n vectors, ``4 n D``.
@@ -61,8 +62,14 @@ def training_regimes(
         terms = _k_means_terms(points, kind.num_lists, coded_dim)
         regimes.append(Regime(name="list training", components=sample | terms))
         sample |= {"list centroids": FLOAT32_BYTES * kind.num_lists * coded_dim}
-    terms = _code_terms(kind, points, coded_dim)
-    regimes.append(Regime(name="code training", components=sample | terms))
+    residuals = _residual_terms(kind, points, coded_dim)
+    if kind.code == "PQ":
+        used = min(points, POINTS_PER_CENTROID << kind.bits) if kind.num_lists else points
+        quantiser = _product_quantiser_bytes(used, kind.num_segments, kind.bits, coded_dim)
+        tables = kind.table_terms(is_l2=is_l2)
+        regimes.append(Regime(name="distance tables", components=sample | residuals | tables))
+        residuals |= {"code training": quantiser}
+    regimes.append(Regime(name="code training", components=sample | residuals))
     return tuple(regimes)
 
 
@@ -98,20 +105,17 @@ def _rotation_terms(kind: IndexKind, points: int, dim: int, coded_dim: int) -> d
     return {"rotation": copied + matrices + kind.num_rotation_segments * used, "code training": quantiser}
 
 
-def _code_terms(kind: IndexKind, points: int, dim: int) -> dict[str, int]:
-    """Residuals where there are lists, of as many points as the code wants, and a product quantiser.
+def _residual_terms(kind: IndexKind, points: int, dim: int) -> dict[str, int]:
+    """Residuals, where there are lists, of as many points as the code wants.
 
     Source: ``IndexIVF::train``: ``fvecs_maybe_subsample``, ``assign``, ``residuals``; by_residual is off in
     ``IndexIVFFlat`` only.
     """
-    used, terms = points, {}
-    if kind.num_lists and kind.code != "Flat":
-        most = {"PQ": POINTS_PER_CENTROID << kind.bits}.get(kind.code, points)
-        used = min(points, _SCALAR_POINTS if kind.code.startswith("SQ") else most)
-        copied = FLOAT32_BYTES * used * dim if points > used else 0
-        # The block of products with the list centroids is gone before there are residuals.
-        residuals = max(FLOAT32_BYTES * dim * used, product_bytes(used, kind.num_lists))
-        terms["residuals"] = copied + INT64_BYTES * used + residuals
-    if kind.code == "PQ":
-        terms["code training"] = _product_quantiser_bytes(used, kind.num_segments, kind.bits, dim)
-    return terms
+    if not kind.num_lists or kind.code == "Flat":
+        return {}
+    wanted = POINTS_PER_CENTROID << kind.bits if kind.code == "PQ" else points
+    used = min(points, _SCALAR_POINTS if kind.code.startswith("SQ") else wanted)
+    copied = FLOAT32_BYTES * used * dim if points > used else 0
+    # The block of products with the list centroids is gone before there are residuals.
+    residuals = max(FLOAT32_BYTES * dim * used, product_bytes(used, kind.num_lists))
+    return {"residuals": copied + INT64_BYTES * used + residuals}
