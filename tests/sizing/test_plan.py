@@ -10,7 +10,7 @@ from xclass.classifiers.init import Init
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import EvaluateConfig, MethodsConfig, RunConfig
-from xclass.data.lemmas.config import LemmasConfig
+from xclass.data.lemmas.config import LemmasConfig, train_texts
 from xclass.records.record import Phase
 from xclass.sizing.plan import (
     ANSWERING_CODE_BYTES,
@@ -137,9 +137,24 @@ def test_text_adds_the_encoders_table():
     table = 4 * D * make_config().encoder.num_buckets
     assert lemmas.over_base_bytes > synthetic.over_base_bytes + table - BATCHES
     assert lemmas.disk_bytes == synthetic.disk_bytes + 2 * table  # the heap pass saves one of its own
-    assert (
-        plans("dense_softmax", data=LemmasConfig())[2].mapped_bytes == VECTORS + table + ANSWERING_CODE_BYTES
+    # a held-out text per class: length, class, an eighth of a byte of its block's start; and the languages
+    index = 5 * C + C // 8 + C
+    serve = plans("dense_softmax", data=LemmasConfig())[2]
+    assert serve.mapped_bytes == VECTORS + table + index + ANSWERING_CODE_BYTES
+
+
+def test_steps_in_random_order_map_the_lengths_of_all_texts():
+    head, index = (
+        plans(name, 3_027_563, data=LemmasConfig())[0].regime.components["index of the texts (mapped)"]
+        for name in ("dense_softmax", "nearest_neighbour")
     )
+    assert head - index == 35_126_689
+    assert index == 5 * 3_027_563 + 35_126_689 // 8
+
+
+@pytest.mark.parametrize(("num_classes", "real"), [(50_000, 9_935_100), (1_000_000, 29_549_328)])
+def test_training_texts_of_any_number_of_classes_are_known_to_a_few_percent(num_classes, real):
+    assert train_texts(num_classes) == pytest.approx(real, rel=0.07)
 
 
 def test_the_plan_in_a_record_holds_every_figure():
