@@ -37,11 +37,11 @@ class MethodConfig(Protocol):
         ...
 
     def served_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
-        """Bytes of the opened model by the names that the server holds them under.
+        """Bytes of the model once every page was touched, by the names that the server holds them under."""
+        ...
 
-        What is mapped (:data:`xclass.shapes.MAPPED`) becomes resident as it is touched, the rest when the
-        model is opened.
-        """
+    def opened_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
+        """The same names with what is resident when the model has just been opened: 0 for what is mapped."""
         ...
 
     def search_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:

@@ -116,14 +116,14 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         index: IndexConfig = sections["index"]
         fit = replace(fit, disk_bytes=fit.disk_bytes + index.scratch_bytes(shape))
     table = {f"{NGRAM_TABLE}{MAPPED}": table_bytes} if is_text else {}
+    opened = settings.opened_terms(shape, **sections) | dict.fromkeys(table, 0)
     served = settings.served_terms(shape, **sections) | table
     asked = settings.search_terms(shape, **sections) | config.data.query_terms(shape)
-    return [fit, _load(method, served), _serve(method, served | asked, shape)]
+    return [fit, _load(method, opened), _serve(method, served | asked, shape)]
 
 
-def _load(method: str, served: dict[str, int]) -> PhasePlan:
-    """What is copied is there at once; mapping a file touches only its header."""
-    opened = {name: 0 if name.endswith(MAPPED) else size for name, size in served.items()}
+def _load(method: str, opened: dict[str, int]) -> PhasePlan:
+    """The model is open, and nobody has asked yet."""
     return PhasePlan(
         method=method,
         phase=Phase.LOAD,

@@ -142,6 +142,10 @@ class DenseSoftmaxConfig:
         """The mapped class vectors."""
         return {SERVED_VECTORS: self.model_bytes(shape, weights=weights)}
 
+    def opened_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
+        """Nothing of them is touched."""
+        return {SERVED_VECTORS: 0}
+
     def search_terms(
         self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
     ) -> dict[str, int]:

@@ -88,6 +88,10 @@ class DenseSoftmaxAutogradConfig:
         """The mapped class vectors."""
         return {SERVED_VECTORS: self.model_bytes(shape, weights=weights)}
 
+    def opened_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
+        """Nothing of them is touched."""
+        return {SERVED_VECTORS: 0}
+
     def search_terms(
         self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
     ) -> dict[str, int]:

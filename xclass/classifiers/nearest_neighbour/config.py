@@ -18,8 +18,8 @@ RESIDENT_MEANS_BYTES = 24 * MIB
 ADD_CLASSES = 1 << 13
 """Classes added to an index, or read from a model, at a time."""
 _GAPS_SHARE = 0.9
-"""Of lists that grow in a file: each doubles its place and leaves the old one free. Measured at 1e6 classes in
-4096 lists; from 0.4 to 1.9 by how far the lengths are below a power of two.
+"""Of lists that grow in a file: each doubles its place and leaves the old one free. Measured at 1e6 classes
+in 4096 lists; from 0.4 to 1.9 by how far the lengths are below a power of two.
 
 Source: faiss/invlists/OnDiskInvertedLists.cpp, ``resize_locked``.
 """
@@ -89,6 +89,10 @@ class NearestNeighbourConfig:
         """See :meth:`IndexConfig.served_terms`."""
         return (index or IndexConfig()).served_terms(shape, is_l2=self.metric is Metric.l2)
 
+    def opened_terms(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> dict[str, int]:
+        """See :meth:`IndexConfig.opened_terms`."""
+        return (index or IndexConfig()).opened_terms(shape, is_l2=self.metric is Metric.l2)
+
     def search_terms(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> dict[str, int]:
         """See :meth:`IndexConfig.search_terms`."""
         return (index or IndexConfig()).search_terms(shape)
@@ -137,7 +141,7 @@ def _adding(
 
 
 def _packing(index: IndexConfig, parts: dict[str, int]) -> list[Regime]:
-    """Lists in a file, with the gaps that growing left, beside their copy without gaps: all pages of files."""
+    """Lists in a file, with the gaps that growing left, beside their copy without gaps: pages of files."""
     if not index.on_disk_lists:
         return []
     lists = sum(size for name, size in parts.items() if name.endswith(MAPPED))

@@ -134,9 +134,10 @@ class IndexConfig:
     def served_terms(self, shape: ProblemShape, *, is_l2: bool) -> dict[str, int]:
         """Bytes of the opened model: mapped, copied, and rebuilt.
 
-        FAISS maps codes, ids and links. It copies the levels and offsets of a graph, and codes of PQ
-        fast-scan; it makes two objects per inverted list, and for PQ in lists by L2 a table of the
-        products of list centroids and codebook, which is in no file and left out above 2 GiB.
+        FAISS maps codes, ids and links. It copies the levels and offsets of a graph, whose pages in the file
+        then are resident besides, and codes of PQ fast-scan, which are read and not mapped. It makes two
+        objects per inverted list, and for PQ in lists by L2 a table of the products of list centroids and
+        codebook, which is in no file and left out above 2 GiB.
 
         Source: faiss/impl/index_read.cpp, ``READVECTOR`` copies and ``read_vector`` maps;
         faiss/IndexIVFPQ.cpp, ``initialize_IVFPQ_precomputed_table``.
@@ -148,13 +149,22 @@ class IndexConfig:
             copied = parts["index codes"] + parts.get("index ids", 0)
         exact = shape.class_vectors_bytes // 2 if self.rerank else 0
         terms = {
-            INDEX_MAPPED: sum(parts.values()) - copied,
+            INDEX_MAPPED: sum(parts.values()) - (copied if kind.is_fast_scan else 0),
             INDEX_COPIED: copied,
             EXACT_MAPPED: exact,
             "list objects": _LIST_OBJECT_BYTES * kind.num_lists,
         }
         terms |= kind.table_terms(is_l2=is_l2)
         return {name: size for name, size in terms.items() if size}
+
+    def opened_terms(self, shape: ProblemShape, *, is_l2: bool) -> dict[str, int]:
+        """What of them is resident once the index is open: what is copied or made, and a graph's pages.
+
+        Source: faiss/impl/index_read.cpp, ``validate_HNSW`` looks at every link.
+        """
+        graph = self.kind(shape.num_classes).parts(shape.num_classes, shape.dim).get("index graph", 0)
+        touched = {INDEX_MAPPED: graph, EXACT_MAPPED: 0}
+        return {name: touched.get(name, size) for name, size in self.served_terms(shape, is_l2=is_l2).items()}
 
     def search_terms(self, shape: ProblemShape) -> dict[str, int]:
         """Scratch of a search: a block of products, a graph's marks of what was seen, the second stage.

@@ -112,14 +112,14 @@ class FaissServer:
         if self._index is None:
             return {}
         copied = self._copied_bytes()
-        held = {INDEX_MAPPED: self._file_bytes - copied, INDEX_COPIED: copied}
+        held = {INDEX_MAPPED: 0 if self._is_copied else self._file_bytes, INDEX_COPIED: copied}
         held = {name: size for name, size in held.items() if size} | self._class_ids.held_bytes()
         if self._second_stage is not None:
             held[EXACT_MAPPED] = self._second_stage.held_bytes()
         return held
 
     def _copied_bytes(self) -> int:
-        """Of the file: all of it where nothing could be mapped, else the levels and offsets of a graph."""
+        """All of the file where nothing can be mapped; of a mapped graph, levels and offsets once more."""
         inner = innermost(self._index)
         if isinstance(inner, faiss.IndexHNSW) and not self._is_copied:
             return LEVEL_BYTES * int(inner.ntotal)
