@@ -104,6 +104,7 @@ _ARMS = {
     "dense_large": _head("dense_softmax", **_LARGE),
     "sampled": _head("sampled_softmax"),
     "sampled_frequency": _head("sampled_softmax", "method.sampled_softmax.sampler=mixed_frequency"),
+    "sampled_hard": _head("sampled_softmax", "method.sampled_softmax.num_hard=64"),
     "sampled_bfloat16": _head("sampled_softmax", _BFLOAT16),
     "sampled_mapped": _head("sampled_softmax", _MAPPED),
     "sampled_large": _head("sampled_softmax", **_LARGE),
