@@ -87,6 +87,8 @@ def _index(*words: str, **size: Any) -> _Arm:
     return _Arm(method="nearest_neighbour", words=words, **size)
 
 
+_OFTEN = "method.sampled_softmax.hard_refresh_steps=4"
+"""So that an index is refreshed beside the scratch of a step, as in any long run."""
 _LARGE = {"classes": 2e6, "dim": 128}
 _LESS_TRAINING = "index.training_points=200000"
 """Less than a minute of k-means; two kinds train on all there is, as is the default."""
@@ -104,7 +106,7 @@ _ARMS = {
     "dense_large": _head("dense_softmax", **_LARGE),
     "sampled": _head("sampled_softmax"),
     "sampled_frequency": _head("sampled_softmax", "method.sampled_softmax.sampler=mixed_frequency"),
-    "sampled_hard": _head("sampled_softmax", "method.sampled_softmax.num_hard=64"),
+    "sampled_hard": _head("sampled_softmax", "method.sampled_softmax.num_hard=64", _OFTEN),
     "sampled_bfloat16": _head("sampled_softmax", _BFLOAT16),
     "sampled_mapped": _head("sampled_softmax", _MAPPED),
     "sampled_large": _head("sampled_softmax", **_LARGE),
