@@ -4,8 +4,14 @@ import faiss
 import numpy as np
 import pytest
 
-from xclass.classifiers.nearest_neighbour.build import add_classes, make_index, skip_polysemous_training
+from xclass.classifiers.nearest_neighbour.build import (
+    add_classes,
+    make_index,
+    skip_polysemous_training,
+    train_index,
+)
 from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES
+from xclass.classifiers.nearest_neighbour.index_kind import parse_index_kind
 from xclass.classifiers.nearest_neighbour.room import assign_lists, reserve_lists
 
 NUM_CLASSES, DIM = ADD_CLASSES + 5000, 16
@@ -80,3 +86,22 @@ def test_no_list_moves_while_classes_are_added():
         places.append([int(lists.get_codes(number)) for number in range(index.nlist)])
     assert min(lists.list_size(number) for number in range(index.nlist)) > 64, "doubled several times"
     assert all(place == places[0] for place in places)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("factory", ["OPQ4,PQ4", "OPQ4_8,IVF16,PQ4"])
+def test_an_index_trained_behind_a_rotation_is_the_one_that_is_trained_at_once(factory):
+    """The sample is rotated block by block: the same sums, added up in another order."""
+    kind = parse_index_kind(factory)
+    ours, plain = (
+        make_index(factory, dim=DIM, num_classes=NUM_CLASSES, is_l2=True),
+        faiss.index_factory(DIM, factory, faiss.METRIC_L2),
+    )
+    skip_polysemous_training(plain)
+    assert train_index(ours, Rows(), kind, NUM_CLASSES, seed=0) == NUM_CLASSES
+    plain.train(VECTORS)
+    assert ours.is_trained
+    for index in (ours, plain):
+        index.add(VECTORS)
+    found = [index.search(VECTORS[:500], 5)[1] for index in (ours, plain)]
+    assert (found[0] == found[1]).mean() > 0.9
