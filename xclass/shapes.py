@@ -15,8 +15,6 @@ FLOAT32_BYTES = 4
 INT64_BYTES = 8
 MAPPED = " (mapped)"
 """Ends the name of a component that is pages of a file: the kernel may drop them."""
-MAPPED_MODEL = f"model{MAPPED}"
-"""Name of the component that is the pages of a saved model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,8 +76,15 @@ class MemoryLaw:
 
     @property
     def peak(self) -> Regime:
-        """The regime with the most bytes."""
-        return max(self.regimes, key=lambda regime: regime.total_bytes)
+        """The regime with the most bytes; what is alive only in others stands there with 0 bytes.
+
+        So that what is held when the phase ends always has its line, also where the peak comes before.
+        """
+        worst = max(self.regimes, key=lambda regime: regime.total_bytes)
+        elsewhere = {name: 0 for regime in self.regimes for name in regime.components}
+        return Regime(
+            name=worst.name, components={**worst.components, **_without(elsewhere, worst.components)}
+        )
 
     def plus(self, components: Mapping[str, int]) -> MemoryLaw:
         """The same law with ``components`` alive in every regime (data, encoder)."""
@@ -89,3 +94,7 @@ class MemoryLaw:
                 for regime in self.regimes
             )
         )
+
+
+def _without(components: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
+    return {name: size for name, size in components.items() if name not in others}

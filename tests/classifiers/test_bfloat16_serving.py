@@ -12,7 +12,7 @@ from xclass.classifiers.linear_server import LinearServer
 from xclass.classifiers.model_folder import save_array, write_manifest
 from xclass.classifiers.weights.bfloat16 import round_nearest, to_float32
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
-from xclass.classifiers.weights.serving import block_classes, serving_terms
+from xclass.classifiers.weights.serving import block_classes, search_terms
 from xclass.config import EvaluateConfig, RunConfig
 from xclass.errors import ModelError
 from xclass.sizing.plan import make_shape, plan_method
@@ -123,11 +123,12 @@ def test_the_plan_of_serving_counts_half_the_model_and_the_scratch():
             evaluate=EvaluateConfig(num_queries=100, batch_size=50, top_k=10),
         )
         shape = make_shape(config, 1_000_000)
-        return plan_method(config, "dense_softmax", shape)[-1], serving_terms(config.weights, shape)
+        return plan_method(config, "dense_softmax", shape)[-1], search_terms(config.weights, shape)
 
     plain, no_terms = serve_plan(WeightDtype.float32)
     low, terms = serve_plan(WeightDtype.bfloat16)
-    assert no_terms == {}
-    assert terms == {"converted class vectors": 4 * MIB}
-    assert plain.mapped_bytes == 2 * low.mapped_bytes == 4 * 64 * 1_000_000
+    assert no_terms == {"search scratch": 4 * 50 * 1024}
+    assert terms == no_terms | {"converted class vectors": 4 * MIB}
+    model = "class vectors (mapped)"
+    assert plain.regime.components[model] == 2 * low.regime.components[model] == 4 * 64 * 1_000_000
     assert low.required_bytes == plain.required_bytes + 4 * MIB

@@ -57,7 +57,11 @@ def test_stated_bytes_are_those_of_the_file(factory, vectors, tmp_path):
     classifier.save(tmp_path)
     real_bytes = (tmp_path / "index.faiss").stat().st_size
     assert config.model_bytes(shape, index=index) == pytest.approx(real_bytes, rel=0.02)
-    assert classifier.held_bytes() == {"index": real_bytes}
+    held, parts = classifier.held_bytes(), index.kind(NUM_CLASSES).parts(NUM_CLASSES, DIM)
+    assert sum(held.values()) == real_bytes
+    assert set(parts) <= set(held), "the same parts, by the same names"
+    for name in set(parts) - {"index structure"}:
+        assert held[name] == pytest.approx(parts[name], rel=0.01), name
 
 
 @pytest.mark.parametrize(

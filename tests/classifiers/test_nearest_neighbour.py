@@ -7,11 +7,12 @@ import faiss
 import numpy as np
 import pytest
 
-from xclass.classifiers.nearest_neighbour.build import drop_pages, make_index, skip_polysemous_training
+from xclass.classifiers.nearest_neighbour.build import make_index, skip_polysemous_training
 from xclass.classifiers.nearest_neighbour.class_vectors import MeansInMemory
 from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
 from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbourConfig
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
+from xclass.classifiers.nearest_neighbour.room import drop_pages
 from xclass.classifiers.nearest_neighbour.server import FaissServer
 from xclass.encoders.identity import IdentityEncoder
 from xclass.shapes import ProblemShape

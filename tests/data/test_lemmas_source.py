@@ -172,4 +172,4 @@ def test_batches_stay_within_the_closed_form(source):
     tracemalloc.stop()
     assert len(held) == 2
     # The forms made up here are twice as long as real ones.
-    assert peak < 1.2 * LemmasConfig().memory_terms(shape)["data batches"]
+    assert peak < 1.2 * LemmasConfig().memory_terms(shape, has_steps=True)["data batches"]

@@ -11,7 +11,7 @@ from xclass.classifiers.init import Init
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
-from xclass.config import BudgetConfig, MethodsConfig, RunConfig
+from xclass.config import BudgetConfig, EvaluateConfig, MethodsConfig, RunConfig
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.measure.environment import pinned_environment
 from xclass.records.record import Pass, Phase
@@ -25,23 +25,32 @@ pytestmark = [pytest.mark.slow, pytest.mark.memory]
 CLASSES, DIM, BATCH = 100_000, 64, 128
 
 
-def fit_in_a_child(config, phase, folder):
-    """The plan of a method's first phase, the bytes over its base that the kernel saw, and its model."""
+def run_phases(config, phases, folder):
+    """Phase -> (plan, bytes over its base that the kernel saw), of a child as the launcher starts it."""
     method, shape = config.methods[0], make_shape(config, config.classes)
-    plan = plan_method(config, method, shape)[0]
+    plans = {plan.phase: plan for plan in plan_method(config, method, shape)}
     spec = ChildSpec(
-        method=method, phases=[phase], pass_=Pass.RSS, data_name="synthetic",
+        method=method, phases=phases, pass_=Pass.RSS, data_name="synthetic",
         config=json.loads(json.dumps(asdict(config))), run_dir=str(folder), model_dir=str(folder / "model"),
         data_facts={"noise_sigma": 0.1}, shape=asdict(shape),
     )  # fmt: skip
     result = run_child(
-        spec, environment=pinned_environment(1, "pinned"), sample_seconds=0.02, timeout_seconds=120,
+        spec, environment=pinned_environment(1, "pinned"), sample_seconds=0.02, timeout_seconds=240,
         on_event=lambda event: None,
     )  # fmt: skip
     assert result.error is None, result.stderr_tail
+    found = {}
+    for phase in phases:
+        memory = result.outcomes[phase]["memory"]
+        found[phase] = plans[phase], memory["peak_rss_bytes"] - memory["base"]["rss_bytes"]
+    return found
+
+
+def fit_in_a_child(config, phase, folder):
+    """The plan of a method's first phase, the bytes over its base that the kernel saw, and its model."""
+    found = run_phases(config, [phase], folder)
     assert (folder / "model" / "model.json").exists()
-    memory = result.outcomes[phase]["memory"]
-    return plan, memory["peak_rss_bytes"] - memory["base"]["rss_bytes"]
+    return found[phase]
 
 
 @pytest.mark.parametrize("optimizer", list(Optimizer))
@@ -63,23 +72,44 @@ def test_the_peak_of_the_plain_torch_head_is_its_closed_form(optimizer, tmp_path
 
 
 @pytest.mark.parametrize(
-    "index",
+    ("index", "num_classes"),
     [
-        IndexConfig(factory="Flat"),
-        IndexConfig(factory="SQ8"),
-        IndexConfig(factory="SQ8", means_storage=MeansStorage.memory),
-        IndexConfig(factory="RaBitQ2", rerank=50),
-        IndexConfig(factory="IVF64,SQ4", on_disk_lists=True),
+        (IndexConfig(factory="Flat"), 600_000),
+        (IndexConfig(factory="SQ8"), 600_000),
+        (IndexConfig(factory="SQ8", means_storage=MeansStorage.memory), 600_000),
+        (IndexConfig(factory="RaBitQ2", rerank=50), 600_000),
+        (IndexConfig(factory="RaBitQ4"), 600_000),
+        (IndexConfig(factory="PQ64x4fs"), 600_000),
+        (IndexConfig(factory="IVF128,Flat", training_points=32_768), 600_000),
+        (IndexConfig(factory="IVF128,SQ8"), 600_000),
+        (IndexConfig(factory="IVF128,RaBitQ4"), 600_000),
+        (IndexConfig(factory="IVF128,PQ16"), 600_000),
+        (IndexConfig(factory="HNSW8,SQ8", search_width=16), 150_000),
     ],
-    ids=lambda index: f"{index.factory}-{index.means_storage}",
+    ids=lambda value: f"{value.factory}-{value.means_storage}" if isinstance(value, IndexConfig) else "",
 )
-def test_the_peak_of_building_an_index_is_its_closed_form(index, tmp_path):
+def test_an_index_takes_its_closed_form_to_build_to_open_and_to_ask(index, num_classes, tmp_path):
     config = RunConfig(
-        classes=600_000, dim=DIM, threads=1, methods=["nearest_neighbour"], index=index,
+        classes=num_classes, dim=DIM, threads=1, methods=["nearest_neighbour"], index=index,
+        data=SyntheticConfig(examples_per_class=1), evaluate=EvaluateConfig(num_queries=1500),
+    )  # fmt: skip
+    found = run_phases(config, [Phase.BUILD], tmp_path)
+    found |= run_phases(config, [Phase.LOAD, Phase.SERVE], tmp_path)
+    for phase, (plan, measured) in found.items():
+        # 5 %, and at this size 2 MiB of pages that depend on what ran before
+        assert measured <= 1.05 * plan.over_base_bytes + 2 * MIB, (phase, plan.regime)
+        assert measured >= 0.95 * plan.over_base_bytes - 2 * MIB, (phase, plan.regime)
+
+
+def test_lists_in_a_file_are_packed_beside_themselves(tmp_path):
+    """How much of the file is gaps depends on how long the lists are: only the bound is a law."""
+    config = RunConfig(
+        classes=600_000, dim=DIM, threads=1, methods=["nearest_neighbour"],
+        index=IndexConfig(factory="IVF64,SQ4", on_disk_lists=True),
         data=SyntheticConfig(examples_per_class=1),
     )  # fmt: skip
     plan, measured = fit_in_a_child(config, Phase.BUILD, tmp_path)
-    assert measured <= 1.05 * plan.over_base_bytes + 8 * MIB, plan.regime
+    assert measured <= 1.3 * plan.over_base_bytes, plan.regime
     assert measured >= 0.7 * plan.over_base_bytes, plan.regime
 
 

@@ -10,9 +10,17 @@ from xclass.classifiers.init import Init
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import EvaluateConfig, MethodsConfig, RunConfig
-from xclass.data.lemmas.config import LemmasConfig
+from xclass.data.lemmas.config import LemmasConfig, train_texts
 from xclass.records.record import Phase
-from xclass.sizing.plan import BASE_BYTES, explain_misfit, largest_that_fits, make_shape, plan_method
+from xclass.sizing.plan import (
+    ANSWERING_CODE_BYTES,
+    BASE_BYTES,
+    FITTING_CODE_BYTES,
+    explain_misfit,
+    largest_that_fits,
+    make_shape,
+    plan_method,
+)
 
 GIB = 1 << 30
 C, D, B, SCAN, THREADS = 1000, 8, 16, 32, 2
@@ -66,10 +74,11 @@ def test_phases_come_in_order(method):
 )
 def test_the_closed_form_by_hand(method, changes, over_base_bytes, regime):
     plan = plans(method, **changes)[0]
-    assert plan.over_base_bytes == over_base_bytes + BATCHES
+    code = FITTING_CODE_BYTES[METHOD_CONFIGS[method].engine]
+    assert plan.over_base_bytes == over_base_bytes + BATCHES + code
     assert plan.regime.name == regime
     assert plan.peak_bytes == plan.over_base_bytes + BASE_BYTES[METHOD_CONFIGS[method].engine]
-    assert plan.required_bytes == plan.peak_bytes, "nothing is mapped while learning"
+    assert plan.required_bytes == plan.peak_bytes - code, "nothing else is mapped while learning"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +106,10 @@ def test_adam_with_few_examples_peaks_in_its_step():
     config = RunConfig(dim=64, batch_size=1, methods=["dense_softmax_autograd"])
     plan = plan_method(config, "dense_softmax_autograd", make_shape(config, C))[0]
     assert plan.regime.name == "optimiser step"
-    assert plan.over_base_bytes - plan.regime.components["data batches"] == 6 * 4 * C * 64
+    assert (
+        plan.over_base_bytes - plan.regime.components["data batches"]
+        == 6 * 4 * C * 64 + FITTING_CODE_BYTES["torch"]
+    )
 
 
 def test_streaming_never_grows_with_batch_times_classes():
@@ -112,7 +124,7 @@ def test_serving_maps_the_model_and_so_does_not_require_it(method):
     fit, load, serve = plans(method, 10**7)
     model = METHOD_CONFIGS[method]().model_bytes(make_shape(make_config(), 10**7))
     assert model >= 4 * 10**7 * D
-    assert serve.mapped_bytes == model
+    assert serve.mapped_bytes == model + ANSWERING_CODE_BYTES
     assert serve.peak_bytes >= model + serve.base_bytes
     assert serve.required_bytes < serve.base_bytes + (64 << 20)
     assert load.over_base_bytes <= 1 << 20
@@ -125,7 +137,24 @@ def test_text_adds_the_encoders_table():
     table = 4 * D * make_config().encoder.num_buckets
     assert lemmas.over_base_bytes > synthetic.over_base_bytes + table - BATCHES
     assert lemmas.disk_bytes == synthetic.disk_bytes + 2 * table  # the heap pass saves one of its own
-    assert plans("dense_softmax", data=LemmasConfig())[2].mapped_bytes == VECTORS + table
+    # a held-out text per class: length, class, an eighth of a byte of its block's start; and the languages
+    index = 5 * C + C // 8 + C
+    serve = plans("dense_softmax", data=LemmasConfig())[2]
+    assert serve.mapped_bytes == VECTORS + table + index + ANSWERING_CODE_BYTES
+
+
+def test_steps_in_random_order_map_the_lengths_of_all_texts():
+    head, index = (
+        plans(name, 3_027_563, data=LemmasConfig())[0].regime.components["index of the texts (mapped)"]
+        for name in ("dense_softmax", "nearest_neighbour")
+    )
+    assert head - index == 35_126_689
+    assert index == 5 * 3_027_563 + 35_126_689 // 8
+
+
+@pytest.mark.parametrize(("num_classes", "real"), [(50_000, 9_935_100), (1_000_000, 29_549_328)])
+def test_training_texts_of_any_number_of_classes_are_known_to_a_few_percent(num_classes, real):
+    assert train_texts(num_classes) == pytest.approx(real, rel=0.07)
 
 
 def test_the_plan_in_a_record_holds_every_figure():

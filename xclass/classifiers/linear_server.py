@@ -17,6 +17,7 @@ from xclass.classifiers.bfloat16_search import Bfloat16Search
 from xclass.classifiers.class_ids import ClassIds, open_class_ids
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import map_class_vectors, read_manifest
+from xclass.classifiers.weights.serving import SERVED_VECTORS
 from xclass.data.base import FloatArray
 
 
@@ -67,4 +68,4 @@ class LinearServer:
         """The mapped class vectors, and ids where they are kept."""
         if self._weights_CD is None:
             return {}
-        return {"class vectors (mapped)": self._weights_CD.nbytes} | self._class_ids.held_bytes()
+        return {SERVED_VECTORS: self._weights_CD.nbytes} | self._class_ids.held_bytes()

@@ -24,8 +24,6 @@ class MethodConfig(Protocol):
     """Engine whose import cost the plan adds: ``torch`` or ``faiss``."""
     fit_phase: ClassVar[str]
     """What fitting is called: ``train`` or ``build``."""
-    is_mapped: ClassVar[bool]
-    """The server maps the model: its bytes are file pages, not anonymous memory."""
     sections: ClassVar[tuple[str, ...]]
     """Root sections of the configuration that this method takes besides its own settings; each is given as a
     keyword of its name to the classifier and to both closed forms."""
@@ -36,6 +34,18 @@ class MethodConfig(Protocol):
 
     def model_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
         """Closed-form bytes of the saved model, encoder not counted."""
+        ...
+
+    def served_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
+        """Bytes of the model once every page was touched, by the names that the server holds them under."""
+        ...
+
+    def opened_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
+        """The same names with what is resident when the model has just been opened: 0 for what is mapped."""
+        ...
+
+    def search_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
+        """Bytes that answering a batch takes beside the model."""
         ...
 
 

@@ -28,8 +28,12 @@ class DataConfig(Protocol):
     encoder: ClassVar[str]
     """Kind of encoder its inputs need: ``identity`` or ``ngrams``."""
 
-    def memory_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """Component -> bytes that reading adds to every phase that reads."""
+    def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
+        """Component -> bytes that reading adds to fitting: a scan, and steps in random order after it."""
+        ...
+
+    def query_terms(self, shape: ProblemShape) -> dict[str, int]:
+        """The same for serving: what is read to draw the queries, they themselves not counted."""
         ...
 
 

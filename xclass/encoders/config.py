@@ -11,6 +11,8 @@ ENCODER_JSON = "encoder.json"
 TABLE_FILE = "encoder_table.npy"
 ENCODER_FILES = frozenset({ENCODER_JSON, TABLE_FILE})
 """What an encoder leaves in the folder of a model."""
+NGRAM_TABLE = "n-gram table"
+"""Name of the component; with xclass.shapes.MAPPED where it is opened from a file."""
 FORMAT_VERSION = 1
 """Of the folder that an encoder saves."""
 
@@ -83,7 +85,7 @@ class NgramConfig:
             num_rows = min(num_ngrams, self.num_buckets)
             step = shape.batch_size * (made + 2 * held + vector) + 2 * vector * num_rows + 12 * num_ngrams
         return {
-            "n-gram table": FLOAT32_BYTES * self.num_buckets * shape.dim,
+            NGRAM_TABLE: FLOAT32_BYTES * self.num_buckets * shape.dim,
             "n-gram optimiser": 2 * FLOAT32_BYTES * self.num_buckets if is_trainable else 0,
             "n-gram batches": max(scan, step),
         }

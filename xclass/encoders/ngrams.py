@@ -21,7 +21,8 @@ from scipy.sparse import csc_array, csr_array
 
 from xclass.data.base import FloatArray, Inputs, IntArray, Texts
 from xclass.encoders.base import Features
-from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
+from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NGRAM_TABLE, TABLE_FILE, NgramConfig
+from xclass.shapes import MAPPED
 
 UintArray = npt.NDArray[np.uint32]
 Int32Array = npt.NDArray[np.int32]
@@ -123,7 +124,8 @@ class NgramEncoder:
 
     def held_bytes(self) -> dict[str, int]:
         """Bytes of the table (file pages if it was loaded) and of the optimiser."""
-        held = {"n-gram table": self._table_MD.nbytes}
+        is_mapped = not self._table_MD.flags.writeable
+        held = {f"{NGRAM_TABLE}{MAPPED}" if is_mapped else NGRAM_TABLE: self._table_MD.nbytes}
         if self.is_trainable:
             held["n-gram optimiser"] = self._adagrad_M.nbytes + self._slots_M.nbytes
         return held

@@ -8,11 +8,11 @@ from typing import Any
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
-from xclass.classifiers.weights.serving import serving_terms
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
+from xclass.encoders.config import NGRAM_TABLE
 from xclass.records.record import Phase
-from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED_MODEL, MemoryLaw, ProblemShape, Regime
+from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB, format_bytes, format_count
 
 BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB}
@@ -21,10 +21,13 @@ BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB}
 Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
 builds differ by tens of MiB; the measured base stands beside it in every report.
 """
-_SEARCH_BLOCK_VECTORS = 1024
-"""faiss multiplies a batch of queries by this many vectors at a time.
+_CODE = f"program code{MAPPED}"
+OPENING_CODE_BYTES, ANSWERING_CODE_BYTES = MIB, 2 * MIB
+"""Pages of libraries that run first when a model is opened, and when it answers: the most that were seen."""
+FITTING_CODE_BYTES = {"torch": MIB, "faiss": 2 * MIB}
+"""The same while fitting; warming up has run the rest.
 
-Source: ``distance_compute_blas_database_bs`` in faiss/utils/distances.cpp.
+Source: growth of RssFile in benchmarks/records/measure/ledger.
 """
 
 
@@ -90,15 +93,17 @@ def make_shape(config: RunConfig, num_classes: int) -> ProblemShape:
 def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[PhasePlan]:
     """The plan of each phase of one method, in order: fit, load, serve."""
     settings: MethodConfig = getattr(config.method, method)
-    data = config.data.memory_terms(shape)
     is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
+    data = config.data.memory_terms(shape, has_steps=is_trainable)
     encoder = config.encoder.memory_terms(shape, is_trainable=is_trainable) if is_text else {}
     table_bytes = FLOAT32_BYTES * config.encoder.num_buckets * shape.dim if is_text else 0
     sections = config.sections_of(method)
     model_bytes = settings.model_bytes(shape, **sections)
-    law: MemoryLaw = settings.memory_law(shape, **sections).plus(data | encoder)
+    law: MemoryLaw = settings.memory_law(shape, **sections).plus(
+        data | encoder | {_CODE: FITTING_CODE_BYTES[settings.engine]}
+    )
     fit = PhasePlan(
         method=method,
         phase=fit_phase,
@@ -107,51 +112,40 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         # The shortened heap pass saves a model of its own beside the first, and deletes it.
         disk_bytes=(model_bytes + table_bytes) * (2 if config.measure.heap_pass else 1),
     )
-    serve, load = _serve(settings, shape, model_bytes, table_bytes), _load(settings, model_bytes)
     if "index" in sections:
         index: IndexConfig = sections["index"]
-        load = _with_terms(load, index.copied_terms(shape))
         fit = replace(fit, disk_bytes=fit.disk_bytes + index.scratch_bytes(shape))
-        serve = _with_terms(serve, index.serving_terms(shape, model_bytes))
-    if "weights" in sections:
-        serve = _with_terms(serve, serving_terms(sections["weights"], shape))
-    return [fit, load, serve]
+    table = {f"{NGRAM_TABLE}{MAPPED}": table_bytes} if is_text else {}
+    opened = settings.opened_terms(shape, **sections) | dict.fromkeys(table, 0)
+    served = settings.served_terms(shape, **sections) | table
+    asked = settings.search_terms(shape, **sections) | config.data.query_terms(shape)
+    return [fit, _load(method, opened), _serve(method, served | asked, shape)]
 
 
-def _load(settings: MethodConfig, model_bytes: int) -> PhasePlan:
-    """Mapping a file touches only its header."""
-    components = {"file header": MIB} if settings.is_mapped else {"model": model_bytes}
+def _load(method: str, opened: dict[str, int]) -> PhasePlan:
+    """The model is open, and nobody has asked yet."""
     return PhasePlan(
-        method=settings.name,
+        method=method,
         phase=Phase.LOAD,
         base_bytes=BASE_BYTES["faiss"],
-        regime=Regime(name="open", components=components),
+        regime=Regime(name="open", components=opened | {_CODE: OPENING_CODE_BYTES}),
         disk_bytes=0,
     )
 
 
-def _serve(settings: MethodConfig, shape: ProblemShape, model_bytes: int, table_bytes: int) -> PhasePlan:
+def _serve(method: str, terms: dict[str, int], shape: ProblemShape) -> PhasePlan:
     """Every page of the model has been touched, and a batch is being answered."""
-    model = MAPPED_MODEL if settings.is_mapped else "model"
-    components = {
-        model: model_bytes,
+    asked = {
         "queries": FLOAT32_BYTES * shape.num_queries * shape.dim,
         "answers": (INT64_BYTES + FLOAT32_BYTES) * shape.num_queries * shape.top_k,
-        "search scratch": FLOAT32_BYTES * shape.query_batch_size * _SEARCH_BLOCK_VECTORS,
     }
-    if table_bytes:
-        components["encoder table (mapped)"] = table_bytes
     return PhasePlan(
-        method=settings.name,
+        method=method,
         phase=Phase.SERVE,
         base_bytes=BASE_BYTES["faiss"],
-        regime=Regime(name="answering", components=components),
+        regime=Regime(name="answering", components=terms | asked | {_CODE: ANSWERING_CODE_BYTES}),
         disk_bytes=0,
     )
-
-
-def _with_terms(plan: PhasePlan, terms: dict[str, int]) -> PhasePlan:
-    return replace(plan, regime=replace(plan.regime, components={**plan.regime.components, **terms}))
 
 
 def explain_misfit(

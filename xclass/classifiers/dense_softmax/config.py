@@ -17,6 +17,7 @@ from xclass.classifiers.init import (
 )
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
+from xclass.classifiers.weights.serving import SERVED_VECTORS, search_terms
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -43,7 +44,6 @@ class DenseSoftmaxConfig:
     server: ClassVar[str] = "xclass.classifiers.linear_server:LinearServer"
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
-    is_mapped: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = ("weights", "device")
 
     loss: Loss = Loss.softmax
@@ -135,3 +135,19 @@ class DenseSoftmaxConfig:
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)
+
+    def served_terms(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
+    ) -> dict[str, int]:
+        """The mapped class vectors."""
+        return {SERVED_VECTORS: self.model_bytes(shape, weights=weights)}
+
+    def opened_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
+        """Nothing of them is touched."""
+        return {SERVED_VECTORS: 0}
+
+    def search_terms(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
+    ) -> dict[str, int]:
+        """See :func:`xclass.classifiers.weights.serving.search_terms`."""
+        return search_terms(weights or WeightsConfig(), shape)

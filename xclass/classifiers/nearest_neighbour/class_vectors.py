@@ -38,12 +38,17 @@ class ClassVectors(Protocol):
 
 def sample_rows(vectors: ClassVectors, rows_N: IntArray, num_classes: int) -> FloatArray:
     """Some rows, given in rising order, as a matrix of their own; every block is read once."""
-    pieces = []
+    sample_ND: FloatArray | None = None
     for start, stop in batch_ranges(num_classes, ADD_CLASSES):
         first, last = np.searchsorted(rows_N, (start, stop))
         if last > first:
-            pieces.append(vectors.read(start, stop)[rows_N[first:last] - start])
-    return np.concatenate(pieces)
+            block = vectors.read(start, stop)
+            if sample_ND is None:
+                # Filled in place: pieces put together at the end would all be there twice.
+                sample_ND = np.empty((len(rows_N), block.shape[1]), dtype=np.float32)
+            np.take(block, rows_N[first:last] - start, axis=0, out=sample_ND[first:last])
+    assert sample_ND is not None, "at least one row"
+    return sample_ND
 
 
 class MeansInMemory:
@@ -95,19 +100,22 @@ class MeansInFile:
         self._file = NamelessFile(folder, key="index.folder")
         self._array_CD: FloatArray = self._file.map(self.shape, np.float32)
         self._file.expect_scattered()
-        self._resident_bytes = 0
+        # So wide that no row lies in more than two of them.
+        self._window_bytes = max(_FAULT_AROUND_BYTES, self._row_bytes)
+        num_windows = (self._file.first_byte + rows * self._row_bytes) // self._window_bytes + 1
+        self._touched = np.zeros(num_windows, dtype=np.bool_)
 
     def add(self, classes_U: IntArray, sums_UD: FloatArray) -> None:
         """Add to distinct rows, given in rising order."""
-        size = RESIDENT_MEANS_BYTES // (_FAULT_AROUND_BYTES + self._row_bytes)
-        for start in range(0, len(classes_U), size):
-            rows = classes_U[start : start + size]
-            span = (int(rows[-1]) - int(rows[0]) + 1) * self._row_bytes + 2 * _FAULT_AROUND_BYTES
-            self._expect(min(span, len(rows) * (_FAULT_AROUND_BYTES + self._row_bytes)))
+        start = 0
+        while start < len(classes_U):
+            stop = start + self._expect(classes_U[start:])
+            rows = classes_U[start:stop]
             if rows[-1] - rows[0] + 1 == len(rows):
-                self._array_CD[rows[0] : rows[-1] + 1] += sums_UD[start : start + size]
+                self._array_CD[rows[0] : rows[-1] + 1] += sums_UD[start:stop]
             else:
-                self._array_CD[rows] += sums_UD[start : start + size]
+                self._array_CD[rows] += sums_UD[start:stop]
+            start = stop
 
     @contextmanager
     def block(self, start: int, stop: int) -> Iterator[FloatArray]:
@@ -118,7 +126,7 @@ class MeansInFile:
 
     def read(self, start: int, stop: int) -> FloatArray:
         """A copy."""
-        if self._resident_bytes:
+        if self._touched.any():
             self.release(stop)
         rows = np.empty((stop - start, self.shape[1]), dtype=np.float32)
         self._file.read(rows, self._file.first_byte + start * self._row_bytes)
@@ -127,13 +135,27 @@ class MeansInFile:
     def release(self, stop: int) -> None:
         """Leave the pages to the kernel."""
         self._file.leave_pages()
-        self._resident_bytes = 0
+        self._touched[:] = False
 
-    def _expect(self, num_bytes: int) -> None:
-        """Make room for so many bytes of pages."""
-        if self._resident_bytes + num_bytes > RESIDENT_MEANS_BYTES:
+    def _expect(self, classes_U: IntArray) -> int:
+        """Make room for the pages of as many of these rows as can be resident together, at least one."""
+        firsts_U = (self._file.first_byte + classes_U * self._row_bytes) // self._window_bytes
+        lasts_U = (self._file.first_byte + (classes_U + 1) * self._row_bytes - 1) // self._window_bytes
+        fitting = self._fitting(firsts_U, lasts_U)
+        if fitting < len(classes_U) and self._touched.any():
             self.release(self.shape[0])
-        self._resident_bytes += num_bytes
+            fitting = self._fitting(firsts_U, lasts_U)
+        fitting = max(1, fitting)
+        self._touched[firsts_U[:fitting]] = self._touched[lasts_U[:fitting]] = True
+        return fitting
+
+    def _fitting(self, firsts_U: IntArray, lasts_U: IntArray) -> int:
+        """Rows whose windows fit beside those that are resident: each counts where it is new."""
+        is_new = ~self._touched[firsts_U]
+        is_new[1:] &= firsts_U[1:] != lasts_U[:-1]
+        news_U = is_new + (lasts_U - firsts_U) * ~self._touched[lasts_U]
+        left = RESIDENT_MEANS_BYTES // self._window_bytes - np.count_nonzero(self._touched)
+        return int(np.searchsorted(np.cumsum(news_U), left, side="right"))
 
 
 class HeadVectors:

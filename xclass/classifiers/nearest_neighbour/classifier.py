@@ -34,7 +34,7 @@ from xclass.classifiers.nearest_neighbour.server import (
     ADDED_LENGTH,
     INDEX_FILE,
     FaissServer,
-    faiss_index_bytes,
+    faiss_index_parts,
 )
 from xclass.classifiers.nearest_neighbour.tuning import ExactAnswers, tune
 from xclass.classifiers.weights.rows import FloatRows, Rows
@@ -43,8 +43,8 @@ from xclass.encoders.base import Encoder
 from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
 
-_PLACED_CLASSES = 1 << 14
-"""Classes looked through at a time for those without examples."""
+_PLACED_CLASSES = 1 << 12
+"""Classes looked through at a time for those without examples: 1 MiB of values at 64 dimensions."""
 
 
 class NearestNeighbour:
@@ -80,7 +80,7 @@ class NearestNeighbour:
         self._shape = shape
         self._seed = seed
         self._index: Any = None
-        self._index_bytes = 0
+        self._parts: dict[str, int] = {}
         self._added_length: float | None = 1.0 if self._normalise else None
         self._lists: DiskLists | None = None
         self._writer: ExactVectorsWriter | None = None
@@ -104,7 +104,13 @@ class NearestNeighbour:
             "threads": self._shape.threads,
         }
         examples = 0
-        if self._kind.is_flat and self._is_of_means:
+        is_filled = self._kind.is_flat and self._is_of_means
+        if not is_filled:
+            # Before there are means in memory: taking room writes zeros, if only for a moment.
+            self._index = make_index(
+                self._factory, dim=self._shape.dim, num_classes=self._shape.num_classes, is_l2=self._is_l2
+            )
+        if is_filled:
             self._index, means_CD = make_flat(self._shape.num_classes, self._shape.dim, is_l2=self._is_l2)
             examples = self._accumulate(FloatRows(means_CD), feed)
             vectors: ClassVectors = _View(means_CD)
@@ -121,7 +127,7 @@ class NearestNeighbour:
         facts["means_seconds"] = time.perf_counter() - begun
         if self._settings.target_recall is not None:
             self._exact = self._answer_exactly(vectors, feed)
-        if self._index is None:
+        if not is_filled:
             facts["training_points"] = self._build(vectors)
         facts["index_seconds"] = time.perf_counter() - begun - facts["means_seconds"]
         self._report = FitReport(examples_seen=examples, facts=facts)
@@ -145,7 +151,7 @@ class NearestNeighbour:
         }
         self._write_manifest(folder, facts)
         if self._exact is not None:
-            self._index_bytes = faiss_index_bytes(self._index)
+            self._parts = faiss_index_parts(self._index)
             self._index = None  # else it would be resident beside its own file
             server = FaissServer(threads=self._shape.threads)
             server.load(folder)
@@ -157,8 +163,8 @@ class NearestNeighbour:
     def held_bytes(self) -> dict[str, int]:
         """The index: codes, ids, links, centroids."""
         if self._index is not None:
-            self._index_bytes = faiss_index_bytes(self._index)
-        return {"index": self._index_bytes} if self._index_bytes else {}
+            self._parts = faiss_index_parts(self._index)
+        return dict(self._parts)
 
     def _write_manifest(self, folder: Path, facts: dict[str, Any]) -> None:
         shape = {"num_classes": self._shape.num_classes, "dim": self._shape.dim}
@@ -195,6 +201,7 @@ class NearestNeighbour:
                 scale_rows(placed, length)
                 with rows.block(start, stop) as block:
                     block[unseen] = placed
+                del placed  # else it lies beside the next one
 
     def _answer_exactly(self, vectors: ClassVectors, feed: Feed) -> ExactAnswers:
         queries_QD = np.ascontiguousarray(feed.sample(self._settings.tuning_queries), dtype=np.float32)
@@ -205,9 +212,6 @@ class NearestNeighbour:
     def _build(self, vectors: ClassVectors) -> int:
         """Train, then add; how many vectors training had."""
         shape, settings = self._shape, self._settings
-        self._index = make_index(
-            self._factory, dim=shape.dim, num_classes=shape.num_classes, is_l2=self._is_l2
-        )
         wanted = settings.training_points
         points = train_index(
             self._index, vectors, self._kind, shape.num_classes, seed=self._seed, wanted=wanted

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
+from xclass.classifiers.nearest_neighbour.index_training import training_regimes, visited_terms
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
 
@@ -16,6 +17,12 @@ RESIDENT_MEANS_BYTES = 24 * MIB
 """Pages of the file of class means that are let become resident before they are left to the kernel."""
 ADD_CLASSES = 1 << 13
 """Classes added to an index, or read from a model, at a time."""
+_GAPS_SHARE = 0.9
+"""Of lists that grow in a file: each doubles its place and leaves the old one free. Measured at 1e6 classes
+in 4096 lists; from 0.4 to 1.9 by how far the lengths are below a power of two.
+
+Source: faiss/invlists/OnDiskInvertedLists.cpp, ``resize_locked``.
+"""
 TUNING_K = 10
 """Neighbours that recall is measured on."""
 
@@ -36,7 +43,6 @@ class NearestNeighbourConfig:
     server: ClassVar[str] = "xclass.classifiers.nearest_neighbour.server:FaissServer"
     engine: ClassVar[str] = "faiss"
     fit_phase: ClassVar[str] = "build"
-    is_mapped: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = ("index",)
 
     metric: Metric = Metric.cosine
@@ -49,45 +55,53 @@ class NearestNeighbourConfig:
         """Peak of the build phase.
 
         Flat: the means are accumulated in the index's own storage, ``4 C D + 4 C``. Others: the means lie in
-        a file of which a bounded number of pages is resident, or (``index.means_storage=memory``) in memory,
-        whose pages are given back as the index grows: then the peak lies at the start (means) or the end
-        (index) of adding, or in training.
+        a file of which a bounded number of pages is resident, or (``index.means_storage=memory``) in memory
+        until the index is full. Room for the index is taken at once: nothing grows but lists in a file and
+        lists of PQ fast-scan.
         """
         index = index or IndexConfig()
-        kind = index.kind(shape.num_classes)
-        is_of_means = index.vectors is VectorSource.means
+        kind, is_of_means = index.kind(shape.num_classes), index.vectors is VectorSource.means
         counts = {"class counts": FLOAT32_BYTES * shape.num_classes} if is_of_means else {}
+        parts = _parts(index, shape)
+        tuning = _tuning(index, shape, self.served_terms(shape, index=index))
         if kind.is_flat and is_of_means:
-            regimes = [Regime(name="class means", components={"index": shape.class_vectors_bytes} | counts)]
-            return MemoryLaw(regimes=(*regimes, *_tuning(index, shape, self.model_bytes(shape, index=index))))
-        means = _means(index, shape)
-        codes = kind.code_bytes(shape.dim) * shape.num_classes
-        structure = kind.structure_bytes(shape.num_classes, shape.dim)
-        lists = f"index codes{MAPPED}" if index.on_disk_lists else "index codes"
-        added = {lists: codes, "index structure": structure}
-        sample = kind.training_bytes(shape.num_classes, shape.dim, index.training_points)
-        training = {"training sample": sample}
-        # A flat array is reserved before adding; lists grow by doubling, so some are half empty at the end.
-        growth = {"room to grow": 0 if kind.is_reserved else (codes + structure) // 3}
-        block = {"classes being added": 2 * FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim}
+            return MemoryLaw(regimes=(Regime(name="class means", components=parts | counts), *tuning))
+        means, is_l2 = _means(index, shape), self.metric is Metric.l2
         is_read = is_of_means and index.means_storage is MeansStorage.file
+        # Means in a file are read into memory block by block: none of it is mapped any more.
+        kept = {} if is_read else means
         return MemoryLaw(
             regimes=(
                 Regime(name="class means", components=means | counts),
-                # Means in a file are read into memory block by block: none of it is mapped any more.
-                Regime(name="index training", components=(block if is_read else means) | training),
-                Regime(name="adding", components=added | growth | block),
-                *_tuning(index, shape, self.model_bytes(shape, index=index)),
+                *_training(index, shape, kept, is_l2=is_l2),
+                *_adding(index, shape, kept, kind.table_terms(is_l2=is_l2)),
+                *tuning,
             )
         )
 
     def model_bytes(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> int:
         """Bytes of the index file, and of the float16 vectors of a second stage."""
         index = index or IndexConfig()
-        kind = index.kind(shape.num_classes)
-        codes = kind.code_bytes(shape.dim) * shape.num_classes
-        exact = shape.class_vectors_bytes // 2 if index.rerank else 0
-        return codes + kind.structure_bytes(shape.num_classes, shape.dim) + exact
+        parts = index.kind(shape.num_classes).parts(shape.num_classes, shape.dim)
+        return sum(parts.values()) + (shape.class_vectors_bytes // 2 if index.rerank else 0)
+
+    def served_terms(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> dict[str, int]:
+        """See :meth:`IndexConfig.served_terms`."""
+        return (index or IndexConfig()).served_terms(shape, is_l2=self.metric is Metric.l2)
+
+    def opened_terms(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> dict[str, int]:
+        """See :meth:`IndexConfig.opened_terms`."""
+        return (index or IndexConfig()).opened_terms(shape, is_l2=self.metric is Metric.l2)
+
+    def search_terms(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> dict[str, int]:
+        """See :meth:`IndexConfig.search_terms`."""
+        return (index or IndexConfig()).search_terms(shape)
+
+
+def _parts(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
+    parts = index.kind(shape.num_classes).parts(shape.num_classes, shape.dim)
+    in_file = ("index codes", "index ids") if index.on_disk_lists else ()
+    return {f"{name}{MAPPED}" if name in in_file else name: size for name, size in parts.items()}
 
 
 def _means(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
@@ -96,10 +110,49 @@ def _means(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
     return {f"class vectors{MAPPED}": min(shape.class_vectors_bytes, RESIDENT_MEANS_BYTES)}
 
 
-def _tuning(index: IndexConfig, shape: ProblemShape, model_bytes: int) -> list[Regime]:
+def _block(shape: ProblemShape) -> dict[str, int]:
+    """A block that is read, and what FAISS makes of it: residuals or rotated rows."""
+    return {"classes being added": 2 * FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim}
+
+
+def _training(index: IndexConfig, shape: ProblemShape, kept: dict[str, int], *, is_l2: bool) -> list[Regime]:
+    kind = index.kind(shape.num_classes)
+    regimes = training_regimes(kind, shape.num_classes, shape.dim, index.training_points, is_l2=is_l2)
+    return [replace(regime, components=kept | dict(regime.components)) for regime in regimes]
+
+
+def _adding(
+    index: IndexConfig, shape: ProblemShape, kept: dict[str, int], tables: dict[str, int]
+) -> list[Regime]:
+    """The full index, the last block, and what finds each class its place.
+
+    Source: faiss/impl/hnsw/LockVector.h: an ``omp_lock_t``, 4 bytes in libgomp, per vector of a graph.
+    """
+    kind, parts, num_classes = index.kind(shape.num_classes), _parts(index, shape), shape.num_classes
+    is_reserved = kind.is_reserved and not index.on_disk_lists
+    places = visited_terms(kind, shape) | ({"locks": 4 * num_classes} if kind.num_links else {})
+    if kind.num_lists and is_reserved:
+        places = {"list of each class": 4 * num_classes}
+    growth = {} if is_reserved or index.on_disk_lists else {"room to grow": sum(parts.values()) // 3}
+    # Lists are taken whole before the first class; one array grows page by page as means are given back.
+    beside = kept if kind.num_lists else {}
+    adding = Regime(name="adding", components=beside | parts | tables | places | growth | _block(shape))
+    return [adding, *_packing(index, parts)]
+
+
+def _packing(index: IndexConfig, parts: dict[str, int]) -> list[Regime]:
+    """Lists in a file, with the gaps that growing left, beside their copy without gaps: pages of files."""
+    if not index.on_disk_lists:
+        return []
+    lists = sum(size for name, size in parts.items() if name.endswith(MAPPED))
+    copies = {f"gaps of lists{MAPPED}": round(_GAPS_SHARE * lists), f"packed lists{MAPPED}": lists}
+    return [Regime(name="packing lists", components=parts | copies)]
+
+
+def _tuning(index: IndexConfig, shape: ProblemShape, served: dict[str, int]) -> list[Regime]:
     """Search in the index as it is served, the one that was built gone."""
     if index.target_recall is None:
         return []
     queries = index.tuning_queries * (FLOAT32_BYTES * shape.dim + 2 * TUNING_K * INT64_BYTES)
-    components = index.serving_terms(shape, model_bytes) | {"tuning queries": queries}
+    components = served | index.search_terms(shape) | {"tuning queries": queries}
     return [Regime(name="tuning", components=components)]

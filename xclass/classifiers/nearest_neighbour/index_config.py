@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
+from xclass.classifiers.nearest_neighbour.index_kind import LEVEL_BYTES, IndexKind, parse_index_kind
+from xclass.classifiers.nearest_neighbour.index_training import product_bytes, visited_terms
 from xclass.errors import ConfigError
-from xclass.shapes import MAPPED_MODEL, ProblemShape
+from xclass.shapes import MAPPED, ProblemShape
 
 _LISTS = "{lists}"
 _LISTS_PER_ROOT = 4
@@ -17,7 +18,10 @@ _MAX_LISTS = 1 << 16
 _POINTS_PER_LIST = 39
 """FAISS warns below: ``ClusteringParameters::min_points_per_centroid``."""
 
-
+INDEX_MAPPED, INDEX_COPIED, EXACT_MAPPED = f"index{MAPPED}", "index", f"exact vectors{MAPPED}"
+"""Names of what a server holds: mapped parts of the index, copied ones, and vectors of the second stage."""
+_LIST_OBJECT_BYTES = 256
+"""Of one inverted list: the objects that own or view its codes and its ids (measured)."""
 SECOND_STAGE_BYTES = 8 << 20
 """Scratch in which candidates are ranked again; 1 to 32 MiB are equally fast."""
 
@@ -127,16 +131,49 @@ class IndexConfig:
         lists = 1 << max(0, round(math.log2(max(1.0, wanted))))
         return self.factory.replace(_LISTS, str(min(_MAX_LISTS, lists)))
 
-    def serving_terms(self, shape: ProblemShape, model_bytes: int) -> dict[str, int]:
-        """Bytes of the model while it is served, mapped or copied, and of the second stage."""
-        copied = self.copied_terms(shape)
-        terms = {MAPPED_MODEL: model_bytes - sum(copied.values())} | copied
-        return terms | {"second stage": SECOND_STAGE_BYTES} if self.rerank else terms
+    def served_terms(self, shape: ProblemShape, *, is_l2: bool) -> dict[str, int]:
+        """Bytes of the opened model: mapped, copied, and rebuilt.
 
-    def copied_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """What opening the index copies into memory: FAISS maps no codes of PQ fast-scan."""
-        kind = self.kind(shape.num_classes)
-        return {"copied codes": kind.code_bytes(shape.dim) * shape.num_classes} if kind.is_fast_scan else {}
+        FAISS maps codes, ids and links. It copies the levels and offsets of a graph, whose pages in the file
+        then are resident besides, and codes of PQ fast-scan, which are read and not mapped. It makes two
+        objects per inverted list, and for PQ in lists by L2 a table of the products of list centroids and
+        codebook, which is in no file and left out above 2 GiB.
+
+        Source: faiss/impl/index_read.cpp, ``READVECTOR`` copies and ``read_vector`` maps;
+        faiss/IndexIVFPQ.cpp, ``initialize_IVFPQ_precomputed_table``.
+        """
+        kind, num_classes = self.kind(shape.num_classes), shape.num_classes
+        parts = kind.parts(num_classes, shape.dim)
+        copied = LEVEL_BYTES * num_classes if kind.num_links else 0
+        if kind.is_fast_scan:
+            copied = parts["index codes"] + parts.get("index ids", 0)
+        exact = shape.class_vectors_bytes // 2 if self.rerank else 0
+        terms = {
+            INDEX_MAPPED: sum(parts.values()) - (copied if kind.is_fast_scan else 0),
+            INDEX_COPIED: copied,
+            EXACT_MAPPED: exact,
+            "list objects": _LIST_OBJECT_BYTES * kind.num_lists,
+        }
+        terms |= kind.table_terms(is_l2=is_l2)
+        return {name: size for name, size in terms.items() if size}
+
+    def opened_terms(self, shape: ProblemShape, *, is_l2: bool) -> dict[str, int]:
+        """What of them is resident once the index is open: what is copied or made, and a graph's pages.
+
+        Source: faiss/impl/index_read.cpp, ``validate_HNSW`` looks at every link.
+        """
+        graph = self.kind(shape.num_classes).parts(shape.num_classes, shape.dim).get("index graph", 0)
+        touched = {INDEX_MAPPED: graph, EXACT_MAPPED: 0}
+        return {name: touched.get(name, size) for name, size in self.served_terms(shape, is_l2=is_l2).items()}
+
+    def search_terms(self, shape: ProblemShape) -> dict[str, int]:
+        """Scratch of a search: a block of products, a graph's marks of what was seen, the second stage.
+
+        Source: faiss/impl/VisitedTable.h, ``get_reusable``: kept by each thread.
+        """
+        terms = {"search scratch": product_bytes(shape.query_batch_size, shape.num_classes)}
+        terms |= visited_terms(self.kind(shape.num_classes), shape)
+        return terms | ({"second stage": SECOND_STAGE_BYTES} if self.rerank else {})
 
     def scratch_bytes(self, shape: ProblemShape) -> int:
         """Bytes of the disk that are taken while the index is built, the saved model not counted."""

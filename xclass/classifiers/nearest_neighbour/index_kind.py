@@ -22,12 +22,16 @@ _FORMAT = re.compile(
 )
 _BITS_PER_VALUE = {"Flat": 32, "SQ8": 8, "SQ6": 6, "SQ4": 4, "SQfp16": 16, "SQbf16": 16}
 INDEX_KEY = "index.factory"
-_POINTS_PER_CENTROID = 256
+POINTS_PER_CENTROID = 256
 """Default ``max_points_per_centroid`` of faiss's k-means: more training points are not looked at."""
 _ALLOWED = (
     "Flat, SQ8, SQ6, SQ4, SQfp16, PQ16, PQ64x4fs, RaBitQ4, IVF1024,<one of these>, OPQ16,<...>, "
     "HNSW32[,Flat|,SQ8]"
 )
+_MAX_TABLE_BYTES = 1 << 31
+"""Source: ``precomputed_table_max_bytes`` in faiss/IndexIVFPQ.cpp."""
+LEVEL_BYTES = 4 + INT64_BYTES
+"""Level and offset of one vector in a graph, beside its links. Source: faiss/impl/HNSW.h."""
 _RABITQ_SIGN_BYTES, _RABITQ_EXTRA_BYTES = 8, 20
 """Floats beside a RaBitQ code of one bit, and of more. Source: ``code_size`` of faiss 1.15."""
 
@@ -69,8 +73,8 @@ class IndexKind:
 
     @property
     def is_reserved(self) -> bool:
-        """Codes lie in one array whose room can be reserved before adding."""
-        return not (self.num_lists or self.num_links or self.has_rotation or self.is_fast_scan)
+        """Room for every code can be taken before adding: not in blocks of fast-scan codes, one per list."""
+        return not (self.num_lists and self.is_fast_scan)
 
     @property
     def needs_distances(self) -> bool:
@@ -91,11 +95,30 @@ class IndexKind:
     def code_bytes(self, dim: int) -> int:
         """Bytes of one class's code, its id in an inverted list and its graph links included."""
         code = self._own_code_bytes(self.rotated_dim or dim)
-        ids = INT64_BYTES if self.num_lists else 0
-        # Level 0 has 2 M links of 4 bytes, the levels above about one more link per vector; besides an
-        # 8-byte offset and a 4-byte level (faiss/impl/HNSW.h).
-        links = 4 * 2 * self.num_links + 4 + INT64_BYTES + 4 if self.num_links else 0
-        return code + ids + links
+        return code + (INT64_BYTES if self.num_lists else 0) + round(self._links_bytes())
+
+    def parts(self, num_classes: int, dim: int) -> dict[str, int]:
+        """Bytes of each part of the full index, under the names that a built one is counted by.
+
+        What is left of a file is structure: of some kinds nothing but a header, for which 0 is stated.
+        """
+        parts = {
+            "index codes": self._own_code_bytes(self.rotated_dim or dim) * num_classes,
+            "index ids": INT64_BYTES * num_classes if self.num_lists else 0,
+            "index graph": round(self._links_bytes() * num_classes),
+            "index structure": self.structure_bytes(num_classes, dim),
+        }
+        return {name: size for name, size in parts.items() if size or name == "index structure"}
+
+    def _links_bytes(self) -> float:
+        """Of one class in a graph: 2 M links of 4 bytes at level 0, M at each level above, level and offset.
+
+        A vector is at ``1 / (M - 1)`` levels above 0 on average.
+
+        Source: faiss/impl/HNSW.cpp, ``set_default_probas``: level l with probability ``M**-l (1 - 1/M)``.
+        """
+        links = self.num_links
+        return 4 * (2 * links + links / (links - 1)) + LEVEL_BYTES if links else 0.0
 
     def _own_code_bytes(self, dim: int) -> int:
         if self.code == "PQ":
@@ -116,6 +139,12 @@ class IndexKind:
         padding = self.num_lists * 16 * self._own_code_bytes(coded_dim) if self.is_fast_scan else 0
         return centroids + codebook + rotation + centre + padding
 
+    def table_terms(self, *, is_l2: bool) -> dict[str, int]:
+        """The table that PQ in lists keeps where it is searched by L2: ``4 lists M 2**bits``, else none."""
+        size = FLOAT32_BYTES * self.num_lists * self.num_segments << self.bits
+        has_table = is_l2 and self.code == "PQ" and 0 < size <= _MAX_TABLE_BYTES
+        return {"distance tables": size} if has_table else {}
+
     def training_points(self, num_classes: int, wanted: int | None = None) -> int:
         """Class vectors that training looks at.
 
@@ -125,25 +154,13 @@ class IndexKind:
                 use, at least 65536 (PQ's 256 x 256).
         """
         if wanted is None:
-            wanted = max(self.num_lists * _POINTS_PER_CENTROID, 1 << 16)
+            wanted = max(self.num_lists * POINTS_PER_CENTROID, 1 << 16)
         return min(num_classes, max(wanted, self._num_centroids))
 
     @property
     def _num_centroids(self) -> int:
         """Of the largest k-means in it."""
         return max(self.num_lists, 1 << self.bits if self.code == "PQ" else 0)
-
-    def training_bytes(self, num_classes: int, dim: int, wanted: int | None = None) -> int:
-        """Bytes of the training sample, twice (ours and the one k-means takes), and centroids.
-
-        Four times where scalar codes are trained on residuals, for these and their transposition
-        (IVF64,SQ4: measured).
-        """
-        if not self.needs_training:
-            return 0
-        sample = self.training_points(num_classes, wanted) * dim * FLOAT32_BYTES
-        copies = 4 if self.num_lists and self.code.startswith("SQ") else 2
-        return copies * sample + self.structure_bytes(num_classes, dim)
 
     def misfit(self, num_classes: int, dim: int) -> str | None:
         """Why this index cannot be built over C vectors of D values; None: it can.

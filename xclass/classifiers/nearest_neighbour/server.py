@@ -12,9 +12,12 @@ from xclass.classifiers.base import Answers
 from xclass.classifiers.class_ids import ClassIds, open_class_ids
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import read_manifest
+from xclass.classifiers.nearest_neighbour.index_config import EXACT_MAPPED, INDEX_COPIED, INDEX_MAPPED
+from xclass.classifiers.nearest_neighbour.index_kind import LEVEL_BYTES
 from xclass.classifiers.nearest_neighbour.second_stage import SecondStage
 from xclass.data.base import FloatArray
 from xclass.errors import ModelError
+from xclass.shapes import INT64_BYTES, MAPPED
 
 INDEX_FILE = "index.faiss"
 LISTS_FILE = "lists.ivfdata"
@@ -108,12 +111,19 @@ class FaissServer:
         """The index file, mapped or copied, and what lies beside it."""
         if self._index is None:
             return {}
-        held = {
-            "index" if self._is_copied else "index (mapped)": self._file_bytes
-        } | self._class_ids.held_bytes()
+        copied = self._copied_bytes()
+        held = {INDEX_MAPPED: 0 if self._is_copied else self._file_bytes, INDEX_COPIED: copied}
+        held = {name: size for name, size in held.items() if size} | self._class_ids.held_bytes()
         if self._second_stage is not None:
-            held["exact vectors (mapped)"] = self._second_stage.held_bytes()
+            held[EXACT_MAPPED] = self._second_stage.held_bytes()
         return held
+
+    def _copied_bytes(self) -> int:
+        """All of the file where nothing can be mapped; of a mapped graph, levels and offsets once more."""
+        inner = innermost(self._index)
+        if isinstance(inner, faiss.IndexHNSW) and not self._is_copied:
+            return LEVEL_BYTES * int(inner.ntotal)
+        return self._file_bytes if self._is_copied else 0
 
     def efforts(self) -> list[dict[str, int]]:
         """Search efforts that this kind of index knows, least first; ``{}`` alone where there are none."""
@@ -155,6 +165,25 @@ def faiss_index_bytes(index: faiss.Index) -> int:
     writer = _CountingWriter()
     faiss.write_index(index, faiss.PyCallbackIOWriter(writer.write, 1 << 20))
     return writer.num_bytes
+
+
+def faiss_index_parts(index: faiss.Index) -> dict[str, int]:
+    """The same bytes by part, under the names of :meth:`IndexKind.parts`: what is left is structure."""
+    inner, total = innermost(index), faiss_index_bytes(index)
+    codes, parts = inner, {}
+    if isinstance(inner, faiss.IndexHNSW):
+        hnsw, codes = inner.hnsw, faiss.downcast_index(inner.storage)
+        links_bytes = 4 * hnsw.neighbors.size()
+        parts["index graph"] = links_bytes + 4 * hnsw.levels.size() + INT64_BYTES * hnsw.offsets.size()
+    is_on_disk = isinstance(inner, faiss.IndexIVF) and isinstance(
+        faiss.downcast_InvertedLists(inner.invlists), faiss.OnDiskInvertedLists
+    )
+    suffix = MAPPED if is_on_disk else ""
+    if isinstance(inner, faiss.IndexIVF):
+        parts[f"index ids{suffix}"] = INT64_BYTES * int(inner.ntotal)
+    parts[f"index codes{suffix}"] = int(codes.code_size) * int(inner.ntotal)
+    structure = total if is_on_disk else total - sum(parts.values())
+    return parts | {"index structure": structure}
 
 
 class _CountingWriter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xclass.classifiers.device import Device
 from xclass.classifiers.init import saving_regime, starting_regime
 from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES
+from xclass.classifiers.nearest_neighbour.index_training import training_regimes
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
@@ -90,18 +91,17 @@ def _scratch_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: W
 def _index(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
     if not config.num_hard:
         return {}
-    kind = config.hard_kind
-    codes = kind.code_bytes(shape.dim) * shape.num_classes
-    structure = kind.structure_bytes(shape.num_classes, shape.dim)
-    # Lists and arrays grow by doubling, so some are half empty (as in the law of nearest_neighbour).
-    return {"hard index": codes + structure, "room of its lists": (codes + structure) // 3}
+    parts = sum(config.hard_kind.parts(shape.num_classes, shape.dim).values())
+    # Only lists of PQ fast-scan grow: all other room is taken at once (as in the law of nearest_neighbour).
+    growth = {} if config.hard_kind.is_reserved else {"room of its lists": parts // 3}
+    return {"hard index": parts} | growth
 
 
 def _refresh_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> int:
     """What a refresh needs beside the full index: training comes before the first code is added."""
     kind = config.hard_kind
-    training = kind.training_bytes(shape.num_classes, shape.dim)
-    copy = FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim
-    codes = sum(_index(config, shape).values())
-    is_copied = weights.dtype is WeightDtype.bfloat16
-    return max(training - codes, copy if is_copied else 0, 0)
+    training = [regime.total_bytes for regime in training_regimes(kind, shape.num_classes, shape.dim)]
+    block = FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim
+    copies = block * (2 if weights.dtype is WeightDtype.bfloat16 else 1)
+    lists = FLOAT32_BYTES * shape.num_classes if kind.num_lists else 0
+    return max(max(training, default=0) - sum(_index(config, shape).values()), copies + lists, 0)

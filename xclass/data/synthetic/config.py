@@ -45,7 +45,7 @@ class SyntheticConfig:
         _check("classes_per_group", self.classes_per_group, 1, 10**9, "100 is the default")
         _check("group_share", self.group_share, 0.0, 0.95, "0 means no groups")
 
-    def memory_terms(self, shape: ProblemShape) -> dict[str, int]:
+    def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Component -> bytes alive while examples are made: O(batch), whatever the number of classes.
 
         A chunk of ``b`` examples needs three float32 matrices (b, D): example, group centre, own direction.
@@ -53,6 +53,10 @@ class SyntheticConfig:
         """
         chunk = max(shape.batch_size, shape.scan_batch_size)
         return {"data batches": (3 + 1) * shape.threads * chunk * shape.dim * FLOAT32_BYTES}
+
+    def query_terms(self, shape: ProblemShape) -> dict[str, int]:
+        """None: nothing is stored."""
+        return {}
 
 
 def _check(key: str, value: float, low: float, high: float, remedy: str) -> None:
