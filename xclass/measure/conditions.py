@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ def machine_conditions(proc: Path = Path("/proc")) -> dict[str, Any]:
     """The machine at this moment: read by the launcher before a child starts.
 
     Returns:
-        ``load_average`` (1 minute), ``available_bytes`` under the tightest limit, ``page_cache_bytes``.
+        ``began_at`` (UTC, ISO 8601), ``load_average`` (1 minute), ``available_bytes`` under the tightest
+        limit, ``page_cache_bytes``.
     """
     return {
+        "began_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "load_average": os.getloadavg()[0],
         "available_bytes": available_memory(proc).available_bytes,
         "page_cache_bytes": read_counters(proc / "meminfo").get("Cached", 0) * KIB,

@@ -191,7 +191,7 @@ class Record:
     invocation: str = ""
     """What the user typed to start the run."""
     started_at: str = ""
-    """UTC, ISO 8601."""
+    """When its child was started, UTC, ISO 8601: by the machine's clock, from which no duration comes."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def _colours(records: Sequence[Record]) -> dict[str, str]:
     for record in records:
         for part in ((record.predicted or {}).get("components", {}), record.held or {}):
             for name, size in part.items():
-                largest[name] = max(size, largest.get(name, 0))
+                if size:
+                    largest[name] = max(size, largest.get(name, 0))
     names = sorted(largest, key=lambda name: -largest[name])
     return {name: COLOURS[min(number, len(COLOURS) - 1)] for number, name in enumerate(names)}
 
@@ -63,8 +64,8 @@ def _colours(records: Sequence[Record]) -> dict[str, str]:
 def _stacks(record: Record, colours: dict[str, str]) -> list[tuple[str, Stack]]:
     components = (record.predicted or {}).get("components", {})
     return [
-        ("closed form", [(name, size, colours[name]) for name, size in components.items()]),
-        ("held", [(name, size, colours[name]) for name, size in (record.held or {}).items()]),
+        ("closed form", [(name, size, colours[name]) for name, size in components.items() if size]),
+        ("held", [(name, size, colours[name]) for name, size in (record.held or {}).items() if size]),
         ("kernel", _kernel(record)),
     ]
 

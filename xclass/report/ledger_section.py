@@ -26,7 +26,8 @@ def _ledger(record: Record) -> str:
     predicted = record.predicted or {}
     components = predicted.get("components") or {}
     held = record.held or {}
-    names = dict.fromkeys([*components, *held])
+    # What is alive at another moment than the peak stands in the form with 0 bytes.
+    names = [name for name in dict.fromkeys([*components, *held]) if components.get(name) or name in held]
     if not names:
         return ""
     cells = [

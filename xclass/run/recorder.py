@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from xclass.config import RunConfig
 from xclass.errors import ConfigError
+from xclass.measure.conditions import machine_conditions
 from xclass.measure.limits import AvailableMemory
 from xclass.measure.machine import machine_facts
 from xclass.records.record import Pass, Phase, Record, Verdict
@@ -131,7 +131,7 @@ class Recorder:
             machine=self._machine,
             environment=self._environment,
             invocation=self._invocation,
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            started_at=(conditions or machine_conditions())["began_at"],
         )
 
     def keep(self, record: Record) -> None:
