@@ -44,7 +44,9 @@ the methods
 the measurement
   threads=N              threads of every child (default: the cores this process may use)
   device=cpu|cuda        cuda: softmax heads train on the GPU, its peaks beside the host's
-  measure.heap_pass=true     second, shortened pass under memray: heap peak and flamegraph
+  measure.repeats=1          3: every phase three times, medians and spreads; disagreements with their cause
+  measure.heap_pass=true     shortened passes, under memray and untraced beside it: heap peak, who held it,
+                             flamegraph, what tracing costs; measure.native_stacks=true: C and C++ frames too
   measure.allocator=pinned   system leaves malloc alone
   evaluate.num_queries=2000  held-out queries for accuracy
   keep_models=true       saved models stay under the run's folder
@@ -53,10 +55,14 @@ the measurement
   -m, --multirun         sweep over comma-separated values    --version
   hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
 
-  python -m xclass.amend MODEL --help         add classes to a saved model and drop some, without training
+  python -m xclass.resume FOLDER              go on with a run or sweep that was cut off
+  python -m xclass.compare A B                what grew between two runs, against noise; --fail-on-increase 5%
+  python -m xclass.prove RUN size=2GB         a recorded phase again under a real cap: proven or refuted
+  python -m xclass.amend MODEL                add classes to a saved model and drop some, without training
+                                              (each of them has a --help)
 
-each run leaves: records/*.json (raw), summary.json (one row per method and phase), report.md,
-heap/*.html (flamegraphs), answers/*.npz, models/, config.yaml.
+each run leaves: records/*.json (raw), summary.json (one row per method and phase), report.md, figures/*.svg,
+heap/*.html (flamegraphs), answers/*.npz, models/, config.yaml, command.json (for resume).
 
 exit codes: 0 measured; 1 something failed or ran out of memory; 2 the command is wrong; 3 something does not
 fit and was refused; 130 interrupted (what was measured is kept).

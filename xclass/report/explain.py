@@ -14,8 +14,10 @@ HOW_TO_READ = """\
 - **Heap peak** is what memray saw the program ask for, native code included. It leaves out file pages, and
   counts memory that was asked for and never touched, so it is not the RSS and is never added to it. Tracing
   slows a program down and changes its memory, therefore the heap is measured in a second, shortened run of
-  the same phase: read no time from it. Most of a surplus of tens of MiB over the closed form is address
-  space: the OpenBLAS inside numpy maps 32 MiB for each thread at its first product and touches little of it.
+  the same phase, beside an equally short untraced one that shows what tracing costs: read no other time
+  from it. Who held the heap is told by the innermost line of xclass on the stack. Most of a surplus of tens
+  of MiB over the closed form is address space: the OpenBLAS inside numpy maps 32 MiB for each thread at its
+  first product and touches little of it.
 - **Anonymous** memory (arrays, the heap) must stay in RAM. **File pages** (memory-mapped models, libraries)
   are reclaimable: the kernel can drop them and read them again from disk, slower. A server needs the
   anonymous part and, to be fast, the file part. The two peaks are sampled and need not fall together, so
