@@ -1,6 +1,7 @@
 """The command ``python -m xclass.compare`` as it is typed, over two real runs."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from real_runs import SMALL
 pytestmark = pytest.mark.slow
 
 
-def compare(*words, env=None):
+def compare(*words, columns=100):
     command = [sys.executable, "-m", "xclass.compare", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +46,22 @@ def test_growth_fails_the_gate_and_names_the_component(runs):
     done = compare(runs / "a", runs / "c", "--fail-on-increase", "5%")
     assert done.returncode == 1
     assert "xclass: --fail-on-increase 5%: nearest_neighbour build: peak - base grew by" in done.stderr
-    assert "closed form of index" in done.stdout
+    assert "closed form: index" in done.stdout
     assert "setting dim" in done.stdout
     assert compare(runs / "a", runs / "c").returncode == 0, "no limit was given"
+    assert compare(runs / "a", runs / "c", "--fail-on-increase", "0.05").returncode == 1
+    assert compare(runs / "a", runs / "c", "--fail-on-increase", "10GB").returncode == 0
+    summaries = (runs / name / "summary.json" for name in "ac")
+    assert compare(*summaries, "--fail-on-increase", "5%").returncode == 1
     assert compare(runs / "c", runs / "a", "--fail-on-increase", "5%").returncode == 0, "it shrank"
+
+
+def test_a_narrow_terminal_shows_every_figure_whole(runs):
+    done = compare(runs / "a", runs / "c", columns=66)
+    assert max(len(line.rstrip()) for line in done.stdout.splitlines()[2:]) <= 66
+    assert "\x1b" not in done.stdout
+    for word in ("within noise", "grew", "peak - base", "closed form: index"):
+        assert word in done.stdout, done.stdout
 
 
 def test_a_phase_that_is_gone_fails_the_gate(runs, tmp_path):
@@ -62,8 +76,12 @@ def test_a_phase_that_is_gone_fails_the_gate(runs, tmp_path):
     ("words", "said"),
     [
         (["{a}"], "the following arguments are required: B"),
-        (["{a}", "/nowhere"], "/nowhere: no records in it"),
-        (["{a}", "{b}", "--fail-on-increase", "5"], "allowed is a percentage such as 5%"),
+        (["{a}", "/nowhere"], "/nowhere: no such file or folder"),
+        (["{a}", "{b}", "--fail-on-increase", "5"], "try 5%, 0.05 or 200MB"),
+        (["{a}", "{b}", "--fail-on-increase", "-5%"], "expected one argument"),
+        (["{a}", "{b}", "--fail-on-increase=nan%"], "allowed is a percentage"),
+        (["{a}", "{b}", "--fail-on-increase", "200mb"], "kB, MB, GB"),
+        (["{a}", "{b}", "--json", "/proc/x.json"], "/proc/x.json: cannot be written"),
         (["{a}", "{b}", "--fail", "5%"], "unrecognized arguments"),
         (["{a}", "{broken}"], "damaged: not JSON"),
     ],

@@ -16,10 +16,14 @@ from rich.console import Console
 from xclass.cli.parser import OneLineParser, complain
 from xclass.errors import ConfigError, XclassError
 from xclass.records.store import write_json
-from xclass.report.compare import compare, read_side
+from xclass.report.compare import Limit, compare
 from xclass.report.compare_table import as_json, print_comparison
+from xclass.report.sides import read_side
+from xclass.units import GIB, KIB, MIB
 
 EXIT_GREW, EXIT_USAGE = 1, 2
+_LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[A-Za-z]+)?")
+_UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": KIB, "MiB": MIB, "GiB": GIB}
 
 _DESCRIPTION = """\
 What grew between A and B, by how much, and whether that is more than noise.
@@ -29,15 +33,17 @@ What grew between A and B, by how much, and whether that is more than noise.
   python -m xclass.compare A/records/dense_softmax-train-rss.json B/records/dense_softmax-train-rss.json
 """
 _EPILOG = """\
-A and B are record files, folders of runs, or folders of sweeps, whose runs are matched by name. Phases are
-matched by method and phase; two record files are compared whatever they are of.
+A and B are record files, folders of runs, or folders of sweeps, whose runs are matched by name; or the
+summary.json of a run or sweep, small enough to keep as a baseline, which says nothing of machine, settings
+and components. Phases are matched by method and phase; two record files are compared whatever they are of.
 
 noise: bytes of equal runs agree within 1 %, or what repeats of either side spread over (measure.repeats=3) if
 that is more, and never closer than the kernel counts. Single times on a shared machine agree within 30 % at
 best. Accuracies differ where their 95 % intervals do not overlap.
 
---fail-on-increase looks at peak RSS, peak - base and the heap peak of every phase. It also fails where one
-was measured in A and is not in B.
+--fail-on-increase 5% (or 0.05, or 200MB) looks at peak RSS and peak - base of every phase, and fails where
+one grew by more than that and by more than noise, or where a phase was measured in A and is not in B.
+The heap peak is gated only between two heap records: it counts address space that nothing ever touched.
 
 exit codes: 0 nothing grew beyond the limit, or none was given; 1 something did; 2 the command is wrong, or a
 record cannot be read.
@@ -51,10 +57,14 @@ def main() -> NoReturn:
     except XclassError as error:
         complain(error)
         sys.exit(EXIT_USAGE)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror or error}; check that it may be read")
+        sys.exit(EXIT_USAGE)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    limit_share = None if arguments.fail_on_increase is None else _share(arguments.fail_on_increase)
+    limit = None if arguments.fail_on_increase is None else _limit(arguments.fail_on_increase)
     comparison = compare(read_side(arguments.before), read_side(arguments.after))
     if not comparison.phases:
         raise ConfigError(
@@ -63,20 +73,31 @@ def _compare(arguments: argparse.Namespace) -> int:
             allowed="two runs that share a method and a phase",
             remedy="compare runs of the same methods, or two record files",
         )
-    failures = [] if limit_share is None else comparison.gate_failures(limit_share)
+    failures = [] if limit is None else comparison.gate_failures(limit)
     if arguments.json is not None:
-        write_json(arguments.json, as_json(comparison, limit_share=limit_share, failures=failures))
+        write_json(arguments.json, as_json(comparison, limit=limit, failures=failures))
     print_comparison(Console(), comparison, str(arguments.before), str(arguments.after))
     for line in failures:
         complain(f"--fail-on-increase {arguments.fail_on_increase}: {line}")
     return EXIT_GREW if failures else 0
 
 
-def _share(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
-    if match is None:
-        raise ConfigError("--fail-on-increase", text, allowed="a percentage such as 5%", remedy="try 5%")
-    return float(match[1]) / 100
+def _limit(text: str) -> Limit:
+    match = _LIMIT.fullmatch(text.strip())
+    number, unit = (float(match[1]), match[2] or "") if match else (0.0, "nothing")
+    if unit == "%":
+        return Limit(share=number / 100)
+    if unit in _UNITS:
+        return Limit(num_bytes=int(number * _UNITS[unit]))
+    # A bare 5 may mean 5 % or 500 %; only a share below 1 cannot be misread.
+    if unit == "" and number < 1:
+        return Limit(share=number)
+    raise ConfigError(
+        "--fail-on-increase",
+        text,
+        allowed="a percentage, a share below 1, or bytes with a unit (kB, MB, GB, KiB, MiB, GiB)",
+        remedy="try 5%, 0.05 or 200MB",
+    )
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
@@ -88,8 +109,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("before", metavar="A", type=Path, help="record, run or sweep")
+    parser.add_argument("before", metavar="A", type=Path, help="record, run, sweep or summary.json")
     parser.add_argument("after", metavar="B", type=Path, help="the same, later")
-    parser.add_argument("--fail-on-increase", metavar="5%", help="exit with 1 where memory grew by more")
+    parser.add_argument(
+        "--fail-on-increase", metavar="5%", help="exit with 1 where memory grew by more; also 0.05 or 200MB"
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write everything there as well")
     return parser.parse_args(words)

@@ -130,6 +130,15 @@ def read_record(path: Path) -> Record:
     Raises:
         RecordError: it is damaged or of another schema version.
     """
+    return Record.from_json(read_json(path), source=str(path))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object that :func:`write_json` wrote.
+
+    Raises:
+        RecordError: it cannot be read or is no JSON object.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
@@ -140,7 +149,7 @@ def read_record(path: Path) -> Record:
         raise RecordError(f"{path}: damaged: not JSON ({error}); delete it and repeat the run") from error
     if not isinstance(document, dict):
         raise RecordError(f"{path}: damaged: not a JSON object; delete it and repeat the run")
-    return Record.from_json(document, source=str(path))
+    return document
 
 
 def _refuse_constant(name: str) -> NoReturn:
