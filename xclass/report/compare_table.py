@@ -16,7 +16,7 @@ from xclass.units import format_bytes, format_seconds
 
 _SCHEMA_VERSION = 1
 _NUM_NAMED = 3
-_TIMES_NOTE = "times of different runs on a shared machine do not compare: repeat both on a quiet one (measure.repeats=3)"
+_TIMES_NOTE = "times of different runs on a shared machine do not compare: repeat both on a quiet one"
 _WIDTHS = (17, 10, 10, 13, 10)
 """Columns of name, A, B, difference and its share; what it is worth comes last."""
 _NARROW_WIDTHS = (17, 0, 10, 13, 10)
