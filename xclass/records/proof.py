@@ -8,6 +8,7 @@ over.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +71,7 @@ class Proof:
     taken_off_bytes: int = 0
     """Resident file pages (libraries) that other groups are charged for."""
     peak_bytes: int | None = None
-    """Most that was charged to the group; with RLIMIT_DATA the kernel's high-water mark of resident memory."""
+    """Most charged to the group; with RLIMIT_DATA the high-water mark of resident memory."""
     peak_anon_bytes: int | None = None
     """Most anonymous memory seen."""
     highest: dict[str, int] | None = None
@@ -158,12 +159,13 @@ class Proof:
 
 def proof_path(run_dir: Path, proof: Proof) -> Path:
     """Where a proof lies in its run."""
-    return run_dir / PROOFS_FOLDER / f"{proof_stem(proof.method, proof.phase, proof.size_bytes)}.json"
+    stem = proof_stem(proof.method, proof.phase, proof.size_bytes, proof.settings)
+    return run_dir / PROOFS_FOLDER / f"{stem}.json"
 
 
-def proof_stem(method: str, phase: Phase, size_bytes: int) -> str:
-    """File name of a proof, without its ending."""
-    return f"{method}-{phase}-{size_bytes}"
+def proof_stem(method: str, phase: Phase, size_bytes: int, settings: Mapping[str, Any]) -> str:
+    """File name of a proof, without its ending; ``-short`` where settings differ from the recorded run's."""
+    return f"{method}-{phase}-{size_bytes}{'-short' if settings else ''}"
 
 
 def write_proof(run_dir: Path, proof: Proof) -> Path:
