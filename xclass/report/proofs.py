@@ -41,8 +41,9 @@ def proof_sentence(proof: Proof) -> str:
 def proofs_markdown(proofs: Sequence[Proof]) -> str:
     """The page: one section per method and phase, every proof a row and a sentence."""
     parts = [
-        "# Proofs\n\nA phase of this run, repeated in a fresh process under a real cap of the kernel. Bytes of "
-        "libraries that other programs share are taken off the cap. `python -m xclass.prove --help` says more."
+        "# Proofs\n\nA phase of this run, repeated in a fresh process under a real cap of the kernel. "
+        "Libraries that are charged to other programs are taken off the cap. "
+        "`python -m xclass.prove --help` says more."
     ]
     for (method, phase), group in groupby(proofs, key=lambda proof: (proof.method, proof.phase)):
         chosen = list(group)
@@ -143,7 +144,7 @@ def _speed(proof: Proof) -> list[str]:
         )
         parts.append(
             f"{rate_text(ours[-1].queries_per_second)} queries/s "
-            f"(recorded {rate_text(theirs[-1].queries_per_second)}, {proof.batch_slowdown:.2f}x slower)"
+            f"(recorded {rate_text(theirs[-1].queries_per_second)}, {1 / (proof.batch_slowdown or 1):.2f}x)"
         )
     elif slowdown:
         parts.append(f"{slowdown:.2f}x the recorded time per example")
@@ -152,12 +153,20 @@ def _speed(proof: Proof) -> list[str]:
         show = bytes_format(proof.size_text)
         parts.append(
             f"{worst:.3g}x slower than recorded while it read {show(proof.read_bytes)} from the disk in "
-            f"{format_count(proof.num_major_faults)} page faults that waited"
+            f"{format_count(proof.num_major_faults)} page faults that waited{_load(proof)}"
         )
     processor = proof.machine.get("processor")
     if recorded.processor and processor and recorded.processor != processor:
         parts.append(f"recorded on another processor: {recorded.processor}")
     return parts
+
+
+def _load(proof: Proof) -> str:
+    """A machine that was busy with others is slow for another reason."""
+    loads, num_cpus = proof.machine.get("load_average"), proof.machine.get("num_cpus_allowed")
+    if not loads or not num_cpus or loads[0] < num_cpus / 2:
+        return ""
+    return f" (busy with others too: load average {loads[0]:.1f} on {num_cpus} CPUs)"
 
 
 def _proofs_table(proofs: Sequence[Proof]) -> str:

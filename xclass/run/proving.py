@@ -6,6 +6,7 @@ that was recorded is overwritten.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,9 @@ from xclass.units import format_count
 
 MAX_CACHED_SHARE = 0.05
 """Of the files' bytes still cached after eviction: with more of them a proof shows nothing."""
+
+_EMPTY_MESSAGE = re.compile(r":(?= +before the phase began)")
+"""Of a bare MemoryError."""
 
 EventCallback = Callable[[dict[str, Any]], None]
 
@@ -243,9 +247,9 @@ def _explain_failure(
         return ProofVerdict.REFUTED, f"killed by the kernel {began}: it needed more than the cap"
     ended = replace(source.record)
     fill_record(ended, result)
-    cause = str(ended.cause)
+    cause = _EMPTY_MESSAGE.sub("", str(ended.cause))
     is_memory = ended.verdict is Verdict.OUT_OF_MEMORY or proof.num_limit_hits
     # The same command ended well without this limit; libraries fail in many ways when malloc does.
     is_limited = proof.cap_kind == "RLIMIT_DATA" and (result.error or {}).get("kind") != "config"
     verdict = ProofVerdict.REFUTED if is_memory or is_limited else ProofVerdict.NOT_PROVEN
-    return verdict, f"it ended with: {cause}"
+    return verdict, cause
