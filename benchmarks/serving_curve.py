@@ -1,4 +1,4 @@
-"""Serving a model that is larger than RAM: speed at 100, 50, 25 and 10 % of its mapped bytes, under real caps.
+"""Serving a model larger than RAM: speed at 100, 50, 25 and 10 % of its mapped bytes, under real caps.
 
     python benchmarks/serving_curve.py                 # about 20 minutes, 4 GB of RAM, 6 GB of disk, root
     python benchmarks/serving_curve.py --only ivf_sq8  # one arm; the report is made from all that are there
@@ -145,10 +145,8 @@ def _facts(name: str, curve: list[Proof]) -> str:
         if proof.verdict is ProofVerdict.PROVEN and proof.read_bytes is not None:
             times = proof.read_bytes / mapped_bytes
             rate = proof.read_bytes / (proof.seconds or 1.0)
-            text += (
-                f" With the least room it read the files {times:.2g} times over, {format_decimal_bytes(rate)} "
-                "a second."
-            )
+            text += f" With the least room in which it came to an end it read {times:.2g} times the files' "
+            text += f"bytes, {format_decimal_bytes(rate)} a second."
             break
     return text
 

@@ -32,6 +32,8 @@ from xclass.units import format_count
 MAX_CACHED_SHARE = 0.05
 """Of the files' bytes still cached after eviction: with more of them a proof shows nothing."""
 
+_FULL_SHARE = 0.98
+"""Of the cap in use, from which a failure is put down to it where the kernel counts no hits."""
 _EMPTY_MESSAGE = re.compile(r":(?= +before the phase began)")
 """Of a bare MemoryError."""
 
@@ -248,7 +250,8 @@ def _explain_failure(
     ended = replace(source.record)
     fill_record(ended, result)
     cause = _EMPTY_MESSAGE.sub("", str(ended.cause))
-    is_memory = ended.verdict is Verdict.OUT_OF_MEMORY or proof.num_limit_hits
+    is_at_limit = proof.num_limit_hits or (proof.peak_bytes or 0) >= _FULL_SHARE * proof.cap_bytes
+    is_memory = ended.verdict is Verdict.OUT_OF_MEMORY or is_at_limit
     # The same command ended well without this limit; libraries fail in many ways when malloc does.
     is_limited = proof.cap_kind == "RLIMIT_DATA" and (result.error or {}).get("kind") != "config"
     verdict = ProofVerdict.REFUTED if is_memory or is_limited else ProofVerdict.NOT_PROVEN
