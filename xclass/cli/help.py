@@ -53,6 +53,7 @@ the measurement
   -m, --multirun         sweep over comma-separated values    --version
   hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
 
+  python -m xclass.prove RUN --help           try a promise ("serves in 2 GB") under a real cap of the kernel
   python -m xclass.amend MODEL --help         add classes to a saved model and drop some, without training
 
 each run leaves: records/*.json (raw), summary.json (one row per method and phase), report.md,
