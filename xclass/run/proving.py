@@ -27,13 +27,15 @@ from xclass.run.launcher import ChildResult, run_child
 from xclass.run.outcome import fill_record
 from xclass.run.proof_source import ProofSource
 from xclass.run.spec import ChildSpec
-from xclass.units import format_count
+from xclass.units import format_count, format_seconds
 
 MAX_CACHED_SHARE = 0.05
 """Of the files' bytes still cached after eviction: with more of them a proof shows nothing."""
 
 _FULL_SHARE = 0.98
 """Of the cap in use, from which a failure is put down to it where the kernel counts no hits."""
+_NOT_STARTED = (126, 127)
+"""Exit codes of a shell that could not start the command."""
 _EMPTY_MESSAGE = re.compile(r":(?= +before the phase began)")
 """Of a bare MemoryError."""
 
@@ -241,8 +243,8 @@ def _explain_failure(
 ) -> tuple[ProofVerdict, str]:
     where = counters.last_progress
     if result.ended_by == "timeout":
-        minutes = (proof.timeout_seconds or 0.0) / 60
-        return ProofVerdict.REFUTED, f"it did not come to an end within {minutes:.3g} minutes{where}"
+        limit = format_seconds(proof.timeout_seconds)
+        return ProofVerdict.REFUTED, f"it did not come to an end within {limit}{where}"
     if proof.num_oom_kills:
         phases = list(result.phase_begins)
         began = f"in {phases[-1]}{where}" if phases else "before its work began, importing its libraries"
@@ -253,6 +255,7 @@ def _explain_failure(
     is_at_limit = proof.num_limit_hits or (proof.peak_bytes or 0) >= _FULL_SHARE * proof.cap_bytes
     is_memory = ended.verdict is Verdict.OUT_OF_MEMORY or is_at_limit
     # The same command ended well without this limit; libraries fail in many ways when malloc does.
-    is_limited = proof.cap_kind == "RLIMIT_DATA" and (result.error or {}).get("kind") != "config"
+    has_begun = result.exit_code not in _NOT_STARTED and (result.error or {}).get("kind") != "config"
+    is_limited = proof.cap_kind == "RLIMIT_DATA" and has_begun
     verdict = ProofVerdict.REFUTED if is_memory or is_limited else ProofVerdict.NOT_PROVEN
     return verdict, cause
