@@ -32,6 +32,7 @@ from xclass.report.proofs import (
     proofs_markdown,
     room_text,
 )
+from xclass.report.write import write_reports
 from xclass.run.proof_search import find_least, is_working, short_settings, trace_curve
 from xclass.run.proof_source import ProofSource, find_source
 from xclass.run.proving import Trial, prove
@@ -178,7 +179,9 @@ class _Prover:
         return self._source.run_dir / PROOFS_FOLDER
 
     def _write_page(self) -> None:
-        write_text(self._folder() / "proofs.md", proofs_markdown(read_proofs(self._source.run_dir)))
+        run_dir = self._source.run_dir
+        write_text(self._folder() / "proofs.md", proofs_markdown(read_proofs(run_dir)))
+        write_reports(run_dir)
 
 
 class _Line:

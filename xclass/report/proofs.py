@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from xclass.records.proof import Proof, ProofVerdict
-from xclass.report.text import clean, code, escape, rate_text, table
+from xclass.records.proof import PROOFS_FOLDER, Proof, ProofVerdict
+from xclass.report.text import clean, code, escape, link, rate_text, table
 from xclass.units import format_bytes, format_count, format_decimal_bytes, format_seconds
 
 _SLOW = 2.0
@@ -36,6 +36,17 @@ def proof_sentence(proof: Proof) -> str:
         parts.append(f"answers to {format_count(proof.num_answers)} queries equal those recorded")
     parts += _speed(proof)
     return clean("; ".join(parts))
+
+
+def proofs_section(proofs: Sequence[Proof]) -> str:
+    """For the report of the run: a sentence for each size that was tried with the recorded settings."""
+    whole = [proof for proof in proofs if proof.file_share is None and not proof.settings]
+    lines = [f"- {escape(proof_sentence(proof))}" for proof in whole]
+    return (
+        "\n".join([*lines, "", f"More in {link('proofs.md', f'{PROOFS_FOLDER}/proofs.md')}."])
+        if proofs
+        else ""
+    )
 
 
 def proofs_markdown(proofs: Sequence[Proof]) -> str:
