@@ -31,6 +31,7 @@ def test_a_trial_out_of_time_is_refuted_with_the_time(source):
     proof = prove(source, trial(timeout_seconds=0.2))
     assert proof.verdict is ProofVerdict.REFUTED
     assert "did not come to an end within 200 ms" in proof.cause
+    assert (proof.read_bytes, proof.num_major_faults) == (None, None), "not known is not none"
 
 
 def test_a_command_that_cannot_be_started_shows_nothing_about_memory(source, monkeypatch):

@@ -121,15 +121,15 @@ def _line(
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y, proof in places if proof.latencies)
     parts = [f'<polyline points="{path}" fill="none" stroke="{colour}" opacity="0.5"/>'] if path else []
     for x, y, proof in places:
-        label = room_text(proof.file_share)
+        label, label_y = room_text(proof.file_share), y - 9
         if proof.latencies:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>')
         else:
             arm = f"M{x - 5:.1f},{y - 5:.1f}l10,10m0,-10l-10,10"
             parts.append(f'<path d="{arm}" stroke="{colour}" stroke-width="2.5"/>')
-            label += " (no end)"
+            label, label_y = f"{label} (no end)", y + 17 if y <= _TOP else y - 9
         parts.append(
-            f'<text x="{x:.1f}" y="{y - 9:.1f}" font-size="10" text-anchor="middle" fill="{colour}">'
+            f'<text x="{x:.1f}" y="{label_y:.1f}" font-size="10" text-anchor="middle" fill="{colour}">'
             f"{escape(label)}</text>"
         )
     return parts

@@ -136,11 +136,12 @@ class _PhaseCounters:
             return
         counts = _counts(event["pid"])
         if event["event"] == "phase_begin":
-            self._begin, self.last_progress = counts, ""
-        self._end = counts or self._end
+            self._begin, self._end, self.last_progress = counts, {}, ""
+        else:
+            self._end = counts or self._end
 
     def difference(self, name: str) -> int | None:
-        """Counted in the phase; None where the kernel does not state it."""
+        """Counted in the phase; None where the kernel does not state it, or the child ended unheard."""
         if name not in self._begin or name not in self._end:
             return None
         return self._end[name] - self._begin[name]
