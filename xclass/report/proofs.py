@@ -42,11 +42,8 @@ def proofs_section(proofs: Sequence[Proof]) -> str:
     """For the report of the run: a sentence for each size that was tried with the recorded settings."""
     whole = [proof for proof in proofs if proof.file_share is None and not proof.settings]
     lines = [f"- {escape(proof_sentence(proof))}" for proof in whole]
-    return (
-        "\n".join([*lines, "", f"More in {link('proofs.md', f'{PROOFS_FOLDER}/proofs.md')}."])
-        if proofs
-        else ""
-    )
+    more = f"More in {link('proofs.md', f'{PROOFS_FOLDER}/proofs.md')}."
+    return "\n".join([*lines, "", more]) if proofs else ""
 
 
 def proofs_markdown(proofs: Sequence[Proof]) -> str:
