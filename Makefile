@@ -31,6 +31,7 @@ bench: $(VENV)/.installed-dev  ## Measure every figure of the heads again: about
 	$(BIN)/python benchmarks/index_frontier.py
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/ledger.py
+	$(BIN)/python benchmarks/serving_curve.py
 
 check: $(VENV)/.installed-dev  ## Lint, format, types, spelling
 	$(BIN)/ruff check .

@@ -16,15 +16,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from children import markdown_table
 
-from xclass.measure.cgroups import find_cgroups
+from xclass.measure.caps import CapChoice, memory_cap
+from xclass.units import GIB
 
 _ROOT = Path(__file__).parents[1]
 _RECORDS = _ROOT / "benchmarks" / "records" / "heads" / "limits"
@@ -106,37 +105,18 @@ def _run(name: str) -> bool:
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=_ROOT / "outputs") as scratch:
         command = [sys.executable, "-m", "xclass", *case.words, f"hydra.run.dir={scratch}/run"]
         print(f"{name}: {' '.join(command[1:])}", flush=True)
-        with _capped(case.cap_gib) as enter:
-            done = subprocess.run([*enter, *command], cwd=_ROOT, check=False)
+        done = _run_capped(command, case.cap_gib)
         shutil.rmtree(_RECORDS / name, ignore_errors=True)
         shutil.copytree(Path(scratch) / "run" / "records", _RECORDS / name)
     return done.returncode == 0
 
 
-@contextmanager
-def _capped(gib: float | None) -> Iterator[list[str]]:
-    """A control group below this process's own, and the words that start a command in it.
-
-    Raises:
-        SystemExit: none can be made here.
-    """
+def _run_capped(command: list[str], gib: float | None) -> subprocess.CompletedProcess[bytes]:
+    """Under a control group's cap, which counts pages of files too; None: without."""
     if gib is None:
-        yield []
-        return
-    for group in find_cgroups("memory"):
-        folder = group.folder / "xclass-limits"
-        limit = folder / ("memory.max" if group.version == 2 else "memory.limit_in_bytes")
-        try:
-            folder.mkdir(exist_ok=True)
-            limit.write_text(str(int(gib * (1 << 30))))
-        except OSError:
-            continue
-        try:
-            yield ["sh", "-c", f'echo $$ > {folder}/cgroup.procs; exec "$@"', "sh"]
-        finally:
-            folder.rmdir()
-        return
-    raise SystemExit("a cap needs root and a writable control group of the memory controller")
+        return subprocess.run(command, cwd=_ROOT, check=False)
+    with memory_cap(int(gib * GIB), CapChoice.cgroup) as cap:
+        return subprocess.run([*cap.prefix, *command], cwd=_ROOT, check=False)
 
 
 def _rows(name: str) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,11 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 _COUNT_SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
+_SIZE = re.compile(r"([0-9][0-9_.]*(?:e[+]?[0-9]+)?) *([a-z]*)", re.IGNORECASE)
+_SIZE_UNITS = {
+    "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+    "kib": KIB, "mib": MIB, "gib": GIB, "tib": 1 << 40,
+}  # fmt: skip
 _INT_CALL = re.compile(r"^int\((.*)\)$")
 
 
@@ -46,6 +51,49 @@ def parse_count(text: str) -> int:
     if number != number.to_integral_value():
         raise ValueError("not a whole number")
     return int(number)
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size in bytes.
+
+    Args:
+        text: ``2GB`` (10**9 each), ``2GiB`` (2**30 each), ``1500MB``, ``512 MiB``, ``1.5e9`` (bytes).
+
+    Returns:
+        Whole bytes, rounded down.
+
+    Raises:
+        ValueError: with the reason: not a number, no such unit, or below 1 MB.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("not a size")
+    number, unit = match[1], match[2].lower()
+    if unit not in _SIZE_UNITS:
+        # "2G" means 10**9 to some and 2**30 to others.
+        hint = f"; write {unit.upper()}B or {unit.upper()}iB" if unit in ("k", "m", "g", "t") else ""
+        raise ValueError(f"{match[2]} is no unit{hint}")
+    try:
+        size = Decimal(number.replace("_", "")) * _SIZE_UNITS[unit]
+        is_possible = 10**6 <= size <= 10**15
+    except (InvalidOperation, ArithmeticError):
+        raise ValueError("not a size") from None
+    if not is_possible:
+        small = "less than 1 MB" + ("" if unit else ": the unit is missing")
+        raise ValueError(small if size < 10**6 else "more than a petabyte")
+    return int(size)
+
+
+def format_decimal_bytes(num_bytes: int | float | None) -> str:
+    """Render bytes in units of 1000 with three significant digits, ``-`` for None."""
+    if num_bytes is None:
+        return "-"
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if abs(num_bytes) >= scale:
+            value = num_bytes / scale
+            digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+            return f"{value:,.{digits}f} {unit}"
+    return f"{num_bytes:.0f} B"
 
 
 def format_bytes(num_bytes: int | float | None) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from xclass.records.proof import Proof
 from xclass.records.record import Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
 from xclass.report.conditions_section import conditions_section, repeats_section
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
+from xclass.report.proofs import proofs_section
 from xclass.report.repeat import repeat_section
 from xclass.report.rows import Row, merged_records, rows
 from xclass.report.text import (
@@ -41,6 +43,7 @@ def render_markdown(
     run_dir: Path,
     damaged: Sequence[str] = (),
     figures: Sequence[str] = (),
+    proofs: Sequence[Proof] = (),
 ) -> str:
     """The report of one run as GitHub-flavoured Markdown.
 
@@ -48,6 +51,7 @@ def render_markdown(
         records: of one run, in any order; may be empty where every one was damaged.
         run_dir: named in the report; links are relative to it.
         figures: paths of the pictures that were drawn, relative to it.
+        proofs: of phases of this run, under a cap.
         damaged: reasons of the record files that could not be read: they are reported, not hidden.
     """
     every = sorted(records, key=record_order)
@@ -57,6 +61,7 @@ def render_markdown(
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
         "Latency and throughput": _latency(ordered),
+        "Under a cap": proofs_section(proofs),
         "How far the numbers repeat": repeats_section(merged) if merged else "",
         "Where the bytes are": ledger_section(ordered, _figure(figures, LEDGER_FIGURE)),
         "Memory over time": _timeline(_figure(figures, TIMELINE_FIGURE)),

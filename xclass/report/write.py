@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xclass.errors import RecordError
+from xclass.records.proof import Proof, read_proofs
 from xclass.records.record import Record
 from xclass.records.store import RECORDS_FOLDER, read_records, write_json, write_text
 from xclass.report.ledger_figure import draw_ledger
@@ -44,9 +45,18 @@ def write_reports(run_dir: Path) -> Reports:
     document = summary(records)
     write_json(paths[0], document)
     figures = _write_figures(run_dir, records)
-    report = render_markdown(records, run_dir=run_dir, damaged=damaged, figures=figures)
+    proofs = _proofs(run_dir, damaged)
+    report = render_markdown(records, run_dir=run_dir, damaged=damaged, figures=figures, proofs=proofs)
     write_text(paths[1], report)
     return Reports(summary_json=paths[0], report_md=paths[1], rows=document["rows"], damaged=damaged)
+
+
+def _proofs(run_dir: Path, damaged: list[str]) -> list[Proof]:
+    try:
+        return read_proofs(run_dir)
+    except RecordError as error:
+        damaged.append(str(error))
+        return []
 
 
 def _write_figures(run_dir: Path, records: list[Record]) -> list[str]:

@@ -27,7 +27,7 @@ class EventWriter:
 
     def send(self, event: str, **values: Any) -> None:
         """Write one line at once."""
-        document = {"event": event, "seconds": time.monotonic(), **values}
+        document = {"event": event, "seconds": time.monotonic(), "pid": os.getpid(), **values}
         self._file.write(json.dumps(document, default=_plain) + "\n")
         self._file.flush()
 

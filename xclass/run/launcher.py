@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ def run_child(
     sample_seconds: float,
     timeout_seconds: float,
     on_event: EventCallback,
+    prefix: Sequence[str] = (),
 ) -> ChildResult:
     """Run one spec in a fresh process and wait for its end.
 
@@ -68,6 +69,7 @@ def run_child(
         sample_seconds: interval of the timeline.
         timeout_seconds: after which the child is killed.
         on_event: called with every event as it comes, in this thread.
+        prefix: words before the command that end in its exec, e.g. to start it under a cap.
 
     Returns:
         What happened; a child that was killed is a result, not an exception.
@@ -78,7 +80,7 @@ def run_child(
     command = [sys.executable, "-m", "xclass.run.worker", str(spec_path)]
     kills_before = oom_kill_count()
     with HeldInterrupts() as interrupts:
-        process = _start(command, log_path, environment)
+        process = _start([*prefix, *command], log_path, environment)
         with TimelineSampler(process.pid, sample_seconds) as sampler:
             result = ChildResult(command=command, sampler=sampler)
             try:
