@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from xclass.errors import RecordError
+from xclass.records.facts import check_facts
 from xclass.records.record import Pass, Phase, Record
 
 RECORDS_FOLDER = "records"
@@ -113,7 +114,7 @@ def read_records(run_dir: Path, *, damaged: list[str] | None = None) -> list[Rec
 
 def record_order(record: Record) -> tuple[bool, int, str, int, int, int]:
     """Sort key: data preparation, then methods as they were asked for, then phases, passes and repeats."""
-    methods = record.config.get("methods", [])
+    methods = record.config.get("methods") or []
     return (
         record.phase is not Phase.PREPARE,
         methods.index(record.method) if record.method in methods else len(methods),
@@ -130,7 +131,21 @@ def read_record(path: Path) -> Record:
     Raises:
         RecordError: it is damaged or of another schema version.
     """
-    return Record.from_json(read_json(path), source=str(path))
+    return parse_record(read_json(path), source=str(path))
+
+
+def parse_record(document: dict[str, Any], *, source: str) -> Record:
+    """A record from its JSON object, fit to be reported.
+
+    Raises:
+        RecordError: it is damaged or of another schema version; the message begins with ``source``.
+    """
+    record = Record.from_json(document, source=source)
+    try:
+        check_facts(record)
+    except TypeError as error:
+        raise RecordError(f"{source}: damaged: {error}; delete it and repeat the run") from error
+    return record
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def _settings(low: Record, high: Record) -> Iterator[str]:
     for what, ours, theirs in (
         ("setting", flatten(low.config), flatten(high.config)),
         ("environment", flatten(low.environment), flatten(high.environment)),
-        ("version", flatten(low.machine.get("packages", {})), flatten(high.machine.get("packages", {}))),
+        ("version", flatten(low.machine.get("packages") or {}), flatten(high.machine.get("packages") or {})),
     ):
         for key in sorted({*ours, *theirs}):
             if ours.get(key) != theirs.get(key):
@@ -65,7 +65,7 @@ def _split(low: Record, high: Record) -> Iterator[str]:
         yield f"file pages: {size} of it are pages of files, which stayed resident or did not"
     if abs(huge_bytes) > _SHARE * total:
         yield f"huge pages: {format_bytes(abs(huge_bytes))} more anonymous memory in huge pages"
-    elif abs(anon_bytes) > _SHARE * total and low.config.get("measure", {}).get("allocator") == "system":
+    elif abs(anon_bytes) > _SHARE * total and (low.config.get("measure") or {}).get("allocator") == "system":
         yield (
             "allocator: measure.allocator=system keeps freed blocks or not by the order of calls "
             "(measure.allocator=pinned does not)"

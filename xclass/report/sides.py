@@ -9,7 +9,7 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.record import Pass, Record, Verdict
-from xclass.records.store import RECORDS_FOLDER, read_json, read_records
+from xclass.records.store import RECORDS_FOLDER, parse_record, read_json, read_records
 from xclass.report.rows import SUMMARY_SCHEMA_VERSION, Row, rows
 
 
@@ -96,7 +96,7 @@ def _read_file(path: Path) -> Side:
     document = read_json(path)
     if "rows" in document:
         return _read_summary(document, source=str(path))
-    record = Record.from_json(document, source=str(path))
+    record = parse_record(document, source=str(path))
     if record.pass_ is Pass.TWIN:
         # Untraced as well: all its figures are read alike, and both sides are what the user named.
         record = replace(record, pass_=Pass.RSS)
