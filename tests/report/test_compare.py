@@ -114,6 +114,18 @@ def test_what_is_no_longer_measured_fails_the_gate():
     assert compare(side(serve(300)), side(serve(300), other)).only_after == ["dense_softmax train"]
 
 
+def test_the_verdict_counts_phases_by_what_their_memory_did():
+    def phases(train, load, build):
+        sizes = ((Phase.TRAIN, train), (Phase.LOAD, load), (Phase.BUILD, build))
+        return [make_record("m", phase, memory=reading(100, peak)) for phase, peak in sizes]
+
+    lost = make_record("m", Phase.SERVE, verdict=Verdict.FAILED, cause="killed")
+    before, after = side(*phases(300, 300, 300), lost), side(*phases(330, 300, 200), lost)
+    assert compare(before, after).verdict == (
+        "memory of 4 phases: 1 grew, 1 shrank, 1 within noise, 1 not measured on both sides"
+    )
+
+
 def test_a_heap_pass_that_fails_now_fails_the_gate_and_one_that_was_not_asked_for_does_not():
     failed = replace(traced(5 * MIB), heap=None, verdict=Verdict.FAILED, cause="full disk")
     comparison = compare(side(serve(300), traced(5 * MIB)), side(serve(300), failed))

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from xclass.records.record import Pass, Record, Verdict
 from xclass.report.circumstances import Circumstance, find_circumstances, find_warnings
+from xclass.report.noise import HEAP, HEAP_KEY, METRICS, Metric, find_noise
 from xclass.report.rows import merged_records
 from xclass.report.sides import PhaseSide, Side, phases_of
-from xclass.units import MIB, format_bytes
+from xclass.units import format_bytes
 
-BYTES_NOISE_SHARE = 0.01
-"""Peaks of equal runs with a pinned allocator agree within it (benchmarks/records/measure/repeats)."""
-TIME_NOISE_SHARE = 0.30
-"""Single times of a shared machine do not compare closer than this. Source: memory.md, "+-30 %"."""
-UNKNOWN_ERROR_BYTES = MIB
-"""Taken where no record states machine.rss_counter_error_bytes (a summary.json); 0.75 MiB on 2 CPUs."""
-HEAP_KEY = "peak_heap_bytes"
-HEAP_NOISE_SHARE, HEAP_NOISE_BYTES = 0.03, MIB
-"""How far traced passes of equal runs lie apart: how many chunks the feed's threads hold at once is chance.
-
-Not gated beside resident peaks, because it counts address space too: of three equal runs (1e5 classes, 64
-dimensions, 2 threads) serving took 0.8 or 129 MiB, the latter where OpenBLAS mapped its buffers in the phase
-and not before it; no more was resident (30.2 to 30.5 MB to build, 36.7 to 37.7 MB to train).
-"""
 _SIZES = ("classes", "dim", "data", "index")
 
 
@@ -35,45 +23,6 @@ class Change(StrEnum):
     GREW = "grew"
     SHRANK = "shrank"
     NOISE = "within noise"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Metric:
-    """One figure of a summary row."""
-
-    key: str
-    name: str
-    is_bytes: bool = False
-    is_gated: bool = False
-    """``--fail-on-increase`` looks at it."""
-    ends: tuple[str, str] | None = None
-    """Keys of its least and most over repeats, or of its interval."""
-
-
-METRICS = (
-    Metric(key="peak_rss_bytes", name="peak RSS", is_bytes=True, is_gated=True),
-    Metric(
-        key="peak_over_base_bytes", name="peak - base", is_bytes=True, is_gated=True,
-        ends=("peak_over_base_least_bytes", "peak_over_base_most_bytes"),
-    ),
-    Metric(key="base_rss_bytes", name="base", is_bytes=True),
-    Metric(key="peak_anon_bytes", name="anonymous", is_bytes=True),
-    Metric(key="peak_file_bytes", name="file pages", is_bytes=True),
-    Metric(key=HEAP_KEY, name="heap peak", is_bytes=True),
-    Metric(key="seconds", name="time", ends=("seconds_least", "seconds_most")),
-    Metric(
-        key="latency_p50_seconds", name="p50, one query",
-        ends=("latency_p50_least_seconds", "latency_p50_most_seconds"),
-    ),
-    Metric(
-        key="queries_per_second", name="queries/s",
-        ends=("queries_per_second_least", "queries_per_second_most"),
-    ),
-    Metric(key="accuracy_at_1", name="right", ends=("accuracy_low", "accuracy_high")),
-)  # fmt: skip
-
-
-_HEAP = next(metric for metric in METRICS if metric.key == HEAP_KEY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +105,17 @@ class PhaseComparison:
         """Whether no more became resident: what the heap asked for beyond that is address space."""
         return self.verdicts is not None and self.of("peak_over_base_bytes").change is not Change.GREW
 
+    def memory_changes(self) -> list[Change]:
+        """What the gated figures say together: growth of one is growth; empty where none was measured."""
+        changes = {
+            one.change
+            for one in self.differences
+            if one.delta is not None
+            and (one.metric.is_gated or self.verdicts is None)
+            and one.metric.is_bytes
+        }
+        return [change for change in Change if change in changes][:1]
+
     @property
     def growth(self) -> float:
         """Bytes by which the peak grew: resident, or of the heap where only that is known."""
@@ -187,6 +147,15 @@ class Comparison:
     warnings: list[str] = field(default_factory=list)
     """Which figures do not compare, and why."""
 
+    @property
+    def verdict(self) -> str:
+        """One sentence on memory: how many phases grew, shrank or did neither, by their gated figures."""
+        found = Counter(change for phase in self.phases for change in phase.memory_changes())
+        num_unmeasured = len(self.phases) - found.total()
+        parts = [f"{found[change]} {change}" for change in Change]
+        parts += [f"{num_unmeasured} not measured on both sides"] if num_unmeasured else []
+        return f"memory of {len(self.phases)} phases: {', '.join(parts)}"
+
     def gate_failures(self, limit: Limit) -> list[str]:
         """Why ``--fail-on-increase`` refuses; empty where it passes."""
         gone = [f"{label}: measured before, missing now" for label in self.only_before]
@@ -217,7 +186,7 @@ def _compare_phase(label: str, before: PhaseSide, after: PhaseSide) -> PhaseComp
     return PhaseComparison(
         label=label,
         verdicts=None if is_traced_only else (before.row["verdict"], after.row["verdict"]),
-        has_lost_heap=_value(_HEAP, before) is not None and bool(after.row.get("cause_heap")),
+        has_lost_heap=_value(HEAP, before) is not None and bool(after.row.get("cause_heap")),
         sizes=[
             (key, str(one), str(other))
             for key in _SIZES
@@ -232,39 +201,13 @@ def _compare_phase(label: str, before: PhaseSide, after: PhaseSide) -> PhaseComp
 
 def _difference(metric: Metric, before: PhaseSide, after: PhaseSide) -> Difference:
     one, other = (_value(metric, side) for side in (before, after))
-    noise = _noise(metric, before, after, abs(one or 0.0))
+    noise = find_noise(metric, before, after, abs(one or 0.0))
     return Difference(metric=metric, before=one, after=other, noise=noise)
 
 
 def _value(metric: Metric, side: PhaseSide) -> float | None:
     # What a killed child had reached is not what it would have needed. The heap has a pass of its own.
-    return side.row.get(metric.key) if side.is_measured or metric is _HEAP else None
-
-
-def _noise(metric: Metric, before: PhaseSide, after: PhaseSide, value: float) -> float:
-    """Half of what both sides spread over, and never less than what this kind of figure is known to."""
-    spread = sum(_width(metric, side) for side in (before, after)) / 2
-    if metric.key == "accuracy_at_1":
-        return spread
-    if not metric.is_bytes:
-        return max(TIME_NOISE_SHARE * value, spread)
-    if metric is _HEAP:
-        return max(HEAP_NOISE_SHARE * value, HEAP_NOISE_BYTES)
-    error_bytes = _counter_error(before, after)
-    return max(BYTES_NOISE_SHARE * value, error_bytes, spread)
-
-
-def _counter_error(before: PhaseSide, after: PhaseSide) -> float:
-    errors = [record.machine.get("rss_counter_error_bytes") for record in before.records + after.records]
-    return max((float(error) for error in errors if error), default=UNKNOWN_ERROR_BYTES)
-
-
-def _width(metric: Metric, side: PhaseSide) -> float:
-    """Most less least of the repeats, or of the figure's interval."""
-    ends = [value for key in metric.ends or () if (value := side.row.get(key)) is not None]
-    values = [value for row in side.repeats() if (value := row[metric.key]) is not None]
-    found = ends if len(ends) == 2 else values
-    return float(max(found) - min(found)) if found else 0.0
+    return side.row.get(metric.key) if side.is_measured or metric is HEAP else None
 
 
 def _changes(one: dict[str, int], other: dict[str, int]) -> list[tuple[str, int]]:

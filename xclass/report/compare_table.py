@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from xclass.report.compare import HEAP_KEY, Change, Comparison, Difference, Limit, PhaseComparison
+from xclass.report.compare import Change, Comparison, Difference, Limit, PhaseComparison
+from xclass.report.noise import HEAP_KEY
 from xclass.report.text import clean, rate_text
 from xclass.units import format_bytes, format_seconds
 
@@ -28,17 +29,18 @@ def print_comparison(console: Console, comparison: Comparison, before: str, afte
     """What changed phase by phase, what only one side has, and what else differs."""
     _say(console, f"A: {clean(before)}\nB: {clean(after)}")
     for warning in comparison.warnings:
-        _say(console, f"note: {warning}", "bold")
+        console.print(Text(f"note: {warning}", style="bold"))
     widths = _WIDTHS if console.width >= sum(_WIDTHS) + _LAST_WIDTH else _NARROW_WIDTHS
     _say(console, _line(widths, "", "A", "B", "B - A"), "bold")
     for phase in comparison.phases:
         _print_phase(console, phase, widths)
     if any(_is_time(one) and _is_shown(one) for phase in comparison.phases for one in phase.differences):
-        _say(console, _TIMES_NOTE, "dim")
+        console.print(Text(_TIMES_NOTE, style="dim"))
     for title, labels in (("only in A", comparison.only_before), ("only in B", comparison.only_after)):
         if labels:
-            _say(console, f"{title}: {', '.join(clean(label) for label in labels)}")
+            console.print(Text(f"{title}: {', '.join(clean(label) for label in labels)}"))
     _print_circumstances(console, comparison)
+    console.print(Text(comparison.verdict, style="bold"))
 
 
 def _print_phase(console: Console, phase: PhaseComparison, widths: Sequence[int]) -> None:
@@ -165,6 +167,7 @@ def as_json(comparison: Comparison, *, limit: Limit | None, failures: list[str])
         "only_before": comparison.only_before,
         "only_after": comparison.only_after,
         "circumstances": [list(line) for line in comparison.circumstances],
+        "verdict": comparison.verdict,
         "warnings": comparison.warnings,
         "limit_share": limit.share if limit else None,
         "limit_bytes": limit.num_bytes if limit else None,
