@@ -81,7 +81,10 @@ def test_a_phase_that_is_gone_fails_the_gate(runs, tmp_path):
         (["{a}", "{b}", "--fail-on-increase", "-5%"], "expected one argument"),
         (["{a}", "{b}", "--fail-on-increase=nan%"], "allowed is a percentage"),
         (["{a}", "{b}", "--fail-on-increase", "200mb"], "kB, MB, GB"),
-        (["{a}", "{b}", "--json", "/proc/x.json"], "/proc/x.json: cannot be written"),
+        (
+            ["{a}", "{b}", "--json", "/proc/x.json"],
+            "--json=/proc/x.json: allowed is a file that can be written; choose",
+        ),
         (["{a}", "{b}", "--fail", "5%"], "unrecognized arguments"),
         (["{a}", "{broken}"], "damaged: not JSON"),
     ],

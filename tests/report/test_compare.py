@@ -111,6 +111,8 @@ def test_what_is_no_longer_measured_fails_the_gate():
     other = make_record("dense_softmax", Phase.TRAIN, memory=reading(100, 300))
     gone = compare(side(serve(300), other), side(serve(300)))
     assert gone.gate_failures(FIVE_PERCENT) == ["dense_softmax train: measured before, missing now"]
+    never = replace(other, verdict=Verdict.DOES_NOT_FIT, cause="needs 9 GiB")
+    assert compare(side(serve(300), never), side(serve(300))).gate_failures(FIVE_PERCENT) == []
     assert compare(side(serve(300)), side(serve(300), other)).only_after == ["dense_softmax train"]
 
 
@@ -174,6 +176,16 @@ def test_what_else_differs_is_listed():
     assert found["environment MALLOC_ARENA_MAX"] == ("1", "8")
     assert found["setting dim"] == ("64", "128")
     assert found["setting classes"] == ("100000", "-")
+
+
+def test_a_side_of_which_nothing_was_measured_still_says_how_it_was_run():
+    """Else each setting would be listed as missing there, and the allocator as another one."""
+    prepare = make_record("synthetic", Phase.PREPARE, memory=reading(60, 64))
+    killed = serve(300, verdict=Verdict.FAILED, cause="killed by SIGKILL")
+    for other in (prepare, killed):
+        comparison = compare(side(prepare, serve(300)), side(other))
+        assert comparison.circumstances == []
+        assert comparison.warnings == []
 
 
 def test_runs_of_a_sweep_are_matched_by_name(tmp_path):

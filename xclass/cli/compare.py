@@ -9,12 +9,12 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
 from xclass.cli.parser import OneLineParser, complain
-from xclass.errors import ConfigError, XclassError
+from xclass.errors import ConfigError, RecordError, XclassError
 from xclass.records.store import write_json
 from xclass.report.compare import Limit, compare
 from xclass.report.compare_table import as_json, print_comparison
@@ -75,11 +75,19 @@ def _compare(arguments: argparse.Namespace) -> int:
         )
     failures = [] if limit is None else comparison.gate_failures(limit)
     if arguments.json is not None:
-        write_json(arguments.json, as_json(comparison, limit=limit, failures=failures))
+        _write(arguments.json, as_json(comparison, limit=limit, failures=failures))
     print_comparison(Console(), comparison, str(arguments.before), str(arguments.after))
     for line in failures:
         complain(f"--fail-on-increase {arguments.fail_on_increase}: {line}")
     return EXIT_GREW if failures else 0
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    try:
+        write_json(path, document)
+    except RecordError as error:
+        remedy = f"choose another place ({error.__cause__})"
+        raise ConfigError("--json", path, allowed="a file that can be written", remedy=remedy) from error
 
 
 def _limit(text: str) -> Limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xclass.records.record import Phase, Record, Verdict
@@ -110,9 +110,11 @@ def _common(facts: Callable[[Record], dict[str, Any]], records: Sequence[Record]
     return {key: value for key, value in found.items() if key not in unequal}
 
 
-def _measured(records: Sequence[Record]) -> Iterable[Record]:
-    return (
+def _measured(records: Sequence[Record]) -> Sequence[Record]:
+    """Those of methods that were measured; where there is none, what there is was run alike."""
+    measured = [
         record
         for record in records
         if record.verdict is Verdict.MEASURED and record.phase is not Phase.PREPARE
-    )
+    ]
+    return measured or records

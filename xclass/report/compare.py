@@ -142,6 +142,8 @@ class Comparison:
     """Those that both sides have, the largest growth of peak RSS first."""
     only_before: list[str]
     only_after: list[str]
+    lost: list[str]
+    """Those of only_before that were measured."""
     circumstances: list[Circumstance] = field(default_factory=list)
     """(what, before, after): settings, environment, versions and machine that differ."""
     warnings: list[str] = field(default_factory=list)
@@ -158,7 +160,7 @@ class Comparison:
 
     def gate_failures(self, limit: Limit) -> list[str]:
         """Why ``--fail-on-increase`` refuses; empty where it passes."""
-        gone = [f"{label}: measured before, missing now" for label in self.only_before]
+        gone = [f"{label}: measured before, missing now" for label in self.lost]
         return [line for phase in self.phases for line in phase.gate_failures(limit)] + gone
 
 
@@ -175,6 +177,7 @@ def compare(before: Side, after: Side) -> Comparison:
     return Comparison(
         phases=phases,
         only_before=[label for label in ours if label not in theirs],
+        lost=[label for label, side in ours.items() if label not in theirs and side.is_measured],
         only_after=[label for label in theirs if label not in ours],
         circumstances=circumstances,
         warnings=find_warnings(before, after, circumstances),
