@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -32,6 +31,7 @@ from xclass.records.record import Verdict
 from xclass.report.progress import LiveProgress
 from xclass.report.terminal import results_table
 from xclass.report.write import Reports, write_reports, write_sweep_reports
+from xclass.run import interrupts
 from xclass.run.experiment import Experiment, ExperimentResult, InvalidRequestError
 from xclass.schemas import register_schemas
 from xclass.units import format_bytes
@@ -86,8 +86,6 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
         _complain(error)
         sys.exit(EXIT_USAGE)
     sys.argv[1:] = words
-    # A terminated run (kill, a batch system's time limit) ends in order like an interrupted one.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=False)
 
     @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
@@ -97,10 +95,19 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
     # Else Hydra ends the process with its own summary of an error; here it is one line, or a defect.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        job()
+        # A terminated run (kill, a batch system's time limit) ends in order like an interrupted one.
+        with interrupts.held():
+            try:
+                job()
+            finally:
+                interrupts.ignore()
     except OSError as error:
         _complain(_unwritable(error))
         sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        is_empty = not any(result.verdicts for result in session.results)
+        _complain(XclassError(f"interrupted{' before anything was measured' if is_empty else ''}"))
+        sys.exit(EXIT_INTERRUPTED)
     sys.exit(session.exit_code())
 
 
@@ -108,6 +115,7 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
     """One job of the command, whatever becomes of it."""
     if any(result.was_interrupted for result in session.results):
         return
+    interrupts.raise_pending()
     try:
         _carry_out(to_run_config(tree), console, session)
     except (InvalidRequestError, ConfigError) as error:
@@ -134,9 +142,8 @@ def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     with LiveProgress(console, run.num_phases - run.num_found) as progress:
         result = run.run(progress)
     session.results.append(result)
-    if result.was_interrupted:
-        # An impatient second Ctrl-C must not take the report.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not result.verdicts:
+        raise KeyboardInterrupt
     _show(console, write_reports(run_dir), result)
     if is_sweep:
         # After every job, so that a sweep that is killed leaves a report of what it had.
