@@ -28,6 +28,7 @@ from xclass.cli.overrides import normalise_overrides
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
+from xclass.records.store import write_text
 from xclass.report.progress import LiveProgress
 from xclass.report.terminal import results_table
 from xclass.report.write import Reports, write_reports, write_sweep_reports
@@ -135,7 +136,7 @@ def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     command = Command(words=session.words, directory=str(Path.cwd()), is_sweep=is_sweep)
     write_command(Path(HydraConfig.get().sweep.dir) if is_sweep else run_dir, command)
-    OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
+    write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)
     if run.num_found:
         console.print(f"resumed: {run.num_found} of {run.num_phases} phases are measured", highlight=False)

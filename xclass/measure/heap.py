@@ -108,7 +108,9 @@ def render_flamegraph(capture: Path, html: Path, *, timeout_seconds: float = 120
     Returns:
         The page, or the reason why there is none: a picture that is missing must not fail a run.
     """
-    options = ["--no-web", "--force", "--output", str(html)]
+    # Under another name until it is whole: one that was interrupted must not look like a page.
+    partial = html.with_name(f".{html.name}.partial")
+    options = ["--no-web", "--force", "--output", str(partial)]
     command = [sys.executable, "-m", "memray", "flamegraph", *options, str(capture)]
     try:
         done = subprocess.run(
@@ -118,7 +120,8 @@ def render_flamegraph(capture: Path, html: Path, *, timeout_seconds: float = 120
         return FlameGraph(None, f"memray flamegraph took more than {timeout_seconds:g} s on {capture.name}")
     except OSError as error:
         return FlameGraph(None, f"memray flamegraph could not be started: {error}")
-    if done.returncode != 0 or not html.is_file():
+    if done.returncode != 0 or not partial.is_file():
         said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         return FlameGraph(None, f"memray flamegraph ended with {done.returncode}: {said[-1]}")
+    partial.replace(html)
     return FlameGraph(html)

@@ -21,6 +21,7 @@ from xclass.measure.limits import AvailableMemory, available_memory
 from xclass.records.record import Pass, Phase, Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult, run_child
+from xclass.run.models import tidy_models
 from xclass.run.outcome import add_blame, fill_record
 from xclass.run.progress import ProgressSink
 from xclass.run.recorder import Recorder
@@ -110,7 +111,8 @@ class Experiment:
             except KeyboardInterrupt:
                 # Not while a child runs: the launcher turns Ctrl-C into that child's record.
                 self._result.was_interrupted = True
-            self._tidy_models()
+            models = self._run_dir / "models"
+            self._result.model_bytes = tidy_models(models, keep=self._config.keep_models)
             self._result.was_interrupted |= interrupts.has_come()
         return self._result
 
@@ -182,13 +184,6 @@ class Experiment:
         """Pass and number of the repeat, in order; the first is the one whose model is kept and served."""
         untraced = [(Pass.RSS, repeat) for repeat in range(self._config.measure.repeats)]
         return untraced + ([(Pass.HEAP, 0), (Pass.TWIN, 0)] if self._config.measure.heap_pass else [])
-
-    def _tidy_models(self) -> None:
-        """Delete the models that are not to be kept, and count those that are."""
-        folder = self._run_dir / "models"
-        if not self._config.keep_models:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._result.model_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     def _measure(
         self,
