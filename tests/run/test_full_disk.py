@@ -73,15 +73,15 @@ def test_without_room_for_the_report_the_records_stay(run_xclass, tmp_path, moun
 
 
 @pytest.mark.parametrize(
-    ("name", "failed"),
-    [("models", {"build-rss", "load-rss", "serve-rss"}), ("answers", {"serve-rss"}),
-     ("heap", {"build-heap", "load-heap", "serve-heap"})],
+    ("name", "num_pages", "failed"),
+    [("models", 2, {"build-rss", "load-rss", "serve-rss"}), ("answers", 1, {"serve-rss"}),
+     ("heap", 2, {"build-heap", "load-heap", "serve-heap"})],
 )  # fmt: skip
 def test_without_room_for_what_a_child_writes_its_record_says_so(
-    run_xclass, tmp_path, mount_tiny, name, failed
+    run_xclass, tmp_path, mount_tiny, name, num_pages, failed
 ):
     run_dir = tmp_path / "run"
-    mount_tiny(run_dir / name, 2)
+    mount_tiny(run_dir / name, num_pages)
     done = run_xclass(*QUICK, f"hydra.run.dir={run_dir}")
     check_nothing_half(run_dir)
     records = {path.stem: json.loads(path.read_text()) for path in run_dir.glob("records/*.json")}
@@ -90,4 +90,5 @@ def test_without_room_for_what_a_child_writes_its_record_says_so(
     for cause in said.values():
         assert "space" in cause.lower() or cause.startswith("not run: "), cause
     assert (done.exit_code, done.err) == (1, "")
-    assert "space" in RunFolder(run_dir).report() or name == "heap"
+    if name != "heap":
+        assert "space" in RunFolder(run_dir).report()
