@@ -5,7 +5,13 @@ from real_runs import SMALL
 
 pytestmark = pytest.mark.slow
 
-QUICK = (*SMALL, "+classes=2e3", "budget.minutes=0.003", "methods=[nearest_neighbour]", "measure.heap_pass=false")
+QUICK = (
+    *SMALL,
+    "+classes=2e3",
+    "budget.minutes=0.003",
+    "methods=[nearest_neighbour]",
+    "measure.heap_pass=false",
+)
 
 
 def test_a_child_that_becomes_another_program_is_a_failed_record(run_doomed):

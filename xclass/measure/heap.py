@@ -22,7 +22,6 @@ from pathlib import Path
 
 from xclass.errors import MeasurementError
 
-
 _LZ4_MAGIC = b"\x04\x22\x4d\x18"
 """First bytes of a finished capture. Source: LZ4 frame format 1.6.1; memray 1.20 ``sink.cpp``, compress()."""
 
