@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -30,9 +29,11 @@ from xclass.cli.parser import complain
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
+from xclass.records.store import write_text
 from xclass.report.progress import LiveProgress
 from xclass.report.terminal import results_table
 from xclass.report.write import Reports, write_reports, write_sweep_reports
+from xclass.run import interrupts
 from xclass.run.experiment import Experiment, ExperimentResult, InvalidRequestError
 from xclass.schemas import register_schemas
 from xclass.units import format_bytes
@@ -87,8 +88,6 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
         complain(error)
         sys.exit(EXIT_USAGE)
     sys.argv[1:] = words
-    # A terminated run (kill, a batch system's time limit) ends in order like an interrupted one.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=False)
 
     @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
@@ -98,10 +97,19 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
     # Else Hydra ends the process with its own summary of an error; here it is one line, or a defect.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        job()
+        # A terminated run (kill, a batch system's time limit) ends in order like an interrupted one.
+        with interrupts.held():
+            try:
+                job()
+            finally:
+                interrupts.ignore()
     except OSError as error:
         complain(_unwritable(error))
         sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        is_empty = not any(result.verdicts for result in session.results)
+        complain(f"interrupted{' before anything was measured' if is_empty else ''}")
+        sys.exit(EXIT_INTERRUPTED)
     sys.exit(session.exit_code())
 
 
@@ -109,6 +117,7 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
     """One job of the command, whatever becomes of it."""
     if any(result.was_interrupted for result in session.results):
         return
+    interrupts.raise_pending()
     try:
         _carry_out(to_run_config(tree), console, session)
     except (InvalidRequestError, ConfigError) as error:
@@ -128,16 +137,15 @@ def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     command = Command(words=session.words, directory=str(Path.cwd()), is_sweep=is_sweep)
     write_command(Path(HydraConfig.get().sweep.dir) if is_sweep else run_dir, command)
-    OmegaConf.save(OmegaConf.structured(config), run_dir / "config.yaml")
+    write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     _announce(console, config_line=f"{', '.join(config.methods)} on {config.data.name}", run_dir=run_dir)
     if run.num_found:
         console.print(f"resumed: {run.num_found} of {run.num_phases} phases are measured", highlight=False)
     with LiveProgress(console, run.num_phases - run.num_found) as progress:
         result = run.run(progress)
     session.results.append(result)
-    if result.was_interrupted:
-        # An impatient second Ctrl-C must not take the report.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not result.verdicts:
+        raise KeyboardInterrupt
     _show(console, write_reports(run_dir), result)
     if is_sweep:
         # After every job, so that a sweep that is killed leaves a report of what it had.

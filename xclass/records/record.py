@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from xclass.errors import RecordError
+from xclass.records.kinds import check_kinds
 
 SCHEMA_VERSION = 1
 
@@ -229,8 +230,10 @@ class Record:
             values["marks"] = [(float(seconds), str(name)) for seconds, name in values.get("marks", [])]
             values["accuracy"] = _optional(Accuracy, values.get("accuracy"))
             values["latencies"] = [Latency(**latency) for latency in values.get("latencies", [])]
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
+            record = cls(**values)
+            check_kinds(record, cls)
+            return record
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise RecordError(
                 f"{source}: not a record of schema version {SCHEMA_VERSION}: {error}"
             ) from error

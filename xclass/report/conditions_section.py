@@ -8,6 +8,7 @@ from typing import Any
 from xclass.records.record import Pass, Record
 from xclass.report.rows import Row
 from xclass.report.text import code, escape, rate_text, table
+from xclass.sizing.ledger import TINY_BYTES
 from xclass.units import format_bytes, format_count, format_seconds
 
 _ONCE = (
@@ -102,6 +103,8 @@ def _ends(row: Row, key: str, render: Any) -> str:
 
 def _width(row: Row) -> str:
     least, most = row["peak_over_base_least_bytes"], row["peak_over_base_most_bytes"]
-    if least is None or not row["peak_over_base_bytes"]:
+    middle = row["peak_over_base_bytes"]
+    if least is None or not middle:
         return "-"
-    return f"{(most - least) / row['peak_over_base_bytes'] * 100:.2f} %"
+    # A share of a few pages says nothing.
+    return format_bytes(most - least) if middle < TINY_BYTES else f"{(most - least) / middle * 100:.2f} %"

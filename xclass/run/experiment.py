@@ -19,7 +19,9 @@ from xclass.measure.conditions import machine_conditions
 from xclass.measure.environment import pinned_environment
 from xclass.measure.limits import AvailableMemory, available_memory
 from xclass.records.record import Pass, Phase, Verdict
+from xclass.run import interrupts
 from xclass.run.launcher import ChildResult, run_child
+from xclass.run.models import tidy_models
 from xclass.run.outcome import add_blame, fill_record
 from xclass.run.progress import ProgressSink
 from xclass.run.recorder import Recorder
@@ -102,12 +104,16 @@ class Experiment:
             InvalidRequestError: the data set cannot give what was asked for, e.g. too many classes.
         """
         self._progress = progress
-        try:
-            self._run_all()
-        except KeyboardInterrupt:
-            # Between two children; while one runs, the launcher turns Ctrl-C into that child's record.
-            self._result.was_interrupted = True
-        self._tidy_models()
+        with interrupts.held():
+            try:
+                interrupts.raise_pending()
+                self._run_all()
+            except KeyboardInterrupt:
+                # Not while a child runs: the launcher turns Ctrl-C into that child's record.
+                self._result.was_interrupted = True
+            models = self._run_dir / "models"
+            self._result.model_bytes = tidy_models(models, keep=self._config.keep_models)
+            self._result.was_interrupted |= interrupts.has_come()
         return self._result
 
     def _run_all(self) -> None:
@@ -179,13 +185,6 @@ class Experiment:
         untraced = [(Pass.RSS, repeat) for repeat in range(self._config.measure.repeats)]
         return untraced + ([(Pass.HEAP, 0), (Pass.TWIN, 0)] if self._config.measure.heap_pass else [])
 
-    def _tidy_models(self) -> None:
-        """Delete the models that are not to be kept, and count those that are."""
-        folder = self._run_dir / "models"
-        if not self._config.keep_models:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._result.model_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
     def _measure(
         self,
         subject: _Subject,
@@ -202,6 +201,7 @@ class Experiment:
         """
         if self._result.was_interrupted:
             return False
+        interrupts.raise_pending()
         method = subject.method
         if not anew and self._recorder.has_all(method, plans, [(pass_, repeat)]):
             return True
@@ -209,17 +209,18 @@ class Experiment:
         spec.shape = asdict(subject.shape)
         conditions = machine_conditions()
         result = self._run_child(spec)
-        verdicts = []
+        records = []
         for plan in plans:
             record = self._recorder.make(
                 method, plan.phase, pass_, repeat, plan=plan, memory=subject.memory, conditions=conditions
             )
             fill_record(record, result)
             self._recorder.keep(record)
-            verdicts.append(record.verdict)
+            records.append(record)
+        for record in records:
             if add_blame(record, self._run_dir):
                 self._recorder.write(record)
-        return all(verdict is Verdict.MEASURED for verdict in verdicts)
+        return all(record.verdict is Verdict.MEASURED for record in records)
 
     def _run_child(self, spec: ChildSpec) -> ChildResult:
         measure = self._config.measure

@@ -1,48 +1,104 @@
-"""Ctrl-C and SIGTERM held back for the moments in which they would lose something."""
+"""Ctrl-C and SIGTERM, so that neither one of them nor ten takes a measurement, a record or the report away.
+
+The first raises KeyboardInterrupt, but only where the run says so: while it waits for a child, and between
+children. Anywhere else it would end a half-kept record, a report, or foreign code that does not expect it.
+Later ones do nothing: the run is ending already, within seconds, and an impatient second Ctrl-C would only
+take the record and the report with it. SIGQUIT and SIGKILL end the launcher anyway.
+
+Source: man signal(7); Python hands signals to the main thread alone
+(https://docs.python.org/3/library/signal.html#signals-and-threads), so that elsewhere nothing is held.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class HeldInterrupts:
-    """Holds Ctrl-C and SIGTERM back until :meth:`release`, or the end of the block.
+@dataclass(slots=True)
+class _State:
+    """Of this process: signals belong to no smaller part of a program."""
 
-    While a child is being started there is a process that nobody would end, and no result yet that could say
-    it was interrupted.
+    has_come: bool = False
+    is_raised: bool = False
+    is_held: bool = False
+
+
+_state = _State()
+
+
+def has_come() -> bool:
+    """Whether one came; it is not raised any more."""
+    _state.is_raised |= _state.has_come
+    return _state.has_come
+
+
+def ignore() -> None:
+    """From now on none counts: the command has done all it was to do."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def raise_pending() -> None:
+    """Raise what came while interrupts were held; each is raised only once.
+
+    Raises:
+        KeyboardInterrupt: one came.
     """
+    if _state.has_come and not _state.is_raised:
+        _state.is_raised = True
+        raise KeyboardInterrupt
 
-    def __init__(self) -> None:
-        self._came = False
-        self._handlers: dict[int, Any] = {}
 
-    def __enter__(self) -> HeldInterrupts:
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python hands out no signals
-            for number in (signal.SIGINT, signal.SIGTERM):
-                # One that is ignored (nohup) or ends this process anyway stays as it is.
-                if callable(handler := signal.getsignal(number)):
-                    self._handlers[number] = handler
-                    signal.signal(number, self._note)
-        return self
+@contextmanager
+def held() -> Iterator[None]:
+    """Nothing interrupts the block; what came meanwhile is raised behind it, or behind the outermost one.
 
-    def __exit__(self, *_: object) -> None:
-        self._let_through()
+    Raises:
+        KeyboardInterrupt: after the block.
+    """
+    if _state.is_held or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [(number, signal.getsignal(number)) for number in _SIGNALS]
+    _state.has_come = _state.is_raised = False
+    _state.is_held = True
+    try:
+        for number, handler in before:
+            # One that is ignored (nohup) stays so.
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, _arrive)
+        yield
+    finally:
+        for number, handler in before:
+            if signal.getsignal(number) is _arrive:
+                signal.signal(number, handler)
+        _state.is_held = False
+    raise_pending()
 
-    def release(self) -> None:
-        """Let them through again.
 
-        Raises:
-            KeyboardInterrupt: one came.
-        """
-        self._let_through()
-        if self._came:
-            raise KeyboardInterrupt
+@contextmanager
+def let_through() -> Iterator[None]:
+    """Within a held block: here the run only waits, and what comes, or came, is raised at once.
 
-    def _let_through(self) -> None:
-        while self._handlers:
-            signal.signal(*self._handlers.popitem())
+    Raises:
+        KeyboardInterrupt: in the block.
+    """
+    was_held, _state.is_held = _state.is_held, False
+    try:
+        raise_pending()
+        yield
+    finally:
+        _state.is_held = was_held
 
-    def _note(self, number: int, frame: Any) -> None:
-        self._came = True
+
+def _arrive(number: int, frame: FrameType | None) -> None:
+    _state.has_come = True
+    if not _state.is_held:
+        raise_pending()

@@ -19,8 +19,8 @@ from typing import Any
 
 from xclass.measure.limits import oom_kill_count
 from xclass.measure.timeline import TimelineSampler
+from xclass.run import interrupts
 from xclass.run.events import parse_event
-from xclass.run.interrupts import HeldInterrupts
 from xclass.run.spec import ChildSpec
 
 _TERMINATE_SECONDS = 5.0
@@ -79,13 +79,13 @@ def run_child(
     spec.write(spec_path)
     command = [sys.executable, "-m", "xclass.run.worker", str(spec_path)]
     kills_before = oom_kill_count()
-    with HeldInterrupts() as interrupts:
+    with interrupts.held():
         process = _start([*prefix, *command], log_path, environment)
         with TimelineSampler(process.pid, sample_seconds) as sampler:
             result = ChildResult(command=command, sampler=sampler)
             try:
-                interrupts.release()
-                _follow(process, result, timeout_seconds, on_event)
+                with interrupts.let_through():
+                    _follow(process, result, timeout_seconds, on_event)
             except KeyboardInterrupt:
                 result.ended_by = "interrupt"
             finally:

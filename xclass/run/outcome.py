@@ -12,6 +12,7 @@ from xclass.measure.blame import top_allocations
 from xclass.measure.heap import render_flamegraph
 from xclass.measure.session import PhaseMemory, combine
 from xclass.records.record import Accuracy, HeapReading, Latency, Record, Verdict
+from xclass.run import interrupts
 from xclass.run.launcher import ChildResult
 from xclass.units import format_bytes
 
@@ -57,11 +58,15 @@ def add_blame(record: Record, run_dir: Path) -> bool:
     """Name and draw who held the heap, once the record is safe; True if it has changed.
 
     What cannot be drawn or named is a fact of the record, never an error: the measurement stands.
+
+    Raises:
+        KeyboardInterrupt: it takes seconds, and nothing is lost with it.
     """
     if record.heap is None:
         return False
     capture = run_dir / record.heap.capture
-    graph = render_flamegraph(capture, capture.with_suffix(".html"))
+    with interrupts.let_through():
+        graph = render_flamegraph(capture, capture.with_suffix(".html"))
     record.heap.flamegraph = str(graph.html.relative_to(run_dir)) if graph.html else None
     if graph.reason:
         record.details["flamegraph_failure"] = graph.reason

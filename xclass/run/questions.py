@@ -81,7 +81,7 @@ class Questions:
         single_seconds = _time_each(ask, singles, self._settings.single_seconds)
         answers.parent.mkdir(exist_ok=True)
         truth_Q = self._queries.classes_B
-        np.savez(answers, classes_QK=classes_QK, scores_QK=scores_QK, truth_Q=truth_Q)
+        _save_answers(answers, classes_QK=classes_QK, scores_QK=scores_QK, truth_Q=truth_Q)
         return {
             "latencies": [
                 latency(1, single_seconds),
@@ -113,6 +113,17 @@ class Questions:
             offsets=inputs.offsets[start : stop + 1] - first,
             contexts=inputs.contexts[start:stop],
         )
+
+
+def _save_answers(path: Path, **arrays: np.ndarray) -> None:
+    """The file appears whole or, on a full disk, not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _time_each(

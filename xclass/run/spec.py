@@ -10,6 +10,7 @@ from typing import Any
 from xclass.config import MethodsConfig, RunConfig, from_dict
 from xclass.data.registry import DATA_CONFIGS
 from xclass.records.record import Pass, Phase
+from xclass.records.store import write_text
 from xclass.shapes import ProblemShape
 
 
@@ -51,9 +52,12 @@ class ChildSpec:
         return {Pass.HEAP: "heap trace", Pass.TWIN: "as short, untraced"}.get(self.pass_, "")
 
     def write(self, path: Path) -> None:
-        """Write the JSON file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        """Write the JSON file.
+
+        Raises:
+            RecordError: it cannot be written.
+        """
+        write_text(path, json.dumps(asdict(self), indent=1))
 
     @classmethod
     def read(cls, path: Path) -> ChildSpec:

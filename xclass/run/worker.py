@@ -6,6 +6,7 @@ output as JSON lines, everything else to standard error.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import sys
@@ -37,8 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
 
         Job(ChildSpec.read(Path(arguments[0])), session, events).run()
     except Exception as error:  # the worker boundary: a failure becomes a record
-        traceback.print_exc()
         events.send("error", kind=_kind(error), message=_message(error))
+        with contextlib.suppress(OSError):  # the log may lie on the very disk that is full
+            traceback.print_exc()
         return 1
     return 0
 
