@@ -52,7 +52,9 @@ def _needs_group():
 
 
 def contents(folder):
+    """What was recorded: all but the proofs, and the report, which tells of them."""
     files = [path for path in folder.rglob("*") if path.is_file() and "proofs" not in path.parts]
+    files.remove(folder / "report.md")
     return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
@@ -66,6 +68,8 @@ def test_a_promise_that_holds_is_proven(run_dir):
     )
     assert "answers to 300 queries equal those recorded" in done.stdout
     assert contents(run_dir) == before, "nothing that was recorded has changed"
+    assert "## Under a cap" in (run_dir / "report.md").read_text()
+    assert done.stdout[:60] in (run_dir / "report.md").read_text().replace("\\", "")
     (proof,) = read_proofs(run_dir)
     assert proof.file_bytes >= 4 * 20_000 * 64
     assert proof.cached_bytes == 0
