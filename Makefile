@@ -25,7 +25,7 @@ test: $(VENV)/.installed-dev  ## Install what is needed, then run every test
 test-fast: $(VENV)/.installed-dev  ## Tests that take less than a few seconds each
 	$(BIN)/python -m pytest -m "not slow and not memory"
 
-bench: $(VENV)/.installed-dev  ## Measure every figure of the heads again: about two hours, a quiet machine, 24 GB
+bench: $(VENV)/.installed-dev  ## Measure the figures under benchmarks/ again: half a day, a quiet machine, 24 GB
 	$(BIN)/python benchmarks/dense_step.py
 	$(BIN)/python benchmarks/sampled_step.py
 	$(BIN)/python benchmarks/index_frontier.py
