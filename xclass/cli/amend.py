@@ -7,15 +7,11 @@ Exit codes: 0 the new folder is there; 1 the model is damaged or the disk is ful
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
 
-from xclass.cli.parser import OneLineParser, complain
-from xclass.errors import ConfigError, XclassError
-
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+from xclass.cli.parser import OneLineParser, run_command
 
 _DESCRIPTION = """\
 Add classes to a saved model (a softmax head or a nearest-neighbour index) and drop others, without training.
@@ -43,27 +39,14 @@ But for 0 nothing is left behind.
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.amend``."""
-    # A terminated command (kill, a batch system's time limit) clears away like an interrupted one.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        sys.stdout.write(_amend(_parse(sys.argv[1:])) + "\n")
-        sys.exit(0)
-    except ConfigError as error:
-        complain(error)
-        sys.exit(EXIT_USAGE)
-    except XclassError as error:
-        complain(error)
-        sys.exit(EXIT_FAILED)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        complain(f"{place}{error.strerror or error}; free space there or choose another --out")
-        sys.exit(EXIT_FAILED)
-    except KeyboardInterrupt:
-        complain("interrupted; nothing was left behind")
-        sys.exit(EXIT_INTERRUPTED)
+    run_command(
+        lambda: _amend(_parse(sys.argv[1:])),
+        disk_remedy="free space there or choose another --out",
+        interrupted="interrupted; nothing was left behind",
+    )
 
 
-def _amend(arguments: argparse.Namespace) -> str:
+def _amend(arguments: argparse.Namespace) -> int:
     # Here, so that --help and a mistake are answered without numpy.
     from xclass.classifiers.amend.change import read_ids, read_vectors
     from xclass.classifiers.amend.folder import amend_model
@@ -78,7 +61,8 @@ def _amend(arguments: argparse.Namespace) -> str:
     if done.added:
         ids = str(done.added[0]) if len(done.added) == 1 else f"{done.added[0]} to {done.added[-1]}"
         parts.append(f"added {len(done.added)} with ids {ids}")
-    return f"{', '.join(parts)}; {done.num_classes} classes in {arguments.out}"
+    sys.stdout.write(f"{', '.join(parts)}; {done.num_classes} classes in {arguments.out}\n")
+    return 0
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from xclass.cli.parser import OneLineParser, complain
+from xclass.cli.parser import EXIT_USAGE, OneLineParser, complain
 from xclass.errors import ConfigError, RecordError, XclassError
 from xclass.records.store import write_json
 from xclass.report.compare import Limit, compare
@@ -21,7 +21,7 @@ from xclass.report.compare_table import as_json, print_comparison
 from xclass.report.sides import read_side
 from xclass.units import GIB, KIB, MIB
 
-EXIT_GREW, EXIT_USAGE = 1, 2
+EXIT_GREW = 1
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[A-Za-z]+)?")
 _UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": KIB, "MiB": MIB, "GiB": GIB}
 

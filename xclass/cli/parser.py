@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from xclass.errors import ConfigError
+from xclass.errors import ConfigError, XclassError
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -29,3 +33,30 @@ class OneLineParser(argparse.ArgumentParser):
 def complain(message: object) -> None:
     """Say one line on standard error."""
     sys.stderr.write(f"xclass: {' '.join(str(message).splitlines())}\n")
+
+
+def run_command(work: Callable[[], int], *, disk_remedy: str, interrupted: str) -> NoReturn:
+    """Do what a command is for and end with its exit code; whatever it raises on purpose is one line.
+
+    Args:
+        work: gives the exit code.
+        disk_remedy: what to do where a file cannot be written.
+        interrupted: what Ctrl-C or a termination leaves.
+    """
+    # A terminated command (kill, a batch system's time limit) clears away like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(work())
+    except ConfigError as error:
+        complain(error)
+        sys.exit(EXIT_USAGE)
+    except XclassError as error:
+        complain(error)
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        complain(f"{place}{error.strerror or error}; {disk_remedy}")
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        complain(interrupted)
+        sys.exit(EXIT_INTERRUPTED)

@@ -5,15 +5,13 @@ Exit codes: 0 proven; 1 refuted, not proven or failed; 2 the command was wrong; 
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xclass.cli.parser import complain
+from xclass.cli.parser import EXIT_FAILED, run_command
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
-from xclass.errors import ConfigError, XclassError
 from xclass.records.proof import (
     PROOFS_FOLDER,
     Proof,
@@ -39,34 +37,21 @@ from xclass.run.proving import Trial, prove
 from xclass.run.reuse import find_earlier
 from xclass.units import format_count, format_seconds
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 _START_SECONDS = 60.0
 """For the child's imports, on top of its recorded work."""
 
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.prove``."""
-    # A terminated command (kill, a batch system's time limit) clears away like an interrupted one.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:]
     if "--help" in words or "-h" in words:
         sys.stdout.write(HELP)
         sys.exit(0)
-    try:
-        sys.exit(_carry_out(parse_words(words)))
-    except ConfigError as error:
-        complain(error)
-        sys.exit(EXIT_USAGE)
-    except XclassError as error:
-        complain(error)
-        sys.exit(EXIT_FAILED)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        complain(f"{place}{error.strerror or error}; free space there, or copy the run to another disk")
-        sys.exit(EXIT_FAILED)
-    except KeyboardInterrupt:
-        complain("interrupted; proofs that had ended are kept")
-        sys.exit(EXIT_INTERRUPTED)
+    run_command(
+        lambda: _carry_out(parse_words(words)),
+        disk_remedy="free space there, or copy the run to another disk",
+        interrupted="interrupted; proofs that had ended are kept",
+    )
 
 
 def _carry_out(words: ProveWords) -> int:

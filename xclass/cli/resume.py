@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from xclass.cli import run
 from xclass.cli.command_file import read_command
-from xclass.cli.parser import OneLineParser, complain
+from xclass.cli.parser import EXIT_USAGE, OneLineParser, complain
 from xclass.errors import XclassError
 
 _DESCRIPTION = """\
@@ -47,10 +47,10 @@ def main() -> NoReturn:
         os.chdir(command.directory)
     except XclassError as error:
         complain(error)
-        sys.exit(run.EXIT_USAGE)
+        sys.exit(EXIT_USAGE)
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}; the command was typed there")
-        sys.exit(run.EXIT_USAGE)
+        sys.exit(EXIT_USAGE)
     key = "hydra.sweep.dir" if command.is_sweep else "hydra.run.dir"
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     run.main([*command.words, f"{key}='{quoted}'"], is_resumed=True)

@@ -84,6 +84,11 @@ class MemoryReading:
     """Most that all of them held together, pages that several share counted once (sum of PSS); sampled. None
     where the child was alone, whose exact peak is peak_rss_bytes."""
 
+    @property
+    def over_base_bytes(self) -> int:
+        """What the phase itself took: peak less base."""
+        return self.peak_rss_bytes - self.base.rss_bytes
+
 
 @dataclass(kw_only=True, slots=True)
 class Allocation:

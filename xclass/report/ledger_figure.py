@@ -74,7 +74,7 @@ def _kernel(record: Record) -> Stack:
     """Peak - base, split as far as the kernel splits it: it keeps no high-water mark of the parts."""
     memory = record.memory
     assert memory is not None
-    over_base = max(0, memory.peak_rss_bytes - memory.base.rss_bytes)
+    over_base = max(0, memory.over_base_bytes)
     anon = min(max(0, memory.peak_anon_bytes - memory.base.anon_bytes), over_base)
     return [("anonymous", anon, _ANON), ("file and shared pages", over_base - anon, _FILE)]
 

@@ -48,7 +48,7 @@ def _kernel(record: Record) -> str:
     memory = record.memory
     if memory is None or record.verdict is not Verdict.MEASURED:
         return f"No peak measured: {record.verdict.replace('_', ' ')}."
-    over_base = memory.peak_rss_bytes - memory.base.rss_bytes
+    over_base = memory.over_base_bytes
     text = f"The kernel saw: peak - base {format_bytes(over_base)} (measured)."
     explained = explain_peak(record)
     if explained is None:

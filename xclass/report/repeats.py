@@ -84,14 +84,14 @@ def disagreement(repeats: Sequence[Record]) -> str | None:
 
 def over_base_bytes(record: Record) -> int | None:
     """Measured peak - base; None where there is no reading."""
-    return record.memory.peak_rss_bytes - record.memory.base.rss_bytes if record.memory else None
+    return record.memory.over_base_bytes if record.memory else None
 
 
 def _memory(readings: list[MemoryReading]) -> MemoryReading | None:
     """The reading with the median peak - base, its other peaks replaced by their own medians."""
     if not readings:
         return None
-    ordered = sorted(readings, key=lambda reading: reading.peak_rss_bytes - reading.base.rss_bytes)
+    ordered = sorted(readings, key=lambda reading: reading.over_base_bytes)
     middle = ordered[(len(ordered) - 1) // 2]
     parts = {name: median_low(getattr(reading, name) for reading in readings) for name in _PARTS}
     return replace(middle, **parts)

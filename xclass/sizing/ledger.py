@@ -84,6 +84,6 @@ def explain_peak(record: Record) -> ExplainedPeak | None:
     return ExplainedPeak(
         predicted_bytes=int(predicted["over_base_bytes"]),
         held_bytes=None if record.held is None else sum(record.held.values()),
-        measured_bytes=max(0, memory.peak_rss_bytes - memory.base.rss_bytes),
+        measured_bytes=max(0, memory.over_base_bytes),
         peak_bytes=memory.peak_rss_bytes,
     )

@@ -17,7 +17,7 @@ from xclass.classifiers.init import (
 )
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
-from xclass.classifiers.weights.serving import SERVED_VECTORS, search_terms
+from xclass.classifiers.weights.serving import ServedHead
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -36,7 +36,7 @@ _BLOCK_MEBIBYTES = {Device.cpu: 4, Device.cuda: 256}
 
 
 @dataclass(kw_only=True, slots=True)
-class DenseSoftmaxConfig:
+class DenseSoftmaxConfig(ServedHead):
     """Exact softmax, streamed over class blocks, plain SGD in place: no logits matrix, no gradient."""
 
     name: ClassVar[str] = "dense_softmax"
@@ -135,19 +135,3 @@ class DenseSoftmaxConfig:
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)
-
-    def served_terms(
-        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
-    ) -> dict[str, int]:
-        """The mapped class vectors."""
-        return {SERVED_VECTORS: self.model_bytes(shape, weights=weights)}
-
-    def opened_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
-        """Nothing of them is touched."""
-        return {SERVED_VECTORS: 0}
-
-    def search_terms(
-        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
-    ) -> dict[str, int]:
-        """See :func:`xclass.classifiers.weights.serving.search_terms`."""
-        return search_terms(weights or WeightsConfig(), shape)

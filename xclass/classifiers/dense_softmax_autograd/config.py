@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from xclass.classifiers.device import Device, law_on
 from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
 from xclass.classifiers.weights.config import WeightsConfig
-from xclass.classifiers.weights.serving import SERVED_VECTORS, search_terms
+from xclass.classifiers.weights.serving import ServedHead
 from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
 
 
@@ -21,7 +21,7 @@ class Optimizer(StrEnum):
 
 
 @dataclass(kw_only=True, slots=True)
-class DenseSoftmaxAutogradConfig:
+class DenseSoftmaxAutogradConfig(ServedHead):
     """Linear layer, cross_entropy, backward, optimiser step: all logits, gradients and state are held."""
 
     name: ClassVar[str] = "dense_softmax_autograd"
@@ -81,19 +81,3 @@ class DenseSoftmaxAutogradConfig:
     def model_bytes(self, shape: ProblemShape, **_: Any) -> int:
         """Bytes of the saved class vectors: ``4 C D``."""
         return shape.class_vectors_bytes
-
-    def served_terms(
-        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
-    ) -> dict[str, int]:
-        """The mapped class vectors."""
-        return {SERVED_VECTORS: self.model_bytes(shape, weights=weights)}
-
-    def opened_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
-        """Nothing of them is touched."""
-        return {SERVED_VECTORS: 0}
-
-    def search_terms(
-        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
-    ) -> dict[str, int]:
-        """See :func:`xclass.classifiers.weights.serving.search_terms`."""
-        return search_terms(weights or WeightsConfig(), shape)

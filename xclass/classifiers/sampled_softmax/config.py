@@ -11,7 +11,7 @@ from xclass.classifiers.init import Init, check_not_negative, check_positive, ch
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
-from xclass.classifiers.weights.serving import SERVED_VECTORS, search_terms
+from xclass.classifiers.weights.serving import ServedHead
 from xclass.errors import ConfigError
 from xclass.shapes import MemoryLaw, ProblemShape
 
@@ -46,7 +46,7 @@ class SamplerKind(StrEnum):
 
 
 @dataclass(kw_only=True, slots=True)
-class SampledSoftmaxConfig:
+class SampledSoftmaxConfig(ServedHead):
     """Negatives shared by the batch, logQ on negatives, row-wise Adagrad on the touched rows only."""
 
     name: ClassVar[str] = "sampled_softmax"
@@ -138,19 +138,3 @@ class SampledSoftmaxConfig:
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)
-
-    def served_terms(
-        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
-    ) -> dict[str, int]:
-        """The mapped class vectors."""
-        return {SERVED_VECTORS: self.model_bytes(shape, weights=weights)}
-
-    def opened_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
-        """Nothing of them is touched."""
-        return {SERVED_VECTORS: 0}
-
-    def search_terms(
-        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
-    ) -> dict[str, int]:
-        """See :func:`xclass.classifiers.weights.serving.search_terms`."""
-        return search_terms(weights or WeightsConfig(), shape)

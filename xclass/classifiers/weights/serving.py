@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Any
+
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
 from xclass.units import MIB
@@ -30,3 +33,30 @@ def search_terms(weights: WeightsConfig, shape: ProblemShape) -> dict[str, int]:
         return terms
     converted = min(shape.num_classes, block_classes(shape.dim))
     return terms | {"converted class vectors": FLOAT32_BYTES * converted * shape.dim}
+
+
+class ServedHead:
+    """The part of a softmax head's settings that says what its saved class vectors take to serve."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
+        """Bytes of the saved class vectors."""
+        ...
+
+    def served_terms(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
+    ) -> dict[str, int]:
+        """The mapped class vectors."""
+        return {SERVED_VECTORS: self.model_bytes(shape, weights=weights)}
+
+    def opened_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
+        """Nothing of them is touched."""
+        return {SERVED_VECTORS: 0}
+
+    def search_terms(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any
+    ) -> dict[str, int]:
+        """See :func:`search_terms`."""
+        return search_terms(weights or WeightsConfig(), shape)
