@@ -61,6 +61,25 @@ class Page:
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         self._parts.append(f'<polygon points="{path}" fill="{fill}"/>')
 
+    def polyline(
+        self, points: Iterable[tuple[float, float]], colour: str, *, width: float = 2, dash: str = ""
+    ) -> None:
+        """Straight lines from point to point."""
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        self._parts.append(
+            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
+        )
+
+    def circle(
+        self, x: float, y: float, radius: float, fill: str, *, stroke: str = "", title: str = ""
+    ) -> None:
+        """A disc; with ``fill="none"`` and a stroke, a ring. ``title`` as for a rectangle."""
+        edge = f' stroke="{stroke}" stroke-width="2"' if stroke else ""
+        shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" fill="{fill}"{edge}'
+        inside = f"<title>{escape(clean(title))}</title>" if title else ""
+        self._parts.append(f"{shape}>{inside}</circle>" if inside else f"{shape}/>")
+
     def text(
         self,
         x: float,
