@@ -1,0 +1,157 @@
+"""The calculator's table and catalogue as JSON that can stand inside a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from xclass.projection.result import ProjectedPhase, ProjectedTime
+from xclass.report.page.calculator_table import CalculatorTable, Variant
+from xclass.report.page.compact import write_row
+from xclass.report.text import clean
+from xclass.sizing.hardware import Hardware, Server
+
+_BYTES: dict[str, Callable[[ProjectedPhase], int]] = {
+    "peak": lambda phase: phase.peak.value,
+    "low": lambda phase: phase.peak.low,
+    "high": lambda phase: phase.peak.high,
+    "base": lambda phase: phase.base_bytes,
+    "mapped": lambda phase: phase.mapped_bytes,
+    "disk": lambda phase: phase.disk_bytes,
+}
+_MAX_EXACT = 2**53
+"""Largest whole number below which JavaScript has all others. Source: ECMA-262, Number.MAX_SAFE_INTEGER."""
+_ABSENT = -1
+_UNSAFE = {"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+"""Nothing in JSON that could end a script element, open a comment in one, or end a line of JavaScript.
+
+Source: HTML standard, section 4.12.1.3, "Restrictions for contents of script elements".
+"""
+
+
+class _Notes:
+    """Texts, each once, by number."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        return self.texts.setdefault(clean(text), len(self.texts))
+
+
+def data_json(table: CalculatorTable, hardware: Hardware) -> str:
+    """The data of templates/calculator.js, which names every key."""
+    notes = _Notes()
+    document = {
+        "classes": table.classes,
+        "dims": table.dims,
+        "start": table.start,
+        "variants": [_variant(table, variant, notes) for variant in table.variants],
+        "hardware": {
+            "name": clean(hardware.name),
+            "date": clean(hardware.date),
+            "reserveBytes": hardware.reserve_bytes,
+            "reserveShare": hardware.reserve_share,
+            "headroomShare": hardware.headroom_share,
+            "servers": [_server(hardware, server) for server in hardware.servers],
+        },
+    }
+    return script_safe({**document, "notes": list(notes.texts)})
+
+
+def script_safe(document: Any) -> str:
+    """JSON for inside of ``<script type="application/json">``, whatever its texts say."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return "".join(_UNSAFE.get(character, character) for character in text)
+
+
+def _server(hardware: Hardware, server: Server) -> dict[str, Any]:
+    return {
+        "vendor": clean(server.vendor),
+        "instance": clean(server.instance),
+        "vcpus": server.vcpus,
+        "ramBytes": server.ram_bytes,
+        "usableBytes": hardware.usable_bytes(server),
+        "offeredBytes": hardware.offered_bytes(server),
+        "usdPerHour": server.usd_per_hour,
+        "usdPerMonth": server.usd_per_month,
+        "region": clean(server.region),
+        "date": clean(server.date),
+    }
+
+
+def _variant(table: CalculatorTable, variant: Variant, notes: _Notes) -> dict[str, Any]:
+    first = next(iter(variant.cells.values()), ())
+    return {
+        "key": variant.key,
+        "method": variant.method,
+        "kind": variant.kind,
+        "isMeasured": variant.is_measured,
+        "states": variant.states,
+        "reasons": [notes.number(reason) for reason in variant.reasons],
+        "farHundredths": _rows(table, variant, lambda phases: _hundredths(phases[0].extrapolation)),
+        "phases": [_phase(table, variant, number, notes) for number in range(len(first))],
+    }
+
+
+def _rows(
+    table: CalculatorTable, variant: Variant, value_of: Callable[[Sequence[ProjectedPhase]], int]
+) -> list[str]:
+    """A row of numbers for each of the dimensions; stops without figures have none in it."""
+    rows = []
+    for dim in table.dims:
+        stops = [count for count in table.classes if (dim, count) in variant.cells]
+        values = [value_of(variant.cells[dim, count]) for count in stops]
+        assert all(abs(value) < _MAX_EXACT for value in values)
+        rows.append(write_row(stops, values))
+    return rows
+
+
+def _phase(table: CalculatorTable, variant: Variant, number: int, notes: _Notes) -> dict[str, Any]:
+    first = next(iter(variant.cells.values()))[number]
+    numbers: dict[str, Any] = {
+        name: _rows(table, variant, lambda phases, read=read: read(phases[number]))  # type: ignore[misc]
+        for name, read in _BYTES.items()
+    }
+    return numbers | {
+        "phase": first.phase.value,
+        "note": _rows(table, variant, lambda phases: notes.number(_words(phases[number]))),
+        "times": [_time(table, variant, number, time, notes) for time in first.times],
+    }
+
+
+def _words(phase: ProjectedPhase) -> str:
+    return "; ".join((phase.error_words, *phase.caveats))
+
+
+def _time(
+    table: CalculatorTable, variant: Variant, number: int, time: ProjectedTime, notes: _Notes
+) -> dict[str, Any]:
+    def at(phases: Sequence[ProjectedPhase]) -> ProjectedTime | None:
+        return next((other for other in phases[number].times if other.quantity == time.quantity), None)
+
+    longest = max((found.seconds.high for phases in variant.cells.values() if (found := at(phases))), default=1)
+    # Nanoseconds, unless a year of them is more than JavaScript counts exactly.
+    exponent = -9
+    while longest / 10.0**exponent >= _MAX_EXACT / 2:
+        exponent += 1
+
+    def ticks(phases: Sequence[ProjectedPhase], name: str) -> int:
+        found = at(phases)
+        return _ABSENT if found is None else round(getattr(found.seconds, name) * 10.0**-exponent)
+
+    return {
+        "quantity": clean(time.quantity),
+        "meaning": clean(time.meaning),
+        "basis": time.basis.value,
+        "exponent": exponent,
+        "note": notes.number(f"{time.form}; {time.error_words}"),
+        "value": _rows(table, variant, lambda phases: ticks(phases, "value")),
+        "low": _rows(table, variant, lambda phases: ticks(phases, "low")),
+        "high": _rows(table, variant, lambda phases: ticks(phases, "high")),
+    }
+
+
+def _hundredths(extrapolation: float) -> int:
+    return _ABSENT if extrapolation == float("inf") else round(100 * extrapolation)
