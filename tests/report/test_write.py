@@ -25,7 +25,8 @@ def test_reports_are_made_from_records_alone_and_again(tmp_path, run_records):
     text = reports.report_md.read_text()
     assert text.startswith("# xclass report\n")
     assert write_reports(tmp_path).report_md.read_text() == text
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "records", "report.md", "summary.json"]
+    found = sorted(p.name for p in tmp_path.iterdir())
+    assert found == ["figures", "records", "report.html", "report.md", "summary.json"]
 
 
 def test_a_damaged_record_is_reported_beside_the_others(tmp_path, run_records):

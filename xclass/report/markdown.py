@@ -1,8 +1,8 @@
-"""report.md: one run on one page, for the person who has to answer for the server."""
+"""The sections of one run, for the person who has to answer for the server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from xclass.records.proof import Proof
@@ -12,6 +12,7 @@ from xclass.report.conditions_section import conditions_section, repeats_section
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
+from xclass.report.page.document import Section
 from xclass.report.proofs import proofs_section
 from xclass.report.repeat import repeat_section
 from xclass.report.rows import Row, merged_records, rows
@@ -30,6 +31,9 @@ from xclass.units import format_bytes, format_count, format_seconds
 
 LEDGER_FIGURE, TIMELINE_FIGURE = "figures/ledger.svg", "figures/timeline.svg"
 
+_FOLDED = {"Who asked for the memory", "What each phase did", "Conditions", "How to repeat"}
+"""Long, and read by whoever makes the run again."""
+
 _PASS_NAMES = {
     Pass.RSS: "untraced pass",
     Pass.HEAP: "traced pass",
@@ -37,15 +41,15 @@ _PASS_NAMES = {
 }
 
 
-def render_markdown(
+def run_sections(
     records: Iterable[Record],
     *,
     run_dir: Path,
     damaged: Sequence[str] = (),
-    figures: Sequence[str] = (),
+    figures: Collection[str] = (),
     proofs: Sequence[Proof] = (),
-) -> str:
-    """The report of one run as GitHub-flavoured Markdown.
+) -> list[Section]:
+    """What one run says of itself; the first section is its verdict.
 
     Args:
         records: of one run, in any order; may be empty where every one was damaged.
@@ -56,7 +60,7 @@ def render_markdown(
     """
     every = sorted(records, key=record_order)
     ordered, merged = merged_records(every), rows(every)
-    sections = {
+    bodies = {
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
@@ -74,11 +78,12 @@ def render_markdown(
         "Conditions": conditions_section(every),
         "How to repeat": repeat_section(every, run_dir=run_dir),
     }
-    parts = [f"## {title}\n\n{body}" if title else body for title, body in sections.items() if body]
-    return "\n\n".join(["# xclass report", *parts]) + "\n"
+    return [
+        Section(title=title, body=body, is_folded=title in _FOLDED) for title, body in bodies.items() if body
+    ]
 
 
-def _figure(figures: Sequence[str], name: str) -> str | None:
+def _figure(figures: Collection[str], name: str) -> str | None:
     return name if name in figures else None
 
 
