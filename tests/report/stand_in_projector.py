@@ -65,7 +65,7 @@ class StandInProjector:
             mapped_bytes=plan.mapped_bytes, disk_bytes=plan.disk_bytes,
             times=(
                 ProjectedTime(
-                    quantity="step", meaning="a gradient step of 512 examples",
+                    quantity="step", meaning=f"a made-up step of {plan.phase}",
                     seconds=TimeRange(value=seconds, low=seconds * 0.8, high=seconds * 1.25),
                     form="linear in classes x dim x batch", basis=basis, error_words="made up",
                 ),

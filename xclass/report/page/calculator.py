@@ -28,6 +28,7 @@ _STATE_WORDS = {
     "r": f"refused: more than {REFUSED_BEYOND:g} x beyond what was measured",
     "i": "not possible",
 }
+_SCRIPTS = ("calculator_numbers.js", "calculator_results.js", "calculator_plot.js", "calculator.js")
 _EXAMPLE_STEPS = (1, 10, 100)
 """Of the largest measured number of classes: the sizes of the table that needs no script."""
 
@@ -67,7 +68,7 @@ def calculator_fragment(projector: Projector, hardware: Hardware) -> CalculatorF
     return CalculatorFragment(
         html=Markup(html),
         css=Markup(_text_of("calculator.css")),
-        script=Markup(_text_of("calculator.js")),
+        script=Markup(_script()),
         data_json=Markup(data_json(table, hardware)),
     )
 
@@ -87,6 +88,12 @@ def _text_of(name: str) -> str:
     environment = _environment()
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
+
+
+def _script() -> str:
+    """All of it in one function, so that it leaves no name in the page."""
+    parts = "\n".join(_text_of(name) for name in _SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}}})();\n'
 
 
 def _example_classes(table: CalculatorTable) -> list[int]:
