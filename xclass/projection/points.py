@@ -155,7 +155,7 @@ def _point(record: Record) -> Point:
     )
     if plan is None:
         raise RecordError(
-            f"record of {record.method} {record.phase}: there is no such phase of it today; leave that run out"
+            f"record of {record.method} {record.phase}: it has no such phase today; leave that run out"
         )
     return Point(
         variant=variant_of(config, record.method), method=record.method, phase=record.phase, config=config,
