@@ -3,7 +3,7 @@
     python benchmarks/projection.py                    # all arms: half an hour, 4 GB of RAM, quiet machine
     python benchmarks/projection.py --only dense-fit1  # these; an arm that has its record is not run again
     python benchmarks/projection.py --again flat-held1 # these, whether they have a record or not
-    python benchmarks/projection.py --quick            # all at a fiftieth of the classes; no record is touched
+    python benchmarks/projection.py --quick            # a fiftieth of the classes; no record is touched
     python benchmarks/projection.py --report-only
 
 Each run goes through the command line as a user's does. Times need a quiet machine; bytes do not.
