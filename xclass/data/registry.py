@@ -27,6 +27,8 @@ class DataConfig(Protocol):
     """Module of ``prepare`` and ``open_source``."""
     encoder: ClassVar[str]
     """Kind of encoder its inputs need: ``identity`` or ``ngrams``."""
+    default_classes: ClassVar[int]
+    """Where ``classes`` is null."""
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Component -> bytes that reading adds to fitting: a scan, and steps in random order after it."""
