@@ -10,7 +10,7 @@ from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, text_width, tick_
 from xclass.report.text import share_with_interval
 from xclass.units import format_bytes
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 760, 62, 20, 92, 320
+_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 760, 62, 34, 92, 320
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

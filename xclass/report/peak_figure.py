@@ -62,10 +62,10 @@ def draw_peaks(lines: Sequence[PeakLine], servers: Sequence[ServerLine] = ()) ->
         servers: drawn where their bytes lie within the axis.
 
     Returns:
-        The SVG document; None where there is no point at all.
+        The SVG document; None where there are not two sizes.
     """
     drawn = [line for line in lines if line.points or line.curve]
-    if not drawn:
+    if len({size for line in drawn for size in _sizes(line)}) < 2:
         return None
     panels = list(dict.fromkeys(line.panel for line in drawn))
     names = list(dict.fromkeys(line.name for line in drawn))
@@ -75,8 +75,7 @@ def draw_peaks(lines: Sequence[PeakLine], servers: Sequence[ServerLine] = ()) ->
     page.text(16, 24, "Peak RAM against classes", size=17, bold=True)
     page.text(16, 46, _HOW_TO_READ[0], colour=MUTED)
     page.text(16, 63, _HOW_TO_READ[1], colour=MUTED)
-    classes = [size for line in drawn for size, _ in line.points]
-    classes += [at.classes for line in drawn for at in line.curve]
+    classes = [size for line in drawn for size in _sizes(line)]
     sizes = [size for line in drawn for _, size in line.points]
     sizes += [end for line in drawn for at in line.curve for end in (max(1, at.low), at.high)]
     for number, panel in enumerate(panels):
@@ -90,6 +89,10 @@ def draw_peaks(lines: Sequence[PeakLine], servers: Sequence[ServerLine] = ()) ->
                 _draw_line(page, line, colours[line.name], across, up)
     page.legend(16, bottom + 12, [(colour, name) for name, colour in colours.items()])
     return page.render("Peak RAM against the number of classes, measured and projected")
+
+
+def _sizes(line: PeakLine) -> list[int]:
+    return [size for size, _ in line.points] + [at.classes for at in line.curve]
 
 
 def _frame(page: Page, title: str, across: LogAxis, up: LogAxis) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.store import write_json, write_text
+from xclass.report.numbers import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
 from xclass.report.page.contents import make_document
 from xclass.report.page.document import Document
+from xclass.report.page.numbers import number_rows
 from xclass.report.page.sources import RunRecords, read_run, run_folders
+from xclass.report.page.study import Study
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
 
 SUMMARY_FILE, REPORT_FILE, PAGE_FILE = "summary.json", "report.md", "report.html"
@@ -41,7 +44,7 @@ def write_reports(run_dir: Path) -> Reports:
     run = read_run(run_dir, "", damaged)
     if not run.records and not damaged:
         raise RecordError(f"{run_dir}: no records/*.json in it; give the folder of one run")
-    return _write(run_dir, [run], summary(run.records), damaged)
+    return write_document(run_dir, [run], damaged)
 
 
 def write_sweep_reports(sweep_dir: Path) -> Reports:
@@ -57,18 +60,37 @@ def write_sweep_reports(sweep_dir: Path) -> Reports:
     runs = [read_run(folder, folder.relative_to(sweep_dir).as_posix(), damaged) for folder in folders]
     if not runs:
         raise RecordError(f"{sweep_dir}: no run below it holds records/; give the folder of a sweep")
+    return write_document(sweep_dir, runs, damaged)
+
+
+def write_document(
+    folder: Path, runs: Sequence[RunRecords], damaged: list[str], study: Study | None = None
+) -> Reports:
+    """Write all reports of some runs.
+
+    Args:
+        folder: where; the runs may lie elsewhere.
+        runs: at least one; one without a label stands alone.
+        damaged: reasons of the record files that could not be read.
+        study: adds projections, servers and a calculator to the page, and the numbers as tables.
+
+    Raises:
+        RecordError: a report cannot be written.
+    """
+    is_alone = len(runs) == 1 and not runs[0].label
     rows = [row for run in runs for row in run.rows]
-    document = {"schema_version": SUMMARY_SCHEMA_VERSION, "rows": rows, "notes": NOTES}
-    return _write(sweep_dir, runs, document, damaged)
-
-
-def _write(folder: Path, runs: Sequence[RunRecords], numbers: dict[str, Any], damaged: list[str]) -> Reports:
+    numbers = {"schema_version": SUMMARY_SCHEMA_VERSION, "rows": rows, "notes": NOTES}
+    numbers = summary(runs[0].records) if is_alone else numbers
     write_json(folder / SUMMARY_FILE, numbers)
-    document = make_document(runs, damaged=damaged)
+    document = make_document(runs, folder=folder, damaged=damaged, study=study)
     for path, svg in document.figures.items():
         write_text(folder / path, svg)
     write_text(folder / REPORT_FILE, document.to_markdown())
-    write_page(folder / PAGE_FILE, document, numbers)
+    _write_page(folder / PAGE_FILE, document, numbers, study)
+    if study is not None:
+        tables = number_rows(runs, study)
+        write_csv(folder / CSV_FILE, tables)
+        write_parquet(folder / PARQUET_FILE, tables)
     return Reports(
         summary_json=folder / SUMMARY_FILE,
         report_md=folder / REPORT_FILE,
@@ -78,13 +100,14 @@ def _write(folder: Path, runs: Sequence[RunRecords], numbers: dict[str, Any], da
     )
 
 
-def write_page(path: Path, document: Document, numbers: dict[str, Any]) -> None:
-    """Write report.html.
-
-    Raises:
-        RecordError: it cannot be written.
-    """
+def _write_page(path: Path, document: Document, numbers: dict[str, Any], study: Study | None) -> None:
     # Jinja2 and markdown-it take 0.1 s to import, which a run that has not ended need not wait for.
     from xclass.report.page.html import render_html
 
-    write_text(path, render_html(document, numbers_json=json.dumps(numbers, separators=(",", ":"))))
+    calculator = None
+    if study is not None:
+        from xclass.report.page.calculator import calculator_fragment
+
+        calculator = calculator_fragment(study.projector, study.hardware)
+    embedded = json.dumps(numbers, separators=(",", ":"))
+    write_text(path, render_html(document, calculator=calculator, numbers_json=embedded))

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
 from xclass.classifiers.nearest_neighbour.index_training import training_regimes, visited_terms
+from xclass.classifiers.nearest_neighbour.index_work import build_amount, build_form, search_works
+from xclass.classifiers.work import CLASS_MEANS, INDEX, OPEN, SAVE, Work, means_work, open_work, save_work
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
 
@@ -97,6 +99,24 @@ class NearestNeighbourConfig:
         """See :meth:`IndexConfig.search_terms`."""
         return (index or IndexConfig()).search_terms(shape)
 
+    def works(
+        self, shape: ProblemShape, num_examples: int, *, index: IndexConfig | None = None
+    ) -> dict[str, Work]:
+        """Of the pass for the class means, the index, saving, opening and asking it."""
+        index = index or IndexConfig()
+        kind, is_of_means = index.kind(shape.num_classes), index.vectors is VectorSource.means
+        copied = sum(self.opened_terms(shape, index=index).values())
+        works = {
+            SAVE: save_work(self.model_bytes(shape, index=index)),
+            OPEN: open_work(copied),
+        } | search_works(kind, index, shape)
+        if is_of_means:
+            works[CLASS_MEANS] = means_work(shape, num_examples, filed_values=_dropped_values(index, shape))
+        if not (kind.is_flat and is_of_means):
+            amount = build_amount(kind, shape, wanted=index.training_points, has_rerank=index.rerank > 0)
+            works[INDEX] = Work(meaning="making the index", amount=amount, form=build_form(kind))
+        return works
+
 
 def _parts(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
     parts = index.kind(shape.num_classes).parts(shape.num_classes, shape.dim)
@@ -108,6 +128,13 @@ def _means(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
     if index.means_storage is MeansStorage.memory and index.vectors is VectorSource.means:
         return {"class means": shape.class_vectors_bytes}
     return {f"class vectors{MAPPED}": min(shape.class_vectors_bytes, RESIDENT_MEANS_BYTES)}
+
+
+def _dropped_values(index: IndexConfig, shape: ProblemShape) -> float:
+    """Values of class means in a file beyond those that stay resident: their pages come and go."""
+    if index.kind(shape.num_classes).is_flat or index.means_storage is MeansStorage.memory:
+        return 0.0
+    return max(0, shape.class_vectors_bytes - RESIDENT_MEANS_BYTES) / FLOAT32_BYTES
 
 
 def _block(shape: ProblemShape) -> dict[str, int]:

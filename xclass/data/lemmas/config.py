@@ -42,6 +42,7 @@ class LemmasConfig:
     name: ClassVar[str] = "lemmas"
     entry: ClassVar[str] = "xclass.data.lemmas.entry"
     encoder: ClassVar[str] = "ngrams"
+    default_classes: ClassVar[int] = _TRAIN_TEXTS[-1][0]
 
     cache: str | None = None
     """Folder of the prepared data; None: ``$XDG_CACHE_HOME/xclass``, else ``~/.cache/xclass``."""
@@ -76,6 +77,10 @@ class LemmasConfig:
         texts = train_texts(shape.num_classes)
         index = _INDEX_BYTES_PER_CLASS * shape.num_classes + texts // _TEXTS_PER_STARTS_BYTE
         return {"data batches": max(scan, step), _INDEX: index + (texts if has_steps else 0)}
+
+    def num_train(self, num_classes: int) -> int:
+        """Training examples, to a few percent."""
+        return train_texts(num_classes)
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """Index of the held-out texts, mapped: a random sample touches all of it (fault-around, 64 KiB).

@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
-from xclass.records.record import Phase, Verdict
-from xclass.report.frontier_figure import Answerer, draw_frontier
 from xclass.report.ledger_figure import draw_ledger
 from xclass.report.markdown import LEDGER_FIGURE, TIMELINE_FIGURE, run_sections
-from xclass.report.page.document import Document, Section
+from xclass.report.page.answer import answer
+from xclass.report.page.document import CALCULATOR, Document, Section
+from xclass.report.page.figures import FRONTIER_FIGURE, PEAKS_FIGURE, client_figures
 from xclass.report.page.method_table import method_table
+from xclass.report.page.projection_section import held_out_section, projected_section
+from xclass.report.page.servers_section import servers_section
 from xclass.report.page.sources import RunRecords
-from xclass.report.peak_figure import PeakLine, draw_peaks
+from xclass.report.page.study import PURPOSES, Study
 from xclass.report.rows import Row, merged_records
 from xclass.report.sweep import sweep_sections
 from xclass.report.text import code
 from xclass.report.timeline_figure import draw_timeline
-from xclass.report.verdict import verdict_text
-from xclass.units import format_count
 
-FRONTIER_FIGURE, PEAKS_FIGURE = "figures/frontier.svg", "figures/peaks.svg"
+_CALCULATOR_ELSEWHERE = (
+    "report.html, beside this file, has a calculator: sliders for classes, dimensions, method, index and replicas "
+    "give RAM, time, server and month."
+)
+_MORE = (
+    "`python -m xclass.report runs=FOLDER` makes this page again from the records alone, with what is projected "
+    "for larger sizes, the servers that hold it and their price, and a calculator. Several runs or a sweep show "
+    "how memory grows: `runs=A,B,C`."
+)
 
-_PANELS = {Phase.TRAIN: "to train or build", Phase.BUILD: "to train or build", Phase.SERVE: "to serve"}
 
-
-def make_document(runs: Sequence[RunRecords], *, damaged: Sequence[str]) -> Document:
-    """Everything that records alone say, in the order in which a client asks.
+def make_document(
+    runs: Sequence[RunRecords], *, folder: Path, damaged: Sequence[str], study: Study | None = None
+) -> Document:
+    """Everything that records say, in the order in which a client asks.
 
     Args:
         runs: at least one; sections about a single run are of the largest.
+        folder: of the report; runs below it are linked.
         damaged: reasons of the record files that could not be read.
+        study: adds what is projected, and the servers.
     """
-    rows = [row for run in runs for row in run.rows]
+    rows = [
+        row | {"variant": run.variants.get(row["method"], row["method"])} for run in runs for row in run.rows
+    ]
     largest = largest_rows(rows)
     lead = max(runs, key=lambda run: max((record.classes for record in run.records), default=0))
-    figures = {**_client_figures(rows, largest), **run_figures(lead)}
+    figures = {**client_figures(rows, largest, study), **run_figures(lead)}
     own = run_sections(
-        lead.records, run_dir=lead.folder, damaged=damaged, figures=list(figures), proofs=lead.proofs
+        lead.records, run_dir=lead.folder, damaged=damaged, figures=figures, proofs=lead.proofs
     )
-    client = [
-        Section(title="Methods and phases", body=method_table(largest)),
-        Section(title="RAM against classes", body=_peaks(figures)),
-        Section(title="Accuracy against RAM", body=_frontier(figures)),
-    ]
+    opening = Section(title="", body=answer(largest, study) if largest else own[0].body)
+    client = [opening, *_client_sections(largest, figures, study)]
     if len(runs) == 1:
-        sections = [own[0], *client, *own[1:]]
+        sections = [*client, *own[1:]]
     else:
-        opening = Section(title="", body=verdict_text(largest) if largest else own[0].body)
         # What was left out is told over all runs, not of the largest alone.
         of_lead = [part for part in own[1:] if not part.title.startswith("Left out")]
-        everything = sweep_sections([(run.label, run.records) for run in runs], damaged=damaged)
-        sections = [opening, *client, *everything, _of_lead(lead), *of_lead]
+        labelled = [(run.label, run.records) for run in runs]
+        is_below = all(run.folder == folder / run.label for run in runs)
+        everything = sweep_sections(labelled, damaged=damaged, has_links=is_below)
+        sections = [*client, *everything, _of_lead(lead), *of_lead]
     return Document(title="xclass report", sections=tuple(sections), figures=figures)
 
 
 def largest_rows(rows: Sequence[Row]) -> list[Row]:
-    """Of each data set the rows of its largest size, preparation left out."""
+    """Of each data set the rows of its largest size; phases that no server is chosen for are left out."""
     most: dict[str, int] = {}
     for row in rows:
         most[row["data"]] = max(row["classes"], most.get(row["data"], 0))
-    return [row for row in rows if row["classes"] == most[row["data"]] and row["phase"] != Phase.PREPARE]
-
-
-def variant_name(row: Row) -> str:
-    """Names a line of a figure."""
-    return ", ".join(str(row[key]) for key in ("method", "index", "data") if row[key])
+    return [row for row in rows if row["classes"] == most[row["data"]] and row["phase"] in PURPOSES]
 
 
 def run_figures(run: RunRecords) -> dict[str, str]:
@@ -74,6 +80,25 @@ def run_figures(run: RunRecords) -> dict[str, str]:
     return {path: svg for path, svg in drawn.items() if svg is not None}
 
 
+def _client_sections(
+    largest: Sequence[Row], figures: Collection[str], study: Study | None
+) -> list[Section]:
+    sections = [Section(title="Methods and phases", body=method_table(largest))]
+    if study is not None:
+        sections.append(Section(title="Servers and what a month costs", body=servers_section(study)))
+    sections.append(Section(title="RAM against classes", body=_peaks(figures)))
+    if study is not None:
+        sections += [
+            Section(title="Predicted first, measured then", body=held_out_section(study)),
+            Section(title="Projected", body=projected_section(study)),
+            Section(title=CALCULATOR, body=_CALCULATOR_ELSEWHERE),
+        ]
+    sections.append(Section(title="Accuracy against RAM", body=_frontier(figures)))
+    if study is None:
+        sections.append(Section(title="Larger sizes, servers and prices", body=_MORE))
+    return sections
+
+
 def _of_lead(run: RunRecords) -> Section:
     return Section(
         title="The largest run in detail",
@@ -81,44 +106,7 @@ def _of_lead(run: RunRecords) -> Section:
     )
 
 
-def _client_figures(rows: Sequence[Row], largest: Sequence[Row]) -> dict[str, str]:
-    drawn = {
-        PEAKS_FIGURE: draw_peaks(_measured_lines(rows)),
-        FRONTIER_FIGURE: draw_frontier(_answerers(largest), _subtitle(largest)),
-    }
-    return {path: svg for path, svg in drawn.items() if svg is not None}
-
-
-def _measured_lines(rows: Sequence[Row]) -> list[PeakLine]:
-    points: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for row in rows:
-        panel = _PANELS.get(row["phase"])
-        if panel and row["verdict"] == Verdict.MEASURED and row["peak_rss_bytes"] is not None:
-            at = (row["classes"], row["peak_rss_bytes"])
-            points.setdefault((panel, variant_name(row)), []).append(at)
-    return [PeakLine(name=name, panel=panel, points=found) for (panel, name), found in points.items()]
-
-
-def _answerers(rows: Sequence[Row]) -> list[Answerer]:
-    first = rows[0]["data"] if rows else ""
-    return [
-        Answerer(
-            name=variant_name(row),
-            peak_bytes=row["peak_rss_bytes"],
-            at_1=row["accuracy_at_1"],
-            low=row["accuracy_low"],
-            high=row["accuracy_high"],
-        )
-        for row in rows
-        if row["accuracy_at_1"] is not None and row["peak_rss_bytes"] is not None and row["data"] == first
-    ]
-
-
-def _subtitle(rows: Sequence[Row]) -> str:
-    return f"{format_count(rows[0]['classes'])} classes of {rows[0]['data']}" if rows else ""
-
-
-def _peaks(figures: Mapping[str, str]) -> str:
+def _peaks(figures: Collection[str]) -> str:
     if PEAKS_FIGURE not in figures:
         return ""
     return (
@@ -128,7 +116,11 @@ def _peaks(figures: Mapping[str, str]) -> str:
     )
 
 
-def _frontier(figures: Mapping[str, str]) -> str:
+def _frontier(figures: Collection[str]) -> str:
     if FRONTIER_FIGURE not in figures:
         return ""
-    return f"![Accuracy against the RAM of serving]({FRONTIER_FIGURE})"
+    return (
+        f"![Accuracy against the RAM of serving]({FRONTIER_FIGURE})\n\n"
+        "Points whose bars overlap are not ranked by these queries. Left out: the speed of answering, which the "
+        "table above shows."
+    )

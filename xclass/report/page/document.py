@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+CALCULATOR = "Calculator"
+"""Title of the section that the page replaces by one that can be moved."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:

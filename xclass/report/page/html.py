@@ -137,6 +137,11 @@ def _words(_: RendererHTML, tokens: Sequence[Token], at: int, *__: Any) -> str:
     return _BASIS.sub(r'<span class="mark \1">\1\2</span>', escape(tokens[at].content))
 
 
+def _code(_: RendererHTML, tokens: Sequence[Token], at: int, *__: Any) -> str:
+    # dense_softmax may be broken where a person would break it, and nowhere else.
+    return f"<code>{escape(tokens[at].content).replace('_', '_<wbr>')}</code>"
+
+
 def _figure(
     _: RendererHTML, tokens: Sequence[Token], at: int, __: OptionsDict, environment: Mapping[str, Any]
 ) -> str:
@@ -163,6 +168,7 @@ _RULES = {
     "table_close": _close_table,
     "th_open": _header_cell,
     "text": _words,
+    "code_inline": _code,
     "image": _figure,
     "link_open": _open_link,
     "link_close": _close_link,

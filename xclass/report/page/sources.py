@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from xclass.errors import RecordError
+from xclass.projection.recorded_config import recorded_config
+from xclass.projection.variants import variant_of
 from xclass.records.proof import Proof, read_proofs
-from xclass.records.record import Record
+from xclass.records.record import Phase, Record
 from xclass.records.store import RECORDS_FOLDER, read_records
 from xclass.report.rows import Row, rows
 
@@ -24,9 +26,22 @@ class RunRecords:
     proofs: list[Proof] = field(default_factory=list)
 
     @property
+    def variants(self) -> dict[str, str]:
+        """Method -> key of the variant that it was measured as: what lines of figures are named by."""
+        return {record.method: _variant(record) for record in self.records if record.phase is not Phase.PREPARE}
+
+    @property
     def rows(self) -> list[Row]:
         """Of its summary, each with the name of the run."""
         return [{"run": self.label, **row} for row in rows(self.records)]
+
+
+def _variant(record: Record) -> str:
+    try:
+        return variant_of(recorded_config(record), record.method)
+    except RecordError:
+        # Of another xclass, whose closed forms are not known here: what was measured can be shown all the same.
+        return record.method
 
 
 def read_run(folder: Path, label: str, damaged: list[str]) -> RunRecords:

@@ -1,0 +1,81 @@
+"""Which server each phase needs, what it costs a month, and what keeps the next smaller one out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xclass.projection.result import Basis, ProjectedPhase
+from xclass.report.page.study import PURPOSES, Study
+from xclass.report.text import code, escape, table
+from xclass.sizing.choice import Choice, choose, describe
+from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware
+from xclass.units import format_bytes, format_count
+
+
+def servers_section(study: Study) -> str:
+    """One table: every variant and phase, at the largest measured size and at the one that was asked about."""
+    phases = [phase for variant in study.projector.configs for phase in _needs(study, variant)]
+    headers = ["variant", "phase", "classes", "needs at most", "server", "a month", "next smaller one", "lacks"]
+    cells = [_cells(phase, choice_of(study.hardware, phase)) for phase in phases]
+    return "\n\n".join([table(headers, cells, num_text_columns=2), price_note(study.hardware)])
+
+
+def choice_of(hardware: Hardware, phase: ProjectedPhase) -> Choice:
+    """The server for a phase: chosen for the upper end of its interval, which is what can be promised."""
+    return choose(hardware, phase.peak.high)
+
+
+def price_note(hardware: Hardware) -> str:
+    """What may be counted on, where the prices come from, and of when they are."""
+    dated = f"prices of {escape(hardware.date)}" if hardware.date else "no prices"
+    return (
+        f"Catalogue {code(hardware.name)}, {dated}, on demand, Linux, without tax; a month is {HOURS_PER_MONTH} hours. "
+        f"Of each server's RAM {hardware.reserve_share * 100:.3g} % and {format_bytes(hardware.reserve_bytes)} are kept "
+        f"for hypervisor, kernel and agents, and {hardware.headroom_share * 100:.3g} % of the rest stays free. Each "
+        "server is chosen for the upper end of the interval. Not counted: replicas, disks, traffic."
+    )
+
+
+def _needs(study: Study, variant: str) -> list[ProjectedPhase]:
+    asked = study.asked(variant)
+    both = [*study.measured(variant), *([] if isinstance(asked, str) else asked)]
+    unique = {(phase.phase, phase.classes, phase.dim): phase for phase in both if phase.phase in PURPOSES}
+    return list(unique.values())
+
+
+def _cells(phase: ProjectedPhase, choice: Choice) -> list[str]:
+    return [
+        code(phase.variant),
+        str(phase.phase),
+        format_count(phase.classes),
+        f"{format_bytes(phase.peak.high)} ({phase.basis})",
+        server_text(choice),
+        month_text(choice),
+        escape(describe(choice.smaller)) if choice.smaller else "-",
+        format_bytes(choice.missing_bytes) if choice.missing_bytes else "-",
+    ]
+
+
+def server_text(choice: Choice) -> str:
+    """Its name and RAM, or that there is none."""
+    if choice.server is None:
+        return f"none of the catalogue: {escape(choice.words)}"
+    server = choice.server
+    return f"{escape(server.vendor)} {code(server.instance)}, {format_bytes(server.ram_bytes)}"
+
+
+def month_text(choice: Choice) -> str:
+    """USD a month."""
+    month = choice.usd_per_month
+    return "-" if month is None else f"{month:,.0f} USD"
+
+
+def dearest(choices: Sequence[Choice]) -> float | None:
+    """The highest price of a month among them; None where one has none."""
+    months = [choice.usd_per_month for choice in choices]
+    return None if None in months or not months else max(month for month in months if month is not None)
+
+
+def is_measured(phase: ProjectedPhase) -> bool:
+    """Its peak was observed at this very size."""
+    return phase.basis is Basis.MEASURED
