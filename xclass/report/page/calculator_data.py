@@ -12,6 +12,7 @@ from xclass.report.page.compact import write_row
 from xclass.report.text import clean
 from xclass.sizing.hardware import Hardware, Server
 
+_Reader = Callable[[Sequence[ProjectedPhase]], int]
 _BYTES: dict[str, Callable[[ProjectedPhase], int]] = {
     "peak": lambda phase: phase.peak.value,
     "low": lambda phase: phase.peak.low,
@@ -20,6 +21,8 @@ _BYTES: dict[str, Callable[[ProjectedPhase], int]] = {
     "mapped": lambda phase: phase.mapped_bytes,
     "disk": lambda phase: phase.disk_bytes,
 }
+_GUIDED = ("low", "high", "mapped")
+"""Written along the peak, which bends where they do."""
 _MAX_EXACT = 2**53
 """Largest whole number below which JavaScript has all others. Source: ECMA-262, Number.MAX_SAFE_INTEGER."""
 _ABSENT = -1
@@ -95,24 +98,26 @@ def _variant(table: CalculatorTable, variant: Variant, notes: _Notes) -> dict[st
     }
 
 
-def _rows(
-    table: CalculatorTable, variant: Variant, value_of: Callable[[Sequence[ProjectedPhase]], int]
-) -> list[str]:
+def _rows(table: CalculatorTable, variant: Variant, value_of: _Reader, guide_of: _Reader | None = None) -> list[str]:
     """A row of numbers for each of the dimensions; stops without figures have none in it."""
     rows = []
     for dim in table.dims:
         stops = [count for count in table.classes if (dim, count) in variant.cells]
-        values = [value_of(variant.cells[dim, count]) for count in stops]
+        cells = [variant.cells[dim, count] for count in stops]
+        values = [value_of(phases) for phases in cells]
         assert all(abs(value) < _MAX_EXACT for value in values)
-        rows.append(write_row(stops, values))
+        rows.append(write_row(stops, values, [guide_of(phases) for phases in cells] if guide_of else None))
     return rows
 
 
 def _phase(table: CalculatorTable, variant: Variant, number: int, notes: _Notes) -> dict[str, Any]:
     first = next(iter(variant.cells.values()))[number]
+
+    def reader(name: str) -> _Reader:
+        return lambda phases: _BYTES[name](phases[number])
+
     numbers: dict[str, Any] = {
-        name: _rows(table, variant, lambda phases, read=read: read(phases[number]))  # type: ignore[misc]
-        for name, read in _BYTES.items()
+        name: _rows(table, variant, reader(name), reader("peak") if name in _GUIDED else None) for name in _BYTES
     }
     return numbers | {
         "phase": first.phase.value,
@@ -137,19 +142,21 @@ def _time(
     while longest / 10.0**exponent >= _MAX_EXACT / 2:
         exponent += 1
 
-    def ticks(phases: Sequence[ProjectedPhase], name: str) -> int:
-        found = at(phases)
-        return _ABSENT if found is None else round(getattr(found.seconds, name) * 10.0**-exponent)
+    def ticks(name: str) -> _Reader:
+        def read(phases: Sequence[ProjectedPhase]) -> int:
+            found = at(phases)
+            return _ABSENT if found is None else round(getattr(found.seconds, name) * 10.0**-exponent)
+
+        return read
 
     return {
         "quantity": clean(time.quantity),
         "meaning": clean(time.meaning),
-        "basis": time.basis.value,
         "exponent": exponent,
         "note": notes.number(f"{time.form}; {time.error_words}"),
-        "value": _rows(table, variant, lambda phases: ticks(phases, "value")),
-        "low": _rows(table, variant, lambda phases: ticks(phases, "low")),
-        "high": _rows(table, variant, lambda phases: ticks(phases, "high")),
+        "value": _rows(table, variant, ticks("value")),
+        "low": _rows(table, variant, ticks("low"), ticks("value")),
+        "high": _rows(table, variant, ticks("high"), ticks("value")),
     }
 
 

@@ -113,6 +113,9 @@ def _variant(
     for dim in dims:
         row, reason = "", ""
         for count in classes:
+            if row.endswith(REFUSED):
+                row += REFUSED  # More classes are only further away.
+                continue
             try:
                 phases = projector.project(replace(config, classes=count, dim=dim), method)
             except ConfigError as error:

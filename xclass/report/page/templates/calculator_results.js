@@ -14,12 +14,11 @@ function phasesAt(variant) {
   return variant.phases.map((phase) => {
     const at = (rows) => rowOf(rows, variant)[state.classes];
     const found = { phase: phase.phase, note: data.notes[at(phase.note)], times: [] };
-    for (const name of BYTES) found[name] = at(phase[name]);
+    for (const name of BYTES) found[name] = bytesOf(phase, name, variant)[state.classes];
     for (const time of phase.times) {
-      const seconds = (rows) => at(rows) * 10 ** time.exponent;
-      if (at(time.value) >= 0) {
-        found.times.push({ ...time, value: seconds(time.value), low: seconds(time.low), high: seconds(time.high) });
-      }
+      if (at(time.value) < 0) continue;
+      const end = (rows) => rowOf(rows, variant, time.value)[state.classes] * 10 ** time.exponent;
+      found.times.push({ ...time, value: at(time.value) * 10 ** time.exponent, low: end(time.low), high: end(time.high) });
     }
     return found;
   });
