@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from xclass.projection.result import ProjectedPhase, ProjectedTime
@@ -33,14 +35,26 @@ Source: HTML standard, section 4.12.1.3, "Restrictions for contents of script el
 """
 
 
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_PLACE = "\0"
+"""Of a number in a pattern; no text has it once it was cleaned."""
+
+
 class _Notes:
-    """Texts, each once, by number."""
+    """Texts, each once, by number; those that differ in their numbers alone share a pattern."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, int] = {}
+        self._texts: dict[str, int] = {}
+        self.patterns: dict[str, int] = {}
+        self.fillings: list[str] = []
 
     def number(self, text: str) -> int:
-        return self.texts.setdefault(clean(text), len(self.texts))
+        cleaned = clean(text)
+        if cleaned not in self._texts:
+            self._texts[cleaned] = len(self._texts)
+            pattern = self.patterns.setdefault(_NUMBER.sub(_PLACE, cleaned), len(self.patterns))
+            self.fillings.append(" ".join([str(pattern), *_NUMBER.findall(cleaned)]))
+        return self._texts[cleaned]
 
 
 def data_json(table: CalculatorTable, hardware: Hardware) -> str:
@@ -60,7 +74,7 @@ def data_json(table: CalculatorTable, hardware: Hardware) -> str:
             "servers": [_server(hardware, server) for server in hardware.servers],
         },
     }
-    return script_safe({**document, "notes": list(notes.texts)})
+    return script_safe({**document, "patterns": list(notes.patterns), "notes": notes.fillings})
 
 
 def script_safe(document: Any) -> str:
@@ -91,11 +105,24 @@ def _variant(table: CalculatorTable, variant: Variant, notes: _Notes) -> dict[st
         "method": variant.method,
         "kind": variant.kind,
         "isMeasured": variant.is_measured,
-        "states": variant.states,
+        "states": [_runs(row) for row in variant.states],
         "reasons": [notes.number(reason) for reason in variant.reasons],
         "farHundredths": _rows(table, variant, lambda phases: _hundredths(phases[0].extrapolation)),
-        "phases": [_phase(table, variant, number, notes) for number in range(len(first))],
+        "phases": _without_repeats([_phase(table, variant, number, notes) for number in range(len(first))]),
     }
+
+
+def _runs(row: str) -> str:
+    """``ppppxx`` as ``p4x2``."""
+    return "".join(f"{letter}{len(list(run))}" for letter, run in groupby(row))
+
+
+def _without_repeats(phases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is as in the phase before is left out: loading and serving have the same base and disk."""
+    return [
+        {name: rows for name, rows in phase.items() if name not in _BYTES or not at or rows != phases[at - 1][name]}
+        for at, phase in enumerate(phases)
+    ]
 
 
 def _rows(table: CalculatorTable, variant: Variant, value_of: _Reader, guide_of: _Reader | None = None) -> list[str]:

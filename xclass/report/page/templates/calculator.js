@@ -15,6 +15,11 @@ const holder = byId("data");
 if (!holder) return;
 const data = JSON.parse(holder.textContent);
 if (!data.variants.length) return;
+for (const variant of data.variants) {
+  variant.states = variant.states.map((runs) => runs.replace(/(.)([0-9]+)/g, (_, letter, times) => letter.repeat(times)));
+  // What is as in the phase before was left out.
+  variant.phases.forEach((phase, at) => { for (const name of BYTES) phase[name] ??= variant.phases[at - 1][name]; });
+}
 const state = { classes: 0, dim: 0, variant: 0, replicas: 0, isShared: true };
 
 // A row of the table at the dimensions chosen: a number for each stop of the classes, null where there is none.
@@ -28,6 +33,11 @@ function rowOf(rows, variant, guideRows) {
 }
 function bytesOf(phase, name, variant) {
   return rowOf(phase[name], variant, GUIDED.includes(name) ? phase.peak : undefined);
+}
+// A text: its pattern, and the numbers to put where the pattern has none.
+function noteOf(number) {
+  const [pattern, ...numbers] = data.notes[number].split(" ");
+  return data.patterns[pattern].replace(/\0/g, () => numbers.shift());
 }
 function letterOf(variant) { return variant.states[state.dim][state.classes]; }
 function hasFigures(variant) { return !"ri".includes(letterOf(variant)); }

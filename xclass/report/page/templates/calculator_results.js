@@ -13,7 +13,7 @@ function phasesAt(variant) {
   if (!hasFigures(variant)) return [];
   return variant.phases.map((phase) => {
     const at = (rows) => rowOf(rows, variant)[state.classes];
-    const found = { phase: phase.phase, note: data.notes[at(phase.note)], times: [] };
+    const found = { phase: phase.phase, note: noteOf(at(phase.note)), times: [] };
     for (const name of BYTES) found[name] = bytesOf(phase, name, variant)[state.classes];
     for (const time of phase.times) {
       if (at(time.value) < 0) continue;
@@ -94,7 +94,7 @@ function showResults(variant, numReplicas) {
   if (!phases.length) {
     verdict.textContent = `No figures for ${size}: ` + (letter === "r"
       ? "more than 100 x beyond what was measured. Measure a larger size, or choose less."
-      : data.notes[variant.reasons[state.dim]]);
+      : noteOf(variant.reasons[state.dim]));
     return;
   }
   const fit = rent(needOf([phases[0]], 1), 1), served = phases.slice(1);
