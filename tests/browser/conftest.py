@@ -62,7 +62,9 @@ def open_page(browser):
     contexts = []
 
     def opened(path, *, width=1200, has_script=True):
-        context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=has_script)
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, java_script_enabled=has_script
+        )
         context.set_offline(True)
         contexts.append(context)
         return Opened(context, path)

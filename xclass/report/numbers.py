@@ -61,7 +61,9 @@ def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> bool:
         parquet.write_table(pyarrow.table(columns), temporary)
         temporary.replace(path)
     except OSError as error:
-        raise RecordError(f"{path}: cannot be written: {error}; free space there or choose another") from error
+        raise RecordError(
+            f"{path}: cannot be written: {error}; free space there or choose another"
+        ) from error
     finally:
         with suppress(OSError):
             temporary.unlink()

@@ -70,7 +70,7 @@ def draw_peaks(lines: Sequence[PeakLine], servers: Sequence[ServerLine] = ()) ->
     panels = list(dict.fromkeys(line.panel for line in drawn))
     names = list(dict.fromkeys(line.name for line in drawn))
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
-    bottom = _TOP + len(panels) * (_PANEL + _GAP) - 30
+    bottom = _TOP + len(panels) * (_PANEL + _GAP) - 12
     page = Page(_WIDTH, bottom + 18 * _num_legend_lines(names) + 34)
     page.text(16, 24, "Peak RAM against classes", size=17, bold=True)
     page.text(16, 46, _HOW_TO_READ[0], colour=MUTED)

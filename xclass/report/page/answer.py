@@ -26,9 +26,9 @@ def answer(rows: Sequence[Row], study: Study | None) -> str:
     """
     parts = [verdict_text(rows)]
     variant = best_variant(rows)
-    if study is not None and variant in study.projector.configs:
-        parts.append(_rent(study, study.measured(variant)))
-        asked = study.asked(variant)
+    if study is not None and variant in study.configs:
+        parts.append(_rent(study, study.measured[variant]))
+        asked = study.asked[variant]
         if not isinstance(asked, str):
             parts.append(_projected(study, asked))
     if any(row["accuracy_at_1"] is not None for row in rows):
@@ -69,11 +69,11 @@ def _projected(study: Study, phases: Sequence[ProjectedPhase]) -> str:
 
 
 def _servers(study: Study, phases: Sequence[ProjectedPhase]) -> str:
-    parts = []
+    verbs: dict[str, list[str]] = {}
     for phase in phases:
         if phase.phase in PURPOSES:
             choice = choice_of(study.hardware, phase)
             month = month_text(choice)
             price = "" if month == "-" else f" at **{month} a month**"
-            parts.append(f"{server_text(choice)}{price} to {_VERBS[phase.phase]}")
-    return ", ".join(parts)
+            verbs.setdefault(f"{server_text(choice)}{price}", []).append(_VERBS[phase.phase])
+    return ", ".join(f"{server} to {' and to '.join(purposes)}" for server, purposes in verbs.items())

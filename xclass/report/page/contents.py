@@ -80,9 +80,7 @@ def run_figures(run: RunRecords) -> dict[str, str]:
     return {path: svg for path, svg in drawn.items() if svg is not None}
 
 
-def _client_sections(
-    largest: Sequence[Row], figures: Collection[str], study: Study | None
-) -> list[Section]:
+def _client_sections(largest: Sequence[Row], figures: Collection[str], study: Study | None) -> list[Section]:
     sections = [Section(title="Methods and phases", body=method_table(largest))]
     if study is not None:
         sections.append(Section(title="Servers and what a month costs", body=servers_section(study)))

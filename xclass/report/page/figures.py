@@ -26,7 +26,7 @@ def client_figures(rows: Sequence[Row], largest: Sequence[Row], study: Study | N
         largest: those that compare methods at one size.
         study: adds projected lines and servers.
     """
-    lines = _lines(rows, projected_lines(study) if study else [])
+    lines = _lines(rows, study)
     drawn = {
         PEAKS_FIGURE: draw_peaks(lines, _servers(study.hardware) if study else []),
         FRONTIER_FIGURE: draw_frontier(_answerers(largest), _subtitle(largest)),
@@ -34,14 +34,17 @@ def client_figures(rows: Sequence[Row], largest: Sequence[Row], study: Study | N
     return {path: svg for path, svg in drawn.items() if svg is not None}
 
 
-def _lines(rows: Sequence[Row], projected: Sequence[PeakLine]) -> list[PeakLine]:
+def _lines(rows: Sequence[Row], study: Study | None) -> list[PeakLine]:
+    """Points of other dimensions than those of a curve do not lie on it: they are a line of their own."""
+    dims = {variant: config.dim for variant, (config, _) in study.configs.items()} if study else {}
     points: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for row in rows:
         panel = PURPOSES.get(row["phase"])
         if panel and row["verdict"] == Verdict.MEASURED and row["peak_rss_bytes"] is not None:
-            at = (row["classes"], row["peak_rss_bytes"])
-            points.setdefault((row["variant"], panel), []).append(at)
-    curves = {(line.name, line.panel): line for line in projected}
+            is_other = row["dim"] != dims.get(row["variant"], row["dim"])
+            name = f"{row['variant']}, dim {row['dim']}" if is_other else row["variant"]
+            points.setdefault((name, panel), []).append((row["classes"], row["peak_rss_bytes"]))
+    curves = {(line.name, line.panel): line for line in projected_lines(study)} if study else {}
     return [
         replace(
             curves.get((name, panel)) or PeakLine(name=name, panel=panel, points=()),

@@ -22,7 +22,8 @@ from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
 from xclass import __version__
-from xclass.report.page.document import Document, Section
+from xclass.report.page.calculator import CalculatorFragment
+from xclass.report.page.document import CALCULATOR, Document, Section
 
 _BASIS = re.compile(r"\((measured|predicted|projected)((?:, | from )[^()]*)?\)")
 """How the sections mark a number, a column or a sentence."""
@@ -32,26 +33,25 @@ _SVG_WIDTH = re.compile(r'<svg [^>]*?viewBox="0 0 (\d+) ')
 def render_html(
     document: Document,
     *,
-    calculator: Mapping[str, str] | None = None,
+    calculator: CalculatorFragment | None = None,
     numbers_json: str = "",
 ) -> str:
     """The page.
 
     Args:
         document: all of its text and figures.
-        calculator: ``html``, ``css``, ``script`` and ``data_json`` of a calculator, made by us and escaped
-            already; None leaves it out.
+        calculator: takes the place of the section of that name; None leaves that as it is.
         numbers_json: the rows of the report, put into the page as data.
     """
-    parts = {name: Markup(text) for name, text in (calculator or {}).items()}
     opening = next((section for section in document.sections if not section.title), None)
     return _environment().get_template("page.html.jinja").render(
         title=document.title,
-        policy=_policy((calculator or {}).get("script", "")),
+        policy=_policy(calculator.script if calculator else ""),
         css=Markup(_text_of("page.css")),
         opening=_markdown(opening.body, document.figures) if opening else "",
         sections=[_rendered(section, document.figures) for section in document.sections if section.title],
-        calculator=parts,
+        calculator=calculator,
+        calculator_title=CALCULATOR,
         numbers_json=Markup(numbers_json.replace("<", "\\u003c")),
         version=__version__,
     )  # fmt: skip

@@ -23,13 +23,14 @@ _HEADERS = (
 
 
 def method_table(rows: Sequence[Row]) -> str:
-    """The rows of one or several runs; columns that say the same in all of them are said once above."""
+    """The rows of one or several runs, each with its ``variant``; columns that say the same in all of them are said once above."""
     if not rows:
         return ""
     varying = [key for key in ("data", "classes", "dim", "run") if len({row[key] for row in rows}) > 1]
-    headers = ["method", *varying, *_HEADERS]
+    headers = ["variant", *varying, *_HEADERS]
     cells = [
-        [_method(row), *(_fact(row, key) for key in varying), row["phase"], *_figures(row)] for row in rows
+        [code(row["variant"]), *(_fact(row, key) for key in varying), row["phase"], *_figures(row)]
+        for row in rows
     ]
     parts = [_common(rows[0], varying), table(headers, cells, num_text_columns=2 + len(varying))]
     if any(row["accuracy_at_1"] is not None for row in rows):
@@ -53,11 +54,6 @@ def _common(row: Row, varying: Sequence[str]) -> str:
     }
     facts = [text for key, text in said.items() if key not in varying]
     return f"All at {', '.join(facts)}." if facts else ""
-
-
-def _method(row: Row) -> str:
-    # The index is said where it is used; the same method with another one is another line.
-    return code(row["method"]) + (f" {code(row['index'])}" if row["index"] else "")
 
 
 def _fact(row: Row, key: str) -> str:

@@ -20,9 +20,9 @@ def number_rows(runs: Sequence[RunRecords], study: Study) -> list[Row]:
         for run in runs
         for row in run.rows
     ]
-    for variant in study.projector.configs:
-        asked = study.asked(variant)
-        groups = [*study.curve(variant), *([] if isinstance(asked, str) else [asked])]
+    for variant in study.configs:
+        asked = study.asked[variant]
+        groups = [*study.curves[variant], *([] if isinstance(asked, str) else [asked])]
         unique = {(one.phase, one.classes, one.dim): one for phases in groups for one in phases}
         rows += [_row(phase) for phase in unique.values() if phase.basis is not Basis.MEASURED]
     return rows

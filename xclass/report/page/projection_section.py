@@ -49,7 +49,13 @@ def _summary(every: Sequence[HeldOut]) -> str:
 def _held_out_table(found: Sequence[HeldOut], *, is_bytes: bool) -> str:
     show = format_bytes if is_bytes else format_seconds
     headers = ["variant", "phase", *([] if is_bytes else ["what"]), "classes", "dim", "beyond the fit"]
-    headers += ["predicted from the smaller sizes (predicted)", "measured (measured)", "error", "interval", "held"]
+    headers += [
+        "predicted from the smaller sizes (predicted)",
+        "measured (measured)",
+        "error",
+        "interval",
+        "held",
+    ]
     cells = [
         [
             code(one.variant),
@@ -75,22 +81,32 @@ def _percent(found: HeldOut) -> str:
 
 def projected_section(study: Study) -> str:
     """Every variant at the size that was asked about."""
-    cells, refused, words = [], [], {}
-    for variant in study.projector.configs:
-        asked = study.asked(variant)
+    cells, refused, words = [], [], dict[str, list[str]]()
+    for variant in study.configs:
+        asked = study.asked[variant]
         if isinstance(asked, str):
             refused.append(f"- {code(variant)}: {escape(asked)}")
             continue
         for phase in asked:
             if phase.phase in PURPOSES:
                 cells.append(_projected_cells(phase))
-                words.setdefault(phase.error_words, None)
-    headers = ["variant", "phase", "classes", "dim", "peak RAM", "at least", "at most", "base", "of it file pages"]
+                words.setdefault(phase.error_words, []).append(f"{code(phase.variant)} {phase.phase}")
+    headers = [
+        "variant",
+        "phase",
+        "classes",
+        "dim",
+        "peak RAM",
+        "at least",
+        "at most",
+        "base",
+        "of it file pages",
+    ]
     headers += ["disk", "beyond what was measured", "time"]
     parts = [table(headers, cells, num_text_columns=2)] if cells else []
     if words:
-        parts.append("\n".join(["Where the intervals come from:", "", *(f"- {escape(text)}" for text in words)]))
-    caveats = dict.fromkeys(caveat for variant in study.projector.configs for caveat in _caveats(study, variant))
+        parts.append("\n".join(["Where the intervals come from:", "", *_sources(words)]))
+    caveats = dict.fromkeys(caveat for variant in study.configs for caveat in _caveats(study, variant))
     if caveats:
         parts.append("\n".join(["To be known:", "", *(f"- {escape(text)}" for text in caveats)]))
     if refused:
@@ -98,8 +114,12 @@ def projected_section(study: Study) -> str:
     return "\n\n".join(parts)
 
 
+def _sources(words: dict[str, list[str]]) -> list[str]:
+    return [f"- {', '.join(names)}: {escape(text)}" for text, names in words.items()]
+
+
 def _caveats(study: Study, variant: str) -> list[str]:
-    asked = study.asked(variant)
+    asked = study.asked[variant]
     if isinstance(asked, str):
         return []
     return [f"{variant}, {phase.phase}: {caveat}" for phase in asked for caveat in phase.caveats]
@@ -148,8 +168,8 @@ def projected_lines(study: Study) -> list[PeakLine]:
         if found.quantity == _PEAK and found.phase in PURPOSES
     }
     curves: dict[tuple[str, str], list[CurvePoint]] = {}
-    for variant in study.projector.configs:
-        for phases in study.curve(variant):
+    for variant in study.configs:
+        for phases in study.curves[variant]:
             for phase in phases:
                 if phase.phase in PURPOSES:
                     curves.setdefault((variant, PURPOSES[phase.phase]), []).append(_curve_point(phase))

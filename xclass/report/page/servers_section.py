@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from xclass.projection.result import Basis, ProjectedPhase
+from xclass.projection.result import ProjectedPhase
 from xclass.report.page.study import PURPOSES, Study
 from xclass.report.text import code, escape, table
-from xclass.sizing.choice import Choice, choose, describe
+from xclass.sizing.choice import Choice, choose, describe, format_usd
 from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware
 from xclass.units import format_bytes, format_count
 
 
 def servers_section(study: Study) -> str:
     """One table: every variant and phase, at the largest measured size and at the one that was asked about."""
-    phases = [phase for variant in study.projector.configs for phase in _needs(study, variant)]
-    headers = ["variant", "phase", "classes", "needs at most", "server", "a month", "next smaller one", "lacks"]
+    phases = [phase for variant in study.configs for phase in _needs(study, variant)]
+    headers = [
+        "variant",
+        "phase",
+        "classes",
+        "needs at most",
+        "server",
+        "a month",
+        "next smaller one",
+        "lacks",
+    ]
     cells = [_cells(phase, choice_of(study.hardware, phase)) for phase in phases]
-    return "\n\n".join([table(headers, cells, num_text_columns=2), price_note(study.hardware)])
+    shown = table(headers, cells, num_text_columns=2, text_columns=("server", "next smaller one"))
+    return "\n\n".join([shown, price_note(study.hardware)])
 
 
 def choice_of(hardware: Hardware, phase: ProjectedPhase) -> Choice:
@@ -37,8 +45,8 @@ def price_note(hardware: Hardware) -> str:
 
 
 def _needs(study: Study, variant: str) -> list[ProjectedPhase]:
-    asked = study.asked(variant)
-    both = [*study.measured(variant), *([] if isinstance(asked, str) else asked)]
+    asked = study.asked[variant]
+    both = [*study.measured[variant], *([] if isinstance(asked, str) else asked)]
     unique = {(phase.phase, phase.classes, phase.dim): phase for phase in both if phase.phase in PURPOSES}
     return list(unique.values())
 
@@ -66,16 +74,4 @@ def server_text(choice: Choice) -> str:
 
 def month_text(choice: Choice) -> str:
     """USD a month."""
-    month = choice.usd_per_month
-    return "-" if month is None else f"{month:,.0f} USD"
-
-
-def dearest(choices: Sequence[Choice]) -> float | None:
-    """The highest price of a month among them; None where one has none."""
-    months = [choice.usd_per_month for choice in choices]
-    return None if None in months or not months else max(month for month in months if month is not None)
-
-
-def is_measured(phase: ProjectedPhase) -> bool:
-    """Its peak was observed at this very size."""
-    return phase.basis is Basis.MEASURED
+    return format_usd(choice.usd_per_month)

@@ -28,7 +28,9 @@ class RunRecords:
     @property
     def variants(self) -> dict[str, str]:
         """Method -> key of the variant that it was measured as: what lines of figures are named by."""
-        return {record.method: _variant(record) for record in self.records if record.phase is not Phase.PREPARE}
+        return {
+            record.method: _variant(record) for record in self.records if record.phase is not Phase.PREPARE
+        }
 
     @property
     def rows(self) -> list[Row]:

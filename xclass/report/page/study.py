@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from xclass.config import RunConfig
 from xclass.errors import ConfigError
@@ -29,35 +30,49 @@ class Study:
     ten times the largest measured number of classes, as far as nothing is marked."""
     is_far_allowed: bool = False
 
-    def measured(self, variant: str) -> list[ProjectedPhase]:
-        """The phases of a variant at its largest measured size."""
-        config, method = self.projector.configs[variant]
-        return self.projector.project(config, method)
+    @cached_property
+    def configs(self) -> dict[str, tuple[RunConfig, str]]:
+        """Variant -> (configuration of its largest measured run, method)."""
+        return self.projector.configs
 
-    def asked(self, variant: str) -> list[ProjectedPhase] | str:
-        """The phases of a variant at the size that was asked about; in words why not, where that is refused."""
-        config, method = self.projector.configs[variant]
-        try:
-            wanted = replace(config, **(self.changes or {"classes": self._next_size()}))  # type: ignore[arg-type]
-            return self.projector.project(wanted, method, is_far_allowed=self.is_far_allowed)
-        except ConfigError as error:
-            return str(error)
+    @cached_property
+    def measured(self) -> dict[str, list[ProjectedPhase]]:
+        """Variant -> its phases at its largest measured size."""
+        return {
+            variant: self.projector.project(config, method)
+            for variant, (config, method) in self.configs.items()
+        }
 
-    def curve(self, variant: str) -> Iterator[list[ProjectedPhase]]:
-        """A variant over the number of classes, as far as a projection is not refused."""
-        config, method = self.projector.configs[variant]
-        most = self._most_classes()
-        for classes in _sizes(most, int(most * REFUSED_BEYOND)):
+    @cached_property
+    def asked(self) -> dict[str, list[ProjectedPhase] | str]:
+        """Variant -> its phases at the size that was asked about; in words why not, where that is refused."""
+        changes = self.changes or {
+            "classes": 10 * max(_classes(config) for config, _ in self.configs.values())
+        }
+        found: dict[str, list[ProjectedPhase] | str] = {}
+        for variant, (config, method) in self.configs.items():
+            try:
+                wanted = replace(config, **changes)  # type: ignore[arg-type]
+                found[variant] = self.projector.project(wanted, method, is_far_allowed=self.is_far_allowed)
+            except ConfigError as error:
+                found[variant] = str(error)
+        return found
+
+    @cached_property
+    def curves(self) -> dict[str, list[list[ProjectedPhase]]]:
+        """Variant -> its phases over the number of classes, from the least measured one to where it is refused."""
+        return {variant: list(self._curve(variant)) for variant in self.configs}
+
+    def _curve(self, variant: str) -> Iterator[list[ProjectedPhase]]:
+        config, method = self.configs[variant]
+        points = [point for point in self.projector.points if point.variant == variant]
+        measured = {point.shape.num_classes for point in points if point.shape.dim == config.dim}
+        for classes in _sizes(measured):
             try:
                 yield self.projector.project(replace(config, classes=classes), method)
             except ConfigError:
+                # Beyond what may be projected, or more classes than the data can have.
                 return
-
-    def _most_classes(self) -> int:
-        return max(_classes(config) for config, _ in self.projector.configs.values())
-
-    def _next_size(self) -> int:
-        return 10 * self._most_classes()
 
     def largest_held_out(self) -> list[HeldOut]:
         """Of every variant, phase and quantity the largest size, predicted from the smaller ones."""
@@ -79,7 +94,8 @@ def _classes(config: RunConfig) -> int:
     return config.classes
 
 
-def _sizes(least: int, most: int) -> list[int]:
-    """``least``, then 1, 2, 5 times powers of ten, then ``most``."""
-    rounded = [step * 10**power for power in range(len(str(most))) for step in _STEPS]
-    return [least, *(size for size in rounded if least < size < most), most]
+def _sizes(measured: Collection[int]) -> list[int]:
+    """The measured sizes, and 1, 2, 5 times powers of ten from the least of them on, as far as it may go."""
+    most = int(max(measured) * REFUSED_BEYOND)
+    rounded = {step * 10**power for power in range(len(str(most))) for step in _STEPS}
+    return sorted({*measured, *(size for size in rounded if min(measured) < size < most), most})
