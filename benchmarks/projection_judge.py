@@ -69,7 +69,9 @@ def _judge(arms: dict[str, list[Record]], fit: str, sizes: tuple[str, ...]) -> l
             assert record.memory is not None
             ranges = {PEAK: (phase.peak, float(record.memory.peak_rss_bytes))}
             measured = measured_times(record)
-            ranges |= {t.quantity: (t.seconds, measured[t.quantity]) for t in phase.times if t.quantity in measured}
+            ranges |= {
+                t.quantity: (t.seconds, measured[t.quantity]) for t in phase.times if t.quantity in measured
+            }
             for quantity, (predicted, truth) in ranges.items():
                 held_out = HeldOut(
                     variant=phase.variant, phase=phase.phase, quantity=quantity, classes=phase.classes,
