@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from xclass.projection.result import ProjectedPhase, ProjectedTime
@@ -12,6 +14,7 @@ from xclass.report.page.compact import write_row
 from xclass.report.text import clean
 from xclass.sizing.hardware import Hardware, Server
 
+_Reader = Callable[[Sequence[ProjectedPhase]], int]
 _BYTES: dict[str, Callable[[ProjectedPhase], int]] = {
     "peak": lambda phase: phase.peak.value,
     "low": lambda phase: phase.peak.low,
@@ -20,6 +23,8 @@ _BYTES: dict[str, Callable[[ProjectedPhase], int]] = {
     "mapped": lambda phase: phase.mapped_bytes,
     "disk": lambda phase: phase.disk_bytes,
 }
+_GUIDED = ("low", "high", "mapped")
+"""Written along the peak, which bends where they do."""
 _MAX_EXACT = 2**53
 """Largest whole number below which JavaScript has all others. Source: ECMA-262, Number.MAX_SAFE_INTEGER."""
 _ABSENT = -1
@@ -30,14 +35,26 @@ Source: HTML standard, section 4.12.1.3, "Restrictions for contents of script el
 """
 
 
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_PLACE = "\0"
+"""Of a number in a pattern; no text has it once it was cleaned."""
+
+
 class _Notes:
-    """Texts, each once, by number."""
+    """Texts, each once, by number; those that differ in their numbers alone share a pattern."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, int] = {}
+        self._texts: dict[str, int] = {}
+        self.patterns: dict[str, int] = {}
+        self.fillings: list[str] = []
 
     def number(self, text: str) -> int:
-        return self.texts.setdefault(clean(text), len(self.texts))
+        cleaned = clean(text)
+        if cleaned not in self._texts:
+            self._texts[cleaned] = len(self._texts)
+            pattern = self.patterns.setdefault(_NUMBER.sub(_PLACE, cleaned), len(self.patterns))
+            self.fillings.append(" ".join([str(pattern), *_NUMBER.findall(cleaned)]))
+        return self._texts[cleaned]
 
 
 def data_json(table: CalculatorTable, hardware: Hardware) -> str:
@@ -57,7 +74,7 @@ def data_json(table: CalculatorTable, hardware: Hardware) -> str:
             "servers": [_server(hardware, server) for server in hardware.servers],
         },
     }
-    return script_safe({**document, "notes": list(notes.texts)})
+    return script_safe({**document, "patterns": list(notes.patterns), "notes": notes.fillings})
 
 
 def script_safe(document: Any) -> str:
@@ -88,31 +105,46 @@ def _variant(table: CalculatorTable, variant: Variant, notes: _Notes) -> dict[st
         "method": variant.method,
         "kind": variant.kind,
         "isMeasured": variant.is_measured,
-        "states": variant.states,
+        "states": [_runs(row) for row in variant.states],
         "reasons": [notes.number(reason) for reason in variant.reasons],
         "farHundredths": _rows(table, variant, lambda phases: _hundredths(phases[0].extrapolation)),
-        "phases": [_phase(table, variant, number, notes) for number in range(len(first))],
+        "phases": _without_repeats([_phase(table, variant, number, notes) for number in range(len(first))]),
     }
 
 
-def _rows(
-    table: CalculatorTable, variant: Variant, value_of: Callable[[Sequence[ProjectedPhase]], int]
-) -> list[str]:
+def _runs(row: str) -> str:
+    """``ppppxx`` as ``p4x2``."""
+    return "".join(f"{letter}{len(list(run))}" for letter, run in groupby(row))
+
+
+def _without_repeats(phases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is as in the phase before is left out: loading and serving have the same base and disk."""
+    return [
+        {name: rows for name, rows in phase.items() if name not in _BYTES or not at or rows != phases[at - 1][name]}
+        for at, phase in enumerate(phases)
+    ]
+
+
+def _rows(table: CalculatorTable, variant: Variant, value_of: _Reader, guide_of: _Reader | None = None) -> list[str]:
     """A row of numbers for each of the dimensions; stops without figures have none in it."""
     rows = []
     for dim in table.dims:
         stops = [count for count in table.classes if (dim, count) in variant.cells]
-        values = [value_of(variant.cells[dim, count]) for count in stops]
+        cells = [variant.cells[dim, count] for count in stops]
+        values = [value_of(phases) for phases in cells]
         assert all(abs(value) < _MAX_EXACT for value in values)
-        rows.append(write_row(stops, values))
+        rows.append(write_row(stops, values, [guide_of(phases) for phases in cells] if guide_of else None))
     return rows
 
 
 def _phase(table: CalculatorTable, variant: Variant, number: int, notes: _Notes) -> dict[str, Any]:
     first = next(iter(variant.cells.values()))[number]
+
+    def reader(name: str) -> _Reader:
+        return lambda phases: _BYTES[name](phases[number])
+
     numbers: dict[str, Any] = {
-        name: _rows(table, variant, lambda phases, read=read: read(phases[number]))  # type: ignore[misc]
-        for name, read in _BYTES.items()
+        name: _rows(table, variant, reader(name), reader("peak") if name in _GUIDED else None) for name in _BYTES
     }
     return numbers | {
         "phase": first.phase.value,
@@ -137,19 +169,21 @@ def _time(
     while longest / 10.0**exponent >= _MAX_EXACT / 2:
         exponent += 1
 
-    def ticks(phases: Sequence[ProjectedPhase], name: str) -> int:
-        found = at(phases)
-        return _ABSENT if found is None else round(getattr(found.seconds, name) * 10.0**-exponent)
+    def ticks(name: str) -> _Reader:
+        def read(phases: Sequence[ProjectedPhase]) -> int:
+            found = at(phases)
+            return _ABSENT if found is None else round(getattr(found.seconds, name) * 10.0**-exponent)
+
+        return read
 
     return {
         "quantity": clean(time.quantity),
         "meaning": clean(time.meaning),
-        "basis": time.basis.value,
         "exponent": exponent,
         "note": notes.number(f"{time.form}; {time.error_words}"),
-        "value": _rows(table, variant, lambda phases: ticks(phases, "value")),
-        "low": _rows(table, variant, lambda phases: ticks(phases, "low")),
-        "high": _rows(table, variant, lambda phases: ticks(phases, "high")),
+        "value": _rows(table, variant, ticks("value")),
+        "low": _rows(table, variant, ticks("low"), ticks("value")),
+        "high": _rows(table, variant, ticks("high"), ticks("value")),
     }
 
 

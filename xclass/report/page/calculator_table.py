@@ -17,7 +17,7 @@ from xclass.projection.result import Basis, ProjectedPhase
 from xclass.report.text import clean
 
 CLASS_STOPS = (*(digit * 10**power for power in range(3, 9) for digit in range(1, 10)), 10**9)
-DIM_STOPS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
+DIM_STOPS = (16, 32, 64, 96, 128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 INDEX_KINDS = (
     "Flat", "SQ8", "IVF{lists},Flat", "IVF{lists},SQ8", "IVF{lists},PQ16", "OPQ16,IVF{lists},PQ16",
     "IVF{lists},RaBitQ4", "PQ64x4fs", "RaBitQ1", "RaBitQ2", "RaBitQ3", "RaBitQ4", "HNSW32", "HNSW32,SQ8",
@@ -25,6 +25,8 @@ INDEX_KINDS = (
 """Kinds that are shown beside the measured ones: the choices of conf/index, which tests compare."""
 MEASURED, PROJECTED, MARKED, PREDICTED, REFUSED, IMPOSSIBLE = "mpxfri"
 """How far a stop can be trusted; MARKED is beyond 10 x, REFUSED and IMPOSSIBLE have no figures."""
+_REFUSING_KEYS = ("classes",)
+"""What :meth:`Projector.project` blames for what lies too far beyond the measured sizes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +42,7 @@ class Variant:
     states: list[str]
     """One letter for each stop of classes, a string for each of the dimensions."""
     reasons: list[str]
-    """Why there are no figures, by dimensions: of the first stop without."""
+    """Why the first stop that is IMPOSSIBLE is so, by dimensions; empty where none is."""
     cells: Mapping[tuple[int, int], Sequence[ProjectedPhase]]
     """(dim, classes) -> phases, where there are figures."""
 
@@ -113,11 +115,17 @@ def _variant(
     for dim in dims:
         row, reason = "", ""
         for count in classes:
+            if row.endswith(REFUSED):
+                row += REFUSED  # More classes are only further away.
+                continue
             try:
+                if method == "nearest_neighbour":
+                    _check_index(config.index, count, dim)
                 phases = projector.project(replace(config, classes=count, dim=dim), method)
             except ConfigError as error:
-                row += _state_of(error)
-                reason = reason or clean(error)
+                row += REFUSED if error.key in _REFUSING_KEYS else IMPOSSIBLE
+                if row.endswith(IMPOSSIBLE):
+                    reason = reason or clean(error)
             else:
                 cells[dim, count] = phases
                 row += _state(phases)
@@ -135,8 +143,11 @@ def _variant(
     )
 
 
-def _state_of(error: ConfigError) -> str:
-    return REFUSED if error.key in ("classes", "far") else IMPOSSIBLE
+def _check_index(index: Any, num_classes: int, dim: int) -> None:
+    """Refuse what FAISS would refuse to build, whatever its closed form says."""
+    allowed = index.kind(num_classes).misfit(num_classes, dim)
+    if allowed:
+        raise ConfigError("index.factory", index.factory, allowed=allowed, remedy="choose another index")
 
 
 def _state(phases: Sequence[ProjectedPhase]) -> str:

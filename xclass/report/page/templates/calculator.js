@@ -2,6 +2,7 @@
 // or time. Text from data is only ever set as textContent. Python puts calculator_*.js before this file.
 const REPLICAS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 const BYTES = ["peak", "low", "high", "base", "mapped", "disk"];
+const GUIDED = ["low", "high", "mapped"];
 const LEGEND = { m: "measured", p: "projected", x: "beyond 10 x", f: "predicted", r: "refused", i: "not possible" };
 const WORDS = {
   m: "measured at this size", p: "projected from measured sizes",
@@ -14,9 +15,30 @@ const holder = byId("data");
 if (!holder) return;
 const data = JSON.parse(holder.textContent);
 if (!data.variants.length) return;
+for (const variant of data.variants) {
+  variant.states = variant.states.map((runs) => runs.replace(/(.)([0-9]+)/g, (_, letter, times) => letter.repeat(times)));
+  // What is as in the phase before was left out.
+  variant.phases.forEach((phase, at) => { for (const name of BYTES) phase[name] ??= variant.phases[at - 1][name]; });
+}
 const state = { classes: 0, dim: 0, variant: 0, replicas: 0, isShared: true };
 
-function rowOf(rows, variant) { return readRow(rows[state.dim], variant.states[state.dim], data.classes); }
+// A row of the table at the dimensions chosen: a number for each stop of the classes, null where there is none.
+function rowOf(rows, variant, guideRows) {
+  const states = variant.states[state.dim], row = new Array(states.length).fill(null);
+  const has = data.classes.map((_, at) => at).filter((at) => !"ri".includes(states[at]));
+  const stops = has.map((at) => BigInt(data.classes[at]));
+  const guide = guideRows && readRow(guideRows[state.dim], stops);
+  readRow(rows[state.dim], stops, guide).forEach((value, number) => { row[has[number]] = Number(value); });
+  return row;
+}
+function bytesOf(phase, name, variant) {
+  return rowOf(phase[name], variant, GUIDED.includes(name) ? phase.peak : undefined);
+}
+// A text: its pattern, and the numbers to put where the pattern has none.
+function noteOf(number) {
+  const [pattern, ...numbers] = data.notes[number].split(" ");
+  return data.patterns[pattern].replace(/\0/g, () => numbers.shift());
+}
 function letterOf(variant) { return variant.states[state.dim][state.classes]; }
 function hasFigures(variant) { return !"ri".includes(letterOf(variant)); }
 function drawBand(variant) {

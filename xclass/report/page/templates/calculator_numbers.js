@@ -5,25 +5,31 @@ function parse36(text) {
   for (const digit of isNegative ? text.slice(1) : text) number = number * 36n + BigInt(parseInt(digit, 36));
   return isNegative ? -number : number;
 }
-function readRow(text, states, classes) {
-  const stops = [];
-  classes.forEach((count, at) => { if (!"ri".includes(states[at])) stops.push([at, BigInt(count)]); });
+function readRests(text) {
   const rests = [];
   for (const token of text ? text.split(",") : []) {
     if (token[0] === "*") for (let run = Number(token.slice(1) || 1); run; run -= 1) rests.push(0n);
     else rests.push(parse36(token));
   }
-  const row = new Array(classes.length).fill(null);
-  let last = 0n, before = 0n;
-  stops.forEach(([at, count], number) => {
-    let value = rests[number] + last;
-    if (number > 1) {
-      value += (last - before) * (count - stops[number - 1][1]) / (stops[number - 1][1] - stops[number - 2][1]);
+  return rests;
+}
+function onLine(stops, values, at) {
+  if (at < 2) return at ? values[0] : 0n;
+  const rise = (values[at - 1] - values[at - 2]) * (stops[at] - stops[at - 1]);
+  return values[at - 1] + rise / (stops[at - 1] - stops[at - 2]);
+}
+// The values of one row, as BigInt: those of its stops that have figures.
+function readRow(text, stops, guide) {
+  const values = [];
+  readRests(text).forEach((rest, at) => {
+    let value = rest + onLine(stops, values, at);
+    if (guide) {
+      const off = guide[at] - onLine(stops, guide, at);
+      value += at && guide[at - 1] ? off * values[at - 1] / guide[at - 1] : off;
     }
-    [before, last] = [last, value];
-    row[at] = Number(value);
+    values.push(value);
   });
-  return row;
+  return values;
 }
 
 function halfEven(top, bottom) {

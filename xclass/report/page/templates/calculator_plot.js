@@ -10,8 +10,8 @@ function shape(parent, tag, attributes, text) {
 function drawPlot(variant) {
   const states = variant.states[state.dim];
   const lines = [["fit", variant.phases[0]], ["serve", variant.phases[variant.phases.length - 1]]].map(
-    ([name, phase]) => ({ name, word: phase.phase, peak: rowOf(phase.peak, variant),
-      low: rowOf(phase.low, variant), high: rowOf(phase.high, variant) }));
+    ([name, phase]) => ({ name, word: phase.phase, peak: bytesOf(phase, "peak", variant),
+      low: bytesOf(phase, "low", variant), high: bytesOf(phase, "high", variant) }));
   const seen = lines.flatMap((line) => [...line.low, ...line.high]).filter((bytes) => bytes);
   const svg = shape(document.createDocumentFragment(), "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   byId("plot").replaceChildren(svg);

@@ -13,13 +13,12 @@ function phasesAt(variant) {
   if (!hasFigures(variant)) return [];
   return variant.phases.map((phase) => {
     const at = (rows) => rowOf(rows, variant)[state.classes];
-    const found = { phase: phase.phase, note: data.notes[at(phase.note)], times: [] };
-    for (const name of BYTES) found[name] = at(phase[name]);
+    const found = { phase: phase.phase, note: noteOf(at(phase.note)), times: [] };
+    for (const name of BYTES) found[name] = bytesOf(phase, name, variant)[state.classes];
     for (const time of phase.times) {
-      const seconds = (rows) => at(rows) * 10 ** time.exponent;
-      if (at(time.value) >= 0) {
-        found.times.push({ ...time, value: seconds(time.value), low: seconds(time.low), high: seconds(time.high) });
-      }
+      if (at(time.value) < 0) continue;
+      const end = (rows) => rowOf(rows, variant, time.value)[state.classes] * 10 ** time.exponent;
+      found.times.push({ ...time, value: at(time.value) * 10 ** time.exponent, low: end(time.low), high: end(time.high) });
     }
     return found;
   });
@@ -95,7 +94,7 @@ function showResults(variant, numReplicas) {
   if (!phases.length) {
     verdict.textContent = `No figures for ${size}: ` + (letter === "r"
       ? "more than 100 x beyond what was measured. Measure a larger size, or choose less."
-      : data.notes[variant.reasons[state.dim]]);
+      : noteOf(variant.reasons[state.dim]));
     return;
   }
   const fit = rent(needOf([phases[0]], 1), 1), served = phases.slice(1);
