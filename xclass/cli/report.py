@@ -17,8 +17,8 @@ from xclass.cli.run_words import parse_runs, take_words
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
 from xclass.projection.recorded_config import recorded_config
-from xclass.records.record import Record
-from xclass.report.numbers import NO_PARQUET, PARQUET_FILE
+from xclass.records.record import Phase, Record
+from xclass.report.number_tables import NO_PARQUET, PARQUET_FILE
 from xclass.report.page.sources import RunRecords, read_runs
 from xclass.report.page.study import Study
 from xclass.report.write import Reports, write_document
@@ -102,6 +102,8 @@ def _study(
 
 def _has_closed_form(record: Record, run: RunRecords, damaged: list[str]) -> bool:
     """Records of an older xclass may have settings that no form of today knows: shown, not projected."""
+    if record.phase is Phase.PREPARE:
+        return True
     try:
         recorded_config(record, source=f"{run.folder}: {record.method} {record.phase}")
     except RecordError as error:

@@ -10,10 +10,10 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.store import write_json, write_text
-from xclass.report.numbers import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
+from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
 from xclass.report.page.contents import make_document
 from xclass.report.page.document import Document
-from xclass.report.page.numbers import number_rows
+from xclass.report.page.number_rows import number_rows
 from xclass.report.page.sources import RunRecords, read_run, run_folders
 from xclass.report.page.study import Study
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
