@@ -14,7 +14,7 @@ from xclass.records.pictures import ClassMap, Pictures
 _VECTORS_EACH = 24
 """Class vectors of each row: 276 pairs within, 576 between two; a cosine's mean is true to about 0.01."""
 _MAPPED_GROUPS = 6
-"""On the map: more colours and shapes than these are not told apart."""
+"""On the map, those that most queries are of: the same for every method. More colours are not told apart."""
 _NO_VECTORS = "this method cannot give back its class vectors"
 _ONE_GROUP = "all classes are of one group"
 
@@ -57,7 +57,7 @@ def make_pictures(
         left_out = None if vectors else _NO_VECTORS
         if vectors:
             similarity = mean_cosines(vectors)
-            class_map = _draw_map(vectors, _confused_most(confusion, len(chosen.groups_G)))
+            class_map = _draw_map(vectors[: len(chosen.groups_G)][:_MAPPED_GROUPS])
     return Pictures(
         noun=source.group_noun,
         groups=[source.group_name(int(group)) for group in chosen.groups_G],
@@ -91,14 +91,6 @@ def _by_chance(truth_W: IntArray, answer_W: IntArray) -> float | None:
     groups, counts = np.unique(truth_W, return_counts=True)
     answered = np.searchsorted(np.sort(answer_W), np.stack([groups, groups + 1]))
     return round(float((counts * (answered[1] - answered[0])).sum()) / len(truth_W) ** 2, 6)
-
-
-def _confused_most(confusion: IntArray, num_groups: int) -> list[int]:
-    """Rows of the named groups with the most wrong pairs, at most six; equals by their queries."""
-    square = confusion[:, :-1].copy()
-    np.fill_diagonal(square, 0)
-    wrong = (square.sum(axis=0) + square.sum(axis=1))[:num_groups]
-    return sorted(np.argsort(-wrong, kind="stable")[:_MAPPED_GROUPS].tolist())
 
 
 def _sample_vectors(
@@ -141,9 +133,9 @@ def mean_cosines(vectors: Sequence[FloatArray]) -> list[list[float | None]]:
     return [[cosine(a, b) for b in range(len(vectors))] for a in range(len(vectors))]
 
 
-def _draw_map(vectors: Sequence[FloatArray], rows: Sequence[int]) -> ClassMap | None:
-    """Principal components of the vectors of some rows; None where they span no two axes."""
-    stacked_BD = np.concatenate([vectors[row] for row in rows]).astype(np.float64)
+def _draw_map(vectors: Sequence[FloatArray]) -> ClassMap | None:
+    """Principal components of the vectors of the first rows; None where they span no two axes."""
+    stacked_BD = np.concatenate(vectors).astype(np.float64)
     stacked_BD -= stacked_BD.mean(axis=0)
     left, strengths, _ = np.linalg.svd(stacked_BD, full_matrices=False)
     if len(strengths) < 2 or strengths[1] <= 1e-9 * max(strengths[0], 1.0):
@@ -151,7 +143,7 @@ def _draw_map(vectors: Sequence[FloatArray], rows: Sequence[int]) -> ClassMap | 
     places = left[:, :2] * strengths[:2]
     # An axis has no direction of its own: fixed, so that equal vectors give equal maps.
     places *= np.where(places[np.abs(places).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
-    of_row = np.repeat(rows, [len(vectors[row]) for row in rows])
+    of_row = np.repeat(np.arange(len(vectors)), [len(rows_BD) for rows_BD in vectors])
     points = [
         [int(row), round(x, 3), round(y, 3)] for row, (x, y) in zip(of_row, places.tolist(), strict=True)
     ]

@@ -8,10 +8,11 @@ from xclass.records.pictures import ClassMap
 from xclass.records.record import Record
 from xclass.report.confusion_figure import pictured_records, row_names
 from xclass.report.heat_map import FIGURE_WIDTH, shorten
-from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, text_width
+from xclass.report.svg import COLOURS, GRID, MUTED, Page
 from xclass.report.text import clean
 
-_TOP, _PANEL_HEAD, _PLOT, _GAP = 72, 46, 300, 40
+_TOP, _PANEL_HEAD, _PLOT, _GAP = 72, 62, 300, 40
+_LEGEND_COLUMNS = 3
 _LEFT, _RIGHT = 16, 16
 _SIZE = 4.5
 _Point = tuple[float, float]
@@ -88,10 +89,9 @@ def _draw_mark(page: Page, x: float, y: float, kind: int, title: str) -> None:
 
 
 def _draw_legend(page: Page, y: float, names: Sequence[str]) -> None:
-    room = (FIGURE_WIDTH - _LEFT - _RIGHT) / len(names)
-    x = float(_LEFT)
+    room = (FIGURE_WIDTH - _LEFT - _RIGHT) / _LEGEND_COLUMNS
     for kind, name in enumerate(names):
-        text = shorten(name, room - 22, 11)
-        _draw_mark(page, x + 5, y - 4, kind, name)
-        page.text(x + 14, y, text, size=11, colour=INK)
-        x += min(room, text_width(text, 11) + 28)
+        line, column = divmod(kind, _LEGEND_COLUMNS)
+        x = _LEFT + column * room
+        _draw_mark(page, x + 5, y + 16 * line - 4, kind, name)
+        page.text(x + 14, y + 16 * line, shorten(name, room - 22, 11), size=11)

@@ -11,7 +11,7 @@ from xclass.report.svg import MUTED, Page
 from xclass.report.text import clean
 from xclass.units import format_count
 
-_TOP, _PANEL_HEAD, _GAP = 92, 40, 34
+_TOP, _PANEL_HEAD, _GAP = 92, 56, 34
 
 
 def draw_confusion(records: Iterable[Record]) -> str | None:
@@ -90,7 +90,8 @@ def _columns(pictures: Pictures) -> list[str]:
 def _draw_panel(page: Page, method: str, pictures: Pictures, top: float) -> None:
     names, columns = row_names(pictures), _columns(pictures)
     page.text(16, top + 16, method, size=13, bold=True)
-    page.text(16, top + 33, "; ".join(confusion_words(pictures)), size=11)
+    for number, words in enumerate(confusion_words(pictures)):
+        page.text(16, top + 33 + 16 * number, words, size=11)
     cells = [
         [_cell(pictures, names, columns, row, column) for column in range(len(columns))]
         for row in range(len(names))

@@ -59,9 +59,7 @@ def _height(panel: Sequence[_Line]) -> float:
 
 
 def _draw_panel(page: Page, panel: Sequence[_Line], top: float) -> None:
-    size = panel[0][1].batch_size
-    asked = "one query at a time" if size == 1 else f"batches of {format_count(size)} queries"
-    page.text(16, top + 14, asked, size=13, bold=True)
+    page.text(16, top + 14, _asked(panel), size=13, bold=True)
     top += _PANEL_HEAD
     for level in (0, 50, 95, 100):
         y = _y(level, top)
@@ -78,6 +76,13 @@ def _draw_panel(page: Page, panel: Sequence[_Line], top: float) -> None:
                 title = f"{method}, {percent:g} %: {format_seconds(seconds)}"
                 page.circle(_x(seconds, low, high), _y(percent, top), 3, colour, title=title)
     _draw_table(page, panel, top + _PLOT + _AXIS)
+
+
+def _asked(panel: Sequence[_Line]) -> str:
+    size, least = panel[0][1].batch_size, min(latency.num_batches for _, latency in panel)
+    most = max(latency.num_batches for _, latency in panel)
+    number = format_count(least) if least == most else f"{format_count(least)} to {format_count(most)}"
+    return f"{number} single queries" if size == 1 else f"{number} batches of {format_count(size)} queries"
 
 
 def _draw_table(page: Page, panel: Sequence[_Line], y: float) -> None:

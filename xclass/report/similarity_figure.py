@@ -31,7 +31,7 @@ def draw_similarity(records: Iterable[Record]) -> str | None:
     if not panels:
         return None
     found = [value for _, _, table, _ in panels for row in table for value in row if value is not None]
-    low, high = min(found, default=0.0), max(found, default=1.0)
+    high = max([0.01, *found])
     heights = [_PANEL_HEAD + heading_height(names) + CELL * len(names) + _GAP for _, names, _, _ in panels]
     noun = panels[0][3]
     page = Page(FIGURE_WIDTH, _TOP + sum(heights))
@@ -45,26 +45,22 @@ def draw_similarity(records: Iterable[Record]) -> str | None:
         "same direction, 0 unrelated; on the diagonal: between different classes of one row",
         colour=MUTED,
     )
-    draw_scale(page, 78, lambda share: share, (_text(low), _text(high)), "mean cosine")
+    draw_scale(page, 78, lambda share: share, ("0 or less", _text(high)), "mean cosine")
     top = float(_TOP)
     for (method, names, table, _), height in zip(panels, heights, strict=True):
         page.text(16, top + 16, method, size=13, bold=True)
-        draw_cells(page, top + _PANEL_HEAD, names, names, _cells(table, low, high))
+        draw_cells(page, top + _PANEL_HEAD, names, names, _cells(table, high))
         top += height
     return page.render(f"How alike the class vectors of each {noun} are: mean cosines")
 
 
-def _cells(table: _Table, low: float, high: float) -> list[list[Cell]]:
-    width = max(high - low, 1e-9)
-    return [
-        [Cell(shade=(value - low) / width if value is not None else 0.0, text=_text(value)) for value in row]
-        for row in table
-    ]
+def _cells(table: _Table, high: float) -> list[list[Cell]]:
+    return [[Cell(shade=max(value or 0.0, 0.0) / high, text=_text(value)) for value in row] for row in table]
 
 
 def _text(value: float | None) -> str:
     """Two decimals without the zero before them: ``.41``, ``-.05``."""
     if value is None:
         return "-"
-    text = f"{value:.2f}"
+    text = f"{round(value, 2) + 0.0:.2f}"  # adding zero takes the sign off -0.00
     return text.replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.1f}"
