@@ -76,6 +76,10 @@ def _report(words: Sequence[str]) -> int:
             remedy="see python -m xclass.report --help",
         )
     folders = parse_runs(values["runs"])
+    if not folders:
+        raise ConfigError(
+            "runs", "(nothing)", allowed="folders of runs or sweeps", remedy="add runs=outputs/A,outputs/B"
+        )
     damaged: list[str] = []
     runs = read_runs(folders, damaged)
     study = _study(runs, hardware, values, damaged)

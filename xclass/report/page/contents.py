@@ -10,7 +10,7 @@ from xclass.report.page.answer import answer
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.figures import FRONTIER_FIGURE, PEAKS_FIGURE, client_figures
 from xclass.report.page.method_table import method_table
-from xclass.report.page.projection_section import held_out_section, projected_section
+from xclass.report.page.projection_section import held_out_section, held_out_times_section, projected_section
 from xclass.report.page.servers_section import servers_section
 from xclass.report.page.sources import RunRecords
 from xclass.report.page.study import PURPOSES, Study
@@ -18,6 +18,7 @@ from xclass.report.rows import Row, merged_records
 from xclass.report.run_figures import draw_run_figures
 from xclass.report.sweep import sweep_sections
 from xclass.report.text import code
+from xclass.units import format_count
 
 _CALCULATOR_ELSEWHERE = (
     "report.html, beside this file, has a calculator: sliders for classes, dimensions, method, index and replicas "
@@ -61,7 +62,13 @@ def make_document(
         is_below = all(run.folder == folder / run.label for run in runs)
         everything = sweep_sections(labelled, damaged=damaged, has_links=is_below)
         sections = [*client, *everything, _of_lead(lead), *of_lead]
-    return Document(title="xclass report", sections=tuple(sections), figures=figures)
+    title = _title(largest) if study is not None and largest else "xclass report"
+    return Document(title=title, sections=tuple(sections), figures=figures)
+
+
+def _title(largest: Sequence[Row]) -> str:
+    most = max(row["classes"] for row in largest)
+    return f"{format_count(most)} classes: which method, on which server"
 
 
 def largest_rows(rows: Sequence[Row]) -> list[Row]:
@@ -81,6 +88,11 @@ def _client_sections(largest: Sequence[Row], figures: Collection[str], study: St
         sections += [
             Section(title="Predicted first, measured then", body=held_out_section(study)),
             Section(title="Projected", body=projected_section(study)),
+            Section(
+                title="Times predicted first, measured then",
+                body=held_out_times_section(study),
+                is_folded=True,
+            ),
             Section(title=CALCULATOR, body=_CALCULATOR_ELSEWHERE),
         ]
     sections.append(Section(title="Accuracy against RAM", body=_frontier(figures)))

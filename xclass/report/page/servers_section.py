@@ -5,8 +5,8 @@ from __future__ import annotations
 from xclass.projection.result import ProjectedPhase
 from xclass.report.page.study import PURPOSES, Study
 from xclass.report.text import code, escape, table
-from xclass.sizing.choice import Choice, choose, describe, format_usd
-from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware
+from xclass.sizing.choice import Choice, choose, format_usd
+from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware, Server
 from xclass.units import format_bytes, format_count
 
 
@@ -35,7 +35,9 @@ def choice_of(hardware: Hardware, phase: ProjectedPhase) -> Choice:
 
 def price_note(hardware: Hardware) -> str:
     """What may be counted on, where the prices come from, and of when they are."""
-    dated = f"prices of {escape(hardware.date)}" if hardware.date else "no prices"
+    dates = sorted({server.date for server in hardware.servers if server.date and server.usd_per_hour})
+    ends = " to ".join(escape(date) for date in dict.fromkeys([dates[0], dates[-1]])) if dates else ""
+    dated = f"prices of {ends}" if ends else "no prices"
     return (
         f"Catalogue {code(hardware.name)}, {dated}, on demand, Linux, without tax; a month is {HOURS_PER_MONTH} hours. "
         f"Of each server's RAM {hardware.reserve_share * 100:.3g} % and {format_bytes(hardware.reserve_bytes)} are kept "
@@ -59,19 +61,30 @@ def _cells(phase: ProjectedPhase, choice: Choice) -> list[str]:
         f"{format_bytes(phase.peak.high)} ({phase.basis})",
         server_text(choice),
         month_text(choice),
-        escape(describe(choice.smaller)) if choice.smaller else "-",
+        _smaller_text(choice),
         format_bytes(choice.missing_bytes) if choice.missing_bytes else "-",
     ]
 
 
 def server_text(choice: Choice) -> str:
     """Its name and RAM, or that there is none."""
-    if choice.server is None:
-        return f"none of the catalogue: {escape(choice.words)}"
-    server = choice.server
+    return escape(choice.words) if choice.server is None else _name(choice.server)
+
+
+def _name(server: Server) -> str:
     return f"{escape(server.vendor)} {code(server.instance)}, {format_bytes(server.ram_bytes)}"
 
 
 def month_text(choice: Choice) -> str:
-    """USD a month."""
-    return format_usd(choice.usd_per_month)
+    """USD a month, with the date of the price."""
+    if choice.server is None or choice.usd_per_month is None:
+        return "-"
+    date = f" (price of {escape(choice.server.date)})" if choice.server.date else ""
+    return f"**{format_usd(choice.usd_per_month)}**{date}"
+
+
+def _smaller_text(choice: Choice) -> str:
+    if choice.smaller is None:
+        return "-"
+    month = choice.smaller.usd_per_month
+    return _name(choice.smaller) + ("" if month is None else f", {format_usd(month)}")
