@@ -44,7 +44,7 @@ the words
 how
   Bytes are closed forms with a base and one factor per component, fitted towards 1.00; times are linear in
   the work of each step. From every measured size on, larger ones are predicted and compared: the interval is
-  the worst error among those that lay as far beyond. Beyond 10 times what was measured figures are marked "!".
+  the worst error among those that lay as far beyond. Beyond 10 times what was measured they are marked "!".
   A variant that was not measured in these runs gets its closed form as it stands, and says so.
 
 exit codes: 0 projected; 1 the records cannot be used; 2 the command is wrong.
