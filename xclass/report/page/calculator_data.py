@@ -71,7 +71,8 @@ def data_json(table: CalculatorTable, hardware: Hardware) -> str:
             "reserveBytes": hardware.reserve_bytes,
             "reserveShare": hardware.reserve_share,
             "headroomShare": hardware.headroom_share,
-            "servers": [_server(hardware, server) for server in hardware.servers],
+            # In the order in which they would be rented: the script takes the first that offers enough.
+            "servers": [_server(hardware, server) for server in hardware.ranked()],
         },
     }
     return script_safe({**document, "patterns": list(notes.patterns), "notes": notes.fillings})
