@@ -113,6 +113,16 @@ class Server(Protocol):
         """The k best classes of each encoded query. The input is left untouched."""
         ...
 
+    def class_vectors(self, classes_B: IntArray) -> FloatArray | None:
+        """Class vectors as they are searched, shape (B, D); None where this kind cannot give them back.
+
+        Not for a phase that is measured: it may allocate.
+
+        Args:
+            classes_B: class ids, each of them in the model.
+        """
+        ...
+
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes this model occupies when every page of it is resident."""
         ...

@@ -40,6 +40,14 @@ class ClassIds:
         named_QK: IntArray = np.where(rows_QK < 0, np.int64(-1), self.ids_C[rows_QK])
         return named_QK
 
+    def rows(self, classes_B: IntArray) -> IntArray:
+        """The row of each class, which must have one."""
+        if self.ids_C is None:
+            return classes_B
+        rows_B: IntArray = np.searchsorted(self.ids_C, classes_B)
+        assert np.array_equal(self.ids_C[rows_B], classes_B)
+        return rows_B
+
     def held_bytes(self) -> dict[str, int]:
         """The mapped file."""
         return {} if self.ids_C is None else {"class ids (mapped)": self.ids_C.nbytes}

@@ -17,8 +17,9 @@ from xclass.classifiers.bfloat16_search import Bfloat16Search
 from xclass.classifiers.class_ids import ClassIds, open_class_ids
 from xclass.classifiers.faiss_engine import warm_up_faiss
 from xclass.classifiers.model_folder import map_class_vectors, read_manifest
+from xclass.classifiers.weights.bfloat16 import to_float32
 from xclass.classifiers.weights.serving import SERVED_VECTORS
-from xclass.data.base import FloatArray
+from xclass.data.base import FloatArray, IntArray
 
 
 class LinearServer:
@@ -63,6 +64,15 @@ class LinearServer:
         else:
             scores_QK, rows_QK = faiss.knn(vectors_QD, self._weights_CD, k, metric=faiss.METRIC_INNER_PRODUCT)
         return Answers(classes_QK=self._class_ids.name(rows_QK), scores_QK=scores_QK)
+
+    def class_vectors(self, classes_B: IntArray) -> FloatArray:
+        """Rows of the mapped file, shape (B, D), float32.
+
+        Memory: 4 B D bytes, 6 for bfloat16.
+        """
+        assert self._weights_CD is not None, "load() comes first"
+        rows_BD = np.asarray(self._weights_CD[self._class_ids.rows(classes_B)])
+        return to_float32(rows_BD) if self._bfloat16 is not None else rows_BD
 
     def held_bytes(self) -> dict[str, int]:
         """The mapped class vectors, and ids where they are kept."""

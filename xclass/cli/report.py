@@ -14,9 +14,15 @@ from typing import NoReturn
 from xclass.cli.hardware_words import take_hardware
 from xclass.cli.parser import complain, run_command
 from xclass.cli.run_words import parse_runs, take_words
-from xclass.errors import ConfigError
+from xclass.errors import ConfigError, RecordError
+from xclass.projection.projector import Projector
+from xclass.projection.recorded_config import recorded_config
+from xclass.records.record import Phase, Record
+from xclass.report.number_tables import NO_PARQUET, PARQUET_FILE
+from xclass.report.page.sources import RunRecords, read_runs
 from xclass.report.page.study import Study
-from xclass.report.study_reports import StudyReports, write_study_reports
+from xclass.report.write import Reports, write_document
+from xclass.sizing.hardware import Hardware
 from xclass.units import parse_count
 
 HELP = """\
@@ -43,17 +49,92 @@ exit codes: 0 written; 1 the records cannot be used, or the page cannot be writt
 """
 
 _DEFAULTS = {"runs": "", "out": "", "far": "false", "classes": "", "dim": ""}
-_REMEDY = "see python -m xclass.report --help"
+_SIZES = ("classes", "dim")
 
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.report``."""
     words = sys.argv[1:]
-    if not words or "--help" in words or "-h" in words:
+    if "--help" in words or "-h" in words:
         sys.stdout.write(HELP)
-        sys.exit(0 if words else 2)
+        sys.exit(0)
     run_command(
         lambda: _report(words),
         disk_remedy="free space there or choose another folder (out=...)",
-        interrupted="interrupted; what was written is whole",
+        interrupted="interrupted; every file that was written is whole",
     )
+
+
+def _report(words: Sequence[str]) -> int:
+    hardware, rest = take_hardware([word.removeprefix("+") for word in words])
+    values, unknown = take_words(rest, _DEFAULTS)
+    if unknown:
+        raise ConfigError(
+            "command line",
+            " ".join(unknown),
+            allowed=f"{', '.join(f'{name}=' for name in [*_DEFAULTS, 'hardware'])}",
+            remedy="see python -m xclass.report --help",
+        )
+    folders = parse_runs(values["runs"])
+    damaged: list[str] = []
+    runs = read_runs(folders, damaged)
+    study = _study(runs, hardware, values, damaged)
+    folder = Path(values["out"]) if values["out"] else _own_folder(folders)
+    _tell(write_document(folder, runs, damaged, study), folder)
+    return 0
+
+
+def _study(
+    runs: Sequence[RunRecords], hardware: Hardware, values: dict[str, str], damaged: list[str]
+) -> Study | None:
+    """What can be projected; None, with the reason among the damaged, where nothing can."""
+    changes = {name: _count(name, values[name]) for name in _SIZES if values[name]}
+    known = [record for run in runs for record in run.records if _has_closed_form(record, run, damaged)]
+    try:
+        projector = Projector.of_records(known)
+    except RecordError as error:
+        damaged.append(f"nothing is projected: {error}")
+        return None
+    return Study(
+        projector=projector, hardware=hardware, changes=changes, is_far_allowed=_is_true("far", values["far"])
+    )
+
+
+def _has_closed_form(record: Record, run: RunRecords, damaged: list[str]) -> bool:
+    """Records of an older xclass may have settings that no form of today knows: shown, not projected."""
+    if record.phase is Phase.PREPARE:
+        return True
+    try:
+        recorded_config(record, source=f"{run.folder}: {record.method} {record.phase}")
+    except RecordError as error:
+        damaged.append(f"not projected: {error}")
+        return False
+    return True
+
+
+def _count(name: str, text: str) -> int:
+    try:
+        return parse_count(text)
+    except ValueError as error:
+        raise ConfigError(name, text, allowed="a whole number such as 5e7", remedy=str(error)) from None
+
+
+def _is_true(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ConfigError(name, text, allowed="true or false", remedy="leave it out for false")
+    return text == "true"
+
+
+def _own_folder(folders: Sequence[Path]) -> Path:
+    if len(folders) == 1:
+        return folders[0]
+    return Path("outputs") / "report" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def _tell(reports: Reports, folder: Path) -> None:
+    for reason in reports.damaged:
+        complain(reason)
+    sys.stdout.write(f"page: {reports.report_html}\n")
+    sys.stdout.write(f"the same as Markdown: {reports.report_md}\n")
+    sys.stdout.write(f"numbers: {reports.summary_json}, numbers.csv")
+    sys.stdout.write(f", {PARQUET_FILE}\n" if (folder / PARQUET_FILE).exists() else f"\n{NO_PARQUET}\n")

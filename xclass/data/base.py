@@ -60,6 +60,8 @@ class DataSource(Protocol):
     num_classes: int
     num_train: int
     num_test: int
+    group_noun: str
+    """What a group of classes is here, in one word: ``language``."""
 
     def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
         """Examples ``start <= i < stop`` (at most num_train) of this epoch's pseudo-random order."""
@@ -75,6 +77,17 @@ class DataSource(Protocol):
 
     def class_counts(self) -> IntArray:
         """Training examples per class, shape (C,), int64, non-increasing."""
+        ...
+
+    def groups_of(self, classes: IntArray) -> IntArray:
+        """The group of each class, int64, 0 or more; all 0 where the data knows no groups.
+
+        Classes of one group belong together, so that taking one for another is the lesser mistake.
+        """
+        ...
+
+    def group_name(self, group: int) -> str:
+        """What people call it; text from the data, which may be hostile."""
         ...
 
 

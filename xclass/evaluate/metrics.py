@@ -10,6 +10,9 @@ import numpy.typing as npt
 from xclass.evaluate.intervals import percentile, wilson
 from xclass.records.record import Accuracy, Latency
 
+QUANTILE_PERCENTS = (*range(5, 100, 5), 99, 100)
+"""Of a distribution of times: enough for a curve, its tail included."""
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -77,4 +80,19 @@ def latency(batch_size: int, batch_seconds: Sequence[float], *, num_queries: int
         p95_seconds=percentile(batch_seconds, 95),
         p99_seconds=percentile(batch_seconds, 99),
         queries_per_second=answered / total_seconds,
+        quantiles=quantiles(batch_seconds),
     )
+
+
+def quantiles(seconds: Sequence[float]) -> list[list[float]]:
+    """The distribution of some times, in rows of (percent, seconds).
+
+    Args:
+        seconds: at least one.
+
+    Returns:
+        The least at 0, nearest-rank percentiles (never interpolated), the most at 100; four digits each.
+    """
+    ordered = sorted(seconds)
+    levels = [(0, ordered[0]), *((percent, percentile(ordered, percent)) for percent in QUANTILE_PERCENTS)]
+    return [[percent, float(f"{value:.4g}")] for percent, value in levels]

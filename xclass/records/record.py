@@ -13,6 +13,7 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.kinds import check_kinds
+from xclass.records.pictures import Pictures
 
 SCHEMA_VERSION = 1
 
@@ -132,6 +133,9 @@ class Latency:
     p95_seconds: float
     p99_seconds: float
     queries_per_second: float
+    quantiles: list[list[float]] = field(default_factory=list)
+    """Rows of (percent, seconds), nearest rank; 0 is the fastest batch and 100 the slowest. Empty in records
+    that were made before it was kept."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -180,6 +184,8 @@ class Record:
     heap: HeapReading | None = None
     latencies: list[Latency] = field(default_factory=list)
     accuracy: Accuracy | None = None
+    pictures: Pictures | None = None
+    """Confusion, similarity and map of groups of classes (serve, first untraced pass only)."""
     timeline: list[list[float]] = field(default_factory=list)
     """Rows of (seconds since the phase began, rss, anon, file, shmem bytes), thinned."""
     marks: list[tuple[float, str]] = field(default_factory=list)
@@ -234,6 +240,7 @@ class Record:
             values["heap"] = _heap(values.get("heap"))
             values["marks"] = [(float(seconds), str(name)) for seconds, name in values.get("marks", [])]
             values["accuracy"] = _optional(Accuracy, values.get("accuracy"))
+            values["pictures"] = _pictures(values.get("pictures"))
             values["latencies"] = [Latency(**latency) for latency in values.get("latencies", [])]
             record = cls(**values)
             check_kinds(record, cls)
@@ -246,6 +253,10 @@ class Record:
 
 def _optional(kind: Any, document: dict[str, Any] | None) -> Any:
     return None if document is None else kind(**document)
+
+
+def _pictures(document: dict[str, Any] | None) -> Pictures | None:
+    return None if document is None else Pictures.from_json(document)
 
 
 def _heap(document: dict[str, Any] | None) -> HeapReading | None:

@@ -16,6 +16,7 @@ from xclass.report.page.document import Section
 from xclass.report.proofs import proofs_section
 from xclass.report.repeat import repeat_section
 from xclass.report.rows import Row, merged_records, rows
+from xclass.report.run_figures import LATENCY, LEDGER, TIMELINE, groups_section
 from xclass.report.text import (
     code,
     escape,
@@ -28,8 +29,6 @@ from xclass.report.text import (
 )
 from xclass.report.verdict import verdict_text
 from xclass.units import format_bytes, format_count, format_seconds
-
-LEDGER_FIGURE, TIMELINE_FIGURE = "figures/ledger.svg", "figures/timeline.svg"
 
 _FOLDED = {"Who asked for the memory", "What each phase did", "Conditions", "How to repeat"}
 """Long, and read by whoever makes the run again."""
@@ -64,11 +63,12 @@ def run_sections(
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
-        "Latency and throughput": _latency(ordered),
+        "Latency and throughput": _latency(ordered, LATENCY.markdown(figures)),
+        "Groups of classes": groups_section(figures),
         "Under a cap": proofs_section(proofs),
         "How far the numbers repeat": repeats_section(merged) if merged else "",
-        "Where the bytes are": ledger_section(ordered, _figure(figures, LEDGER_FIGURE)),
-        "Memory over time": _timeline(_figure(figures, TIMELINE_FIGURE)),
+        "Where the bytes are": ledger_section(ordered, LEDGER.markdown(figures)),
+        "Memory over time": TIMELINE.markdown(figures),
         "Who asked for the memory": heap_section(ordered, merged, run_dir),
         "What each phase did": _details(ordered),
         "Data": _data(ordered),
@@ -81,14 +81,6 @@ def run_sections(
     return [
         Section(title=title, body=body, is_folded=title in _FOLDED) for title, body in bodies.items() if body
     ]
-
-
-def _figure(figures: Collection[str], name: str) -> str | None:
-    return name if name in figures else None
-
-
-def _timeline(figure: str | None) -> str:
-    return f"![Resident memory of each phase over time]({figure})" if figure else ""
 
 
 def _name(record: Record) -> str:
@@ -201,7 +193,7 @@ def _bayes(records: Sequence[Record]) -> str:
     return ""
 
 
-def _latency(records: Sequence[Record]) -> str:
+def _latency(records: Sequence[Record], figure: str) -> str:
     cells = [
         [
             code(record.method),
@@ -219,7 +211,7 @@ def _latency(records: Sequence[Record]) -> str:
     headers = ["method", "queries per batch", "p50 (measured)", "p95 (measured)", "p99 (measured)"]
     headers += ["queries/s (measured)", "batches"]
     note = "Seconds per batch, nearest rank; of fewer than 100 batches p99 is the slowest one."
-    return f"{table(headers, cells, num_text_columns=1)}\n\n{note}"
+    return "\n\n".join(part for part in (table(headers, cells, num_text_columns=1), note, figure) if part)
 
 
 def _details(records: Sequence[Record]) -> str:

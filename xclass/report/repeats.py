@@ -103,8 +103,15 @@ def _latencies(repeats: Sequence[Record]) -> list[Latency]:
         same = [one for record in repeats for one in record.latencies if one.batch_size == latency.batch_size]
         names = ("p50_seconds", "p95_seconds", "p99_seconds", "queries_per_second")
         medians = {name: median(getattr(one, name) for one in same) for name in names}
-        merged.append(replace(latency, **medians))
+        merged.append(replace(latency, **medians, quantiles=_quantiles([one.quantiles for one in same])))
     return merged
+
+
+def _quantiles(repeats: Sequence[list[list[float]]]) -> list[list[float]]:
+    """Median seconds at each percent that all repeats have."""
+    known = [{row[0]: row[1] for row in rows} for rows in repeats]
+    shared = [percent for percent in known[0] if all(percent in one for one in known)]
+    return [[percent, median(one[percent] for one in known)] for percent in shared]
 
 
 def _smallest(record: Record, name: str) -> float | None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.store import write_json, write_text
-from xclass.report.numbers import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
+from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
 from xclass.report.page.contents import make_document
 from xclass.report.page.document import Document
-from xclass.report.page.numbers import number_rows
+from xclass.report.page.number_rows import number_rows
 from xclass.report.page.sources import RunRecords, read_run, run_folders
 from xclass.report.page.study import Study
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
@@ -78,9 +78,7 @@ def write_document(
         RecordError: a report cannot be written.
     """
     is_alone = len(runs) == 1 and not runs[0].label
-    rows = [row for run in runs for row in run.rows]
-    numbers = {"schema_version": SUMMARY_SCHEMA_VERSION, "rows": rows, "notes": NOTES}
-    numbers = summary(runs[0].records) if is_alone else numbers
+    numbers = summary(runs[0].records) if is_alone else _summary_of(runs)
     write_json(folder / SUMMARY_FILE, numbers)
     document = make_document(runs, folder=folder, damaged=damaged, study=study)
     for path, svg in document.figures.items():
@@ -98,6 +96,11 @@ def write_document(
         rows=numbers["rows"],
         damaged=damaged,
     )
+
+
+def _summary_of(runs: Sequence[RunRecords]) -> dict[str, Any]:
+    rows = [row for run in runs for row in run.rows]
+    return {"schema_version": SUMMARY_SCHEMA_VERSION, "rows": rows, "notes": NOTES}
 
 
 def _write_page(path: Path, document: Document, numbers: dict[str, Any], study: Study | None) -> None:

@@ -23,6 +23,7 @@ from xclass.data.base import DataSource, Texts
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
 from xclass.encoders.factory import build_encoder, load_encoder
+from xclass.evaluate.pictures import make_pictures
 from xclass.measure.conditions import process_conditions
 from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
@@ -113,6 +114,7 @@ class Job:
         self._toy_encoder()
         self._set_base()
         opened: dict[str, Encoder] = {}
+        answers = Path(self._spec.run_dir) / "answers" / f"{self._spec.method}.npz"
 
         def load(outcome: Outcome) -> None:
             folder = Path(self._spec.model_dir)
@@ -128,12 +130,26 @@ class Job:
             if self._is_short:
                 questions.ask_few()
             else:
-                answers = Path(self._spec.run_dir) / "answers" / f"{self._spec.method}.npz"
                 outcome.update(questions.ask_all(answers))
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
 
         self._measure(Phase.LOAD, load)
         self._measure(Phase.SERVE, serve)
+        if self._spec.has_pictures:
+            self._send_pictures(answers, server)
+
+    def _send_pictures(self, answers: Path, server: Server) -> None:
+        """After the meter has read and the outcome was sent: what fails here loses nothing measured."""
+        with np.load(answers) as saved:
+            answers_Q, truth_Q = saved["classes_QK"][:, 0], saved["truth_Q"]
+        pictures = make_pictures(
+            self._open_source(),
+            answers_Q=answers_Q,
+            truth_Q=truth_Q,
+            class_vectors=server.class_vectors,
+            seed=self._config.seed,
+        )
+        self._events.send("pictures", phase=Phase.SERVE, pictures=pictures)
 
     def _set_base(self) -> None:
         if self._spec.pass_ is Pass.HEAP:

@@ -147,6 +147,8 @@ def _take(event: dict[str, Any], result: ChildResult, on_event: EventCallback) -
         result.sampler.mark(event["phase"], event["seconds"])
     elif kind == "phase_end":
         result.outcomes[event["phase"]] = event["outcome"]
+    elif kind == "pictures":
+        result.outcomes[event["phase"]]["pictures"] = event["pictures"]
     elif kind == "mark":
         result.marks.append((event["seconds"], event["name"]))
     elif kind == "error":

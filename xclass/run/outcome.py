@@ -11,7 +11,8 @@ from xclass.errors import MeasurementError
 from xclass.measure.blame import top_allocations
 from xclass.measure.heap import render_flamegraph
 from xclass.measure.session import PhaseMemory, combine
-from xclass.records.record import Accuracy, HeapReading, Latency, Record, Verdict
+from xclass.records.pictures import Pictures
+from xclass.records.record import Accuracy, HeapReading, Latency, Phase, Record, Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult
 from xclass.units import format_bytes
@@ -41,6 +42,11 @@ def fill_record(record: Record, result: ChildResult) -> None:
     record.latencies = [Latency(**latency) for latency in outcome.get("latencies", [])]
     if "accuracy" in outcome:
         record.accuracy = Accuracy(**outcome["accuracy"])
+    if "pictures" in outcome:
+        record.pictures = Pictures.from_json(outcome["pictures"])
+    elif record.phase is Phase.SERVE and (result.exit_code or result.ended_by):
+        # The phase had been reported: only what is made afterwards can have failed.
+        record.details["pictures_failure"] = _child_end(result)[1]
     if "heap" in outcome:
         record.heap = HeapReading(**outcome["heap"], flamegraph=None)
     if "memory" in outcome:

@@ -113,7 +113,7 @@ def _fresh_spec(source: ProofSource, trial: Trial) -> Iterator[ChildSpec]:
     model_dir = source.spec.model_dir if record.phase is Phase.SERVE else str(scratch / record.method)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        yield replace(source.spec, run_dir=str(folder), model_dir=model_dir, config=config)
+        yield replace(source.spec, run_dir=str(folder), model_dir=model_dir, config=config, is_proof=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -35,6 +35,8 @@ class ChildSpec:
     """What the prepare phase found; empty for the prepare phase itself."""
     shape: dict[str, int] = field(default_factory=dict)
     """The ProblemShape; empty for the prepare phase."""
+    is_proof: bool = False
+    """Under a cap, where nothing may be done but the phase."""
     lender_dir: str | None = None
     """Model of a method trained before, whose encoder is borrowed, and perhaps its class vectors."""
 
@@ -50,6 +52,11 @@ class ChildSpec:
         if self.repeat:
             return f"repeat {self.repeat + 1}"
         return {Pass.HEAP: "heap trace", Pass.TWIN: "as short, untraced"}.get(self.pass_, "")
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether pictures are made of it, after everything was measured."""
+        return self.pass_ is Pass.RSS and self.repeat == 0 and not self.is_proof
 
     def write(self, path: Path) -> None:
         """Write the JSON file.

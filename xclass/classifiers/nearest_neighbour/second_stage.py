@@ -104,6 +104,10 @@ class SecondStage:
             rows_QK[start : start + size, :found] = np.take_along_axis(rows, order, axis=1)
         return scores_QK, rows_QK
 
+    def vectors(self, rows_B: IntArray) -> FloatArray:
+        """Of these rows, shape (B, D), float32."""
+        return self._gather(rows_B).astype(np.float32)
+
     def held_bytes(self) -> int:
         """Of the file."""
         return self._vectors_CD.nbytes

@@ -23,6 +23,8 @@ class LemmasSource:
     at most ``facts()["index_mapped_bytes"]``.
     """
 
+    group_noun = "language"
+
     def __init__(self, folder: Path, *, num_classes: int | None, seed: int) -> None:
         """Open a prepared folder.
 
@@ -92,6 +94,14 @@ class LemmasSource:
         """Language and lemma, e.g. ``de:Haus``."""
         assert 0 <= class_id < self.num_classes
         return f"{self._manifest.languages[self._class_languages[class_id]]}:{self._names.text(class_id)}"
+
+    def groups_of(self, classes: IntArray) -> IntArray:
+        """Languages, by their place in the manifest."""
+        return self._class_languages[classes].astype(np.int64)
+
+    def group_name(self, group: int) -> str:
+        """Code of the language, e.g. ``de``."""
+        return self._manifest.languages[group]
 
     def facts(self) -> dict[str, Any]:
         """What a report says of the data."""

@@ -31,6 +31,7 @@ class SyntheticSource:
     """
 
     num_test = 1 << 40
+    group_noun = "cluster"
 
     def __init__(
         self, config: SyntheticConfig, *, num_classes: int, dim: int, seed: int, sigma: float
@@ -59,7 +60,7 @@ class SyntheticSource:
         """True class vectors, shape (B, D), float32, each of length 1."""
         shape = (len(classes), self._dim)
         centres_BD = np.zeros(shape, dtype=np.float32)
-        add_normals(centres_BD, self._keys[_GROUP_STREAM], classes % self._num_groups, 1.0)
+        add_normals(centres_BD, self._keys[_GROUP_STREAM], self.groups_of(classes), 1.0)
         _normalise(centres_BD)
         own_BD = np.zeros(shape, dtype=np.float32)
         add_normals(own_BD, self._keys[_CLASS_STREAM], classes, 1.0)
@@ -106,6 +107,15 @@ class SyntheticSource:
             # Less what rounding adds to a whole number.
             counts[start:stop] = np.ceil(expected * (1.0 - 1e-12))
         return counts
+
+    def groups_of(self, classes: IntArray) -> IntArray:
+        """Classes that share a cluster centre."""
+        groups: IntArray = classes % self._num_groups
+        return groups
+
+    def group_name(self, group: int) -> str:
+        """Its number: clusters have no other name."""
+        return f"cluster {group}"
 
     def _examples(self, ids: IntArray) -> Batch:
         zipf = zipf_class(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from xclass.report.ledger_figure import draw_ledger
-from xclass.report.markdown import LEDGER_FIGURE, TIMELINE_FIGURE, run_sections
+from xclass.report.markdown import run_sections
 from xclass.report.page.answer import answer
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.figures import FRONTIER_FIGURE, PEAKS_FIGURE, client_figures
@@ -16,9 +15,9 @@ from xclass.report.page.servers_section import servers_section
 from xclass.report.page.sources import RunRecords
 from xclass.report.page.study import PURPOSES, Study
 from xclass.report.rows import Row, merged_records
+from xclass.report.run_figures import draw_run_figures
 from xclass.report.sweep import sweep_sections
 from xclass.report.text import code
-from xclass.report.timeline_figure import draw_timeline
 
 _CALCULATOR_ELSEWHERE = (
     "report.html, beside this file, has a calculator: sliders for classes, dimensions, method, index and replicas "
@@ -47,7 +46,7 @@ def make_document(
     ]
     largest = largest_rows(rows)
     lead = max(runs, key=lambda run: max((record.classes for record in run.records), default=0))
-    figures = {**client_figures(rows, largest, study), **run_figures(lead)}
+    figures = {**client_figures(rows, largest, study), **draw_run_figures(merged_records(lead.records))}
     own = run_sections(
         lead.records, run_dir=lead.folder, damaged=damaged, figures=figures, proofs=lead.proofs
     )
@@ -71,13 +70,6 @@ def largest_rows(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         most[row["data"]] = max(row["classes"], most.get(row["data"], 0))
     return [row for row in rows if row["classes"] == most[row["data"]] and row["phase"] in PURPOSES]
-
-
-def run_figures(run: RunRecords) -> dict[str, str]:
-    """Path -> SVG of what the records of one run allow."""
-    merged = merged_records(run.records)
-    drawn = {LEDGER_FIGURE: draw_ledger(merged), TIMELINE_FIGURE: draw_timeline(merged)}
-    return {path: svg for path, svg in drawn.items() if svg is not None}
 
 
 def _client_sections(largest: Sequence[Row], figures: Collection[str], study: Study | None) -> list[Section]:

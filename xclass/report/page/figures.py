@@ -12,7 +12,7 @@ from xclass.report.page.study import PURPOSES, Study
 from xclass.report.peak_figure import PeakLine, ServerLine, draw_peaks
 from xclass.report.rows import Row
 from xclass.sizing.choice import format_usd
-from xclass.sizing.hardware import Hardware
+from xclass.sizing.hardware import Hardware, Server
 from xclass.units import format_bytes, format_count
 
 FRONTIER_FIGURE, PEAKS_FIGURE = "figures/frontier.svg", "figures/peaks.svg"
@@ -56,7 +56,7 @@ def _lines(rows: Sequence[Row], study: Study | None) -> list[PeakLine]:
 
 def _servers(hardware: Hardware) -> list[ServerLine]:
     """Of each size of RAM the cheapest: the others would be lines above one another."""
-    cheapest = {}
+    cheapest: dict[int, Server] = {}
     for server in hardware.ranked():
         cheapest.setdefault(server.ram_bytes, server)
     lines = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from xclass.errors import RecordError
@@ -15,7 +16,7 @@ from xclass.records.store import RECORDS_FOLDER, read_records
 from xclass.report.rows import Row, rows
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class RunRecords:
     """What one run left."""
 
@@ -25,14 +26,16 @@ class RunRecords:
     records: list[Record]
     proofs: list[Proof] = field(default_factory=list)
 
-    @property
+    @cached_property
     def variants(self) -> dict[str, str]:
         """Method -> key of the variant that it was measured as: what lines of figures are named by."""
-        return {
-            record.method: _variant(record) for record in self.records if record.phase is not Phase.PREPARE
-        }
+        firsts: dict[str, Record] = {}
+        for record in self.records:
+            if record.phase is not Phase.PREPARE:
+                firsts.setdefault(record.method, record)
+        return {method: _variant(record) for method, record in firsts.items()}
 
-    @property
+    @cached_property
     def rows(self) -> list[Row]:
         """Of its summary, each with the name of the run."""
         return [{"run": self.label, **row} for row in rows(self.records)]

@@ -5,8 +5,8 @@ import csv
 import pytest
 from pyarrow import parquet
 
-from xclass.report import numbers
-from xclass.report.numbers import write_csv, write_parquet
+from xclass.report import number_tables
+from xclass.report.number_tables import write_csv, write_parquet
 
 ROWS = [
     {"method": "dense_softmax", "classes": 100_000, "ratio": 1.25, "cause": None},
@@ -40,13 +40,13 @@ def test_parquet_gives_the_rows_back(tmp_path):
 
 
 def test_without_pyarrow_nothing_is_written_and_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(numbers, "find_spec", lambda name: None)
+    monkeypatch.setattr(number_tables, "find_spec", lambda name: None)
     assert not write_parquet(tmp_path / "n.parquet", ROWS)
     assert not list(tmp_path.iterdir())
-    assert "xclass[parquet]" in numbers.NO_PARQUET
+    assert "xclass[parquet]" in number_tables.NO_PARQUET
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(numbers.RecordError, match="cannot be written"):
+    with pytest.raises(number_tables.RecordError, match="cannot be written"):
         write_parquet(tmp_path / "file" / "n.parquet", ROWS)
