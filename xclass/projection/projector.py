@@ -82,10 +82,14 @@ class Projector:
         """
         shape, variant = shape_of(config), variant_of(config, method)
         phases = []
-        for plan in plan_method(config, method, shape):
+        # Asked once for all phases: the calculator projects ten thousand sizes while a page is made.
+        plans = plan_method(config, method, shape)
+        is_known = all((variant, plan.phase) in self._fits for plan in plans)
+        times = {} if is_known else self._reference.times(config, method)
+        for plan in plans:
             fit = self._fits.get((variant, plan.phase))
             if fit is None:
-                phases.append(self._predicted(config, variant, plan, shape))
+                phases.append(self._predicted(config, variant, plan, shape, times.get(plan.phase, ())))
                 continue
             extrapolation = fit.extrapolation_to(axes_of(shape, plan.phase))
             if extrapolation > REFUSED_BEYOND and not is_far_allowed:
@@ -137,7 +141,12 @@ class Projector:
         )  # fmt: skip
 
     def _predicted(
-        self, config: RunConfig, variant: str, plan: PhasePlan, shape: ProblemShape
+        self,
+        config: RunConfig,
+        variant: str,
+        plan: PhasePlan,
+        shape: ProblemShape,
+        times: tuple[ProjectedTime, ...],
     ) -> ProjectedPhase:
         """A phase that was not measured: its closed form as it stands."""
         fit = ByteFit(base_bytes=self._base_bytes(config, plan))
@@ -149,8 +158,7 @@ class Projector:
             basis=Basis.PREDICTED, base_bytes=fit.base_bytes, components=components,
             factors=fit.factors_of(plan), peak=_range(fit.base_bytes, components, low, high),
             mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
-            times=self._reference.times(config, plan.method).get(plan.phase, ()),
-            extrapolation=float("inf"), error_words=words,
+            times=times, extrapolation=float("inf"), error_words=words,
         )  # fmt: skip
 
     def _times(

@@ -71,7 +71,8 @@ def data_json(table: CalculatorTable, hardware: Hardware) -> str:
             "reserveBytes": hardware.reserve_bytes,
             "reserveShare": hardware.reserve_share,
             "headroomShare": hardware.headroom_share,
-            "servers": [_server(hardware, server) for server in hardware.servers],
+            # In the order in which they would be rented: the script takes the first that offers enough.
+            "servers": [_server(hardware, server) for server in hardware.ranked()],
         },
     }
     return script_safe({**document, "patterns": list(notes.patterns), "notes": notes.fillings})
@@ -149,7 +150,7 @@ def _phase(table: CalculatorTable, variant: Variant, number: int, notes: _Notes)
     return numbers | {
         "phase": first.phase.value,
         "note": _rows(table, variant, lambda phases: notes.number(_words(phases[number]))),
-        "times": [_time(table, variant, number, time, notes) for time in first.times],
+        "times": [_time(table, variant, number, time) for time in first.times],
     }
 
 
@@ -157,9 +158,7 @@ def _words(phase: ProjectedPhase) -> str:
     return "; ".join((phase.error_words, *phase.caveats))
 
 
-def _time(
-    table: CalculatorTable, variant: Variant, number: int, time: ProjectedTime, notes: _Notes
-) -> dict[str, Any]:
+def _time(table: CalculatorTable, variant: Variant, number: int, time: ProjectedTime) -> dict[str, Any]:
     def at(phases: Sequence[ProjectedPhase]) -> ProjectedTime | None:
         return next((other for other in phases[number].times if other.quantity == time.quantity), None)
 
@@ -169,21 +168,24 @@ def _time(
     while longest / 10.0**exponent >= _MAX_EXACT / 2:
         exponent += 1
 
-    def ticks(name: str) -> _Reader:
+    def ticks(phases: Sequence[ProjectedPhase]) -> int:
+        found = at(phases)
+        return _ABSENT if found is None else round(found.seconds.value * 10.0**-exponent)
+
+    def share(name: str) -> _Reader:
         def read(phases: Sequence[ProjectedPhase]) -> int:
             found = at(phases)
-            return _ABSENT if found is None else round(getattr(found.seconds, name) * 10.0**-exponent)
+            return round(10**6 * getattr(found.seconds, name) / found.seconds.value) if found else 0
 
         return read
 
     return {
-        "quantity": clean(time.quantity),
         "meaning": clean(time.meaning),
         "exponent": exponent,
-        "note": notes.number(f"{time.form}; {time.error_words}"),
-        "value": _rows(table, variant, ticks("value")),
-        "low": _rows(table, variant, ticks("low"), ticks("value")),
-        "high": _rows(table, variant, ticks("high"), ticks("value")),
+        "value": _rows(table, variant, ticks),
+        # Of the value, in millionths: an interval of times is a factor either way, and so a row of zeros.
+        "low": _rows(table, variant, share("low")),
+        "high": _rows(table, variant, share("high")),
     }
 
 

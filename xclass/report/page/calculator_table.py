@@ -17,7 +17,7 @@ from xclass.projection.result import Basis, ProjectedPhase
 from xclass.report.text import clean
 
 CLASS_STOPS = (*(digit * 10**power for power in range(3, 9) for digit in range(1, 10)), 10**9)
-DIM_STOPS = (16, 32, 64, 96, 128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
+DIM_STOPS = (32, 64, 96, 128, 256, 384, 512, 768, 1024, 1536, 2048, 4096)
 INDEX_KINDS = (
     "Flat", "SQ8", "IVF{lists},Flat", "IVF{lists},SQ8", "IVF{lists},PQ16", "OPQ16,IVF{lists},PQ16",
     "IVF{lists},RaBitQ4", "PQ64x4fs", "RaBitQ1", "RaBitQ2", "RaBitQ3", "RaBitQ4", "HNSW32", "HNSW32,SQ8",

@@ -17,8 +17,9 @@ function phasesAt(variant) {
     for (const name of BYTES) found[name] = bytesOf(phase, name, variant)[state.classes];
     for (const time of phase.times) {
       if (at(time.value) < 0) continue;
-      const end = (rows) => rowOf(rows, variant, time.value)[state.classes] * 10 ** time.exponent;
-      found.times.push({ ...time, value: at(time.value) * 10 ** time.exponent, low: end(time.low), high: end(time.high) });
+      const value = at(time.value) * 10 ** time.exponent;
+      // The ends of the interval are millionths of the value.
+      found.times.push({ ...time, value, low: at(time.low) * 1e-6 * value, high: at(time.high) * 1e-6 * value });
     }
     return found;
   });
