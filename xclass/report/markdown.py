@@ -12,6 +12,7 @@ from xclass.report.conditions_section import conditions_section, repeats_section
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
+from xclass.report.pictures_section import latency_picture, pictures_section
 from xclass.report.proofs import proofs_section
 from xclass.report.repeat import repeat_section
 from xclass.report.rows import Row, merged_records, rows
@@ -60,7 +61,8 @@ def render_markdown(
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
-        "Latency and throughput": _latency(ordered),
+        "Which classes are taken for which": pictures_section(ordered, figures),
+        "Latency and throughput": _latency(ordered) + latency_picture(figures),
         "Under a cap": proofs_section(proofs),
         "How far the numbers repeat": repeats_section(merged) if merged else "",
         "Where the bytes are": ledger_section(ordered, _figure(figures, LEDGER_FIGURE)),

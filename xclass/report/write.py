@@ -11,6 +11,7 @@ from xclass.records.record import Record
 from xclass.records.store import RECORDS_FOLDER, read_records, write_json, write_text
 from xclass.report.ledger_figure import draw_ledger
 from xclass.report.markdown import LEDGER_FIGURE, TIMELINE_FIGURE, render_markdown
+from xclass.report.pictures_section import draw_pictures
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, merged_records, rows, summary
 from xclass.report.sweep import render_sweep_markdown
 from xclass.report.timeline_figure import draw_timeline
@@ -62,7 +63,11 @@ def _proofs(run_dir: Path, damaged: list[str]) -> list[Proof]:
 def _write_figures(run_dir: Path, records: list[Record]) -> list[str]:
     """Draw what the records allow; paths relative to the run."""
     merged = merged_records(records)
-    drawn = {LEDGER_FIGURE: draw_ledger(merged), TIMELINE_FIGURE: draw_timeline(merged)}
+    drawn = {
+        LEDGER_FIGURE: draw_ledger(merged),
+        TIMELINE_FIGURE: draw_timeline(merged),
+        **draw_pictures(merged),
+    }
     for name, page in drawn.items():
         if page is not None:
             write_text(run_dir / name, page)
