@@ -57,8 +57,8 @@ def _projected(study: Study, phases: Sequence[ProjectedPhase]) -> str:
     reach = max(phase.extrapolation for phase in chosen)
     far = ", far beyond what was measured" if any(phase.is_marked for phase in chosen) else ""
     return (
-        f"**At {format_count(first.classes)} classes and {first.dim} dimensions** ({first.basis}, {reach:.3g} times "
-        f"the largest that was measured{far}): {needs}; {_servers(study, phases)}."
+        f"**At {format_count(first.classes)} classes and {first.dim} dimensions** ({first.basis}), "
+        f"{reach:.3g} times the largest that was measured{far}: {needs}; {_servers(study, phases)}."
     )
 
 

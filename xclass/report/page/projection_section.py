@@ -11,36 +11,28 @@ from xclass.report.peak_figure import CurvePoint, PeakLine
 from xclass.report.text import code, escape, table
 from xclass.units import format_bytes, format_count, format_seconds
 
-_PEAK = "peak_bytes"
+PEAK = "peak_bytes"
+"""Quantity of a hold-out that is of bytes; all others are times."""
 
 
 def held_out_section(study: Study) -> str:
     """Peaks: predicted and measured beside each other, the largest size of every variant and phase."""
-    largest = [found for found in study.largest_held_out() if found.quantity == _PEAK]
+    largest = [found for found in study.largest_held_out() if found.quantity == PEAK]
     if not largest:
         return (
-            "Nothing could be held out: no variant was measured at two sizes. What is projected here rests on "
-            "closed forms alone; a sweep (`-m classes=1e4,1e5,1e6`) shows how far they hold."
+            "Nothing could be held out: no variant was measured at two sizes. What is projected here rests "
+            "on closed forms alone; a sweep (`-m classes=1e4,1e5,1e6`) shows how far they hold."
         )
-    every = [found for found in study.projector.held_out() if found.quantity == _PEAK]
+    every = [found for found in study.projector.held_out() if found.quantity == PEAK]
     opening = (
-        "The largest size of each variant and phase was left out of a fit on the smaller ones and predicted by "
-        f"it. {_summary(every)}"
+        "The largest size of each variant and phase was left out of a fit on the smaller ones and predicted "
+        f"by it. {held_out_summary(every)}"
     )
-    return f"{opening}\n\n{_held_out_table(largest, is_bytes=True)}"
+    return f"{opening}\n\n{held_out_table(largest, is_bytes=True)}"
 
 
-def held_out_times_section(study: Study) -> str:
-    """The same for times; empty where none was held out."""
-    largest = [found for found in study.largest_held_out() if found.quantity != _PEAK]
-    if not largest:
-        return ""
-    every = [found for found in study.projector.held_out() if found.quantity != _PEAK]
-    opening = f"Times repeat far less well than bytes, and on another processor not at all. {_summary(every)}"
-    return f"{opening}\n\n{_held_out_table(largest, is_bytes=False)}"
-
-
-def _summary(every: Sequence[HeldOut]) -> str:
+def held_out_summary(every: Sequence[HeldOut]) -> str:
+    """How often the interval held, and the worst error."""
     worst = max(every, key=lambda one: abs(log(one.predicted / one.measured)) if one.predicted > 0 else inf)
     return (
         f"Of all {len(every)} such predictions, from every size to the next, the interval held the truth in "
@@ -49,7 +41,8 @@ def _summary(every: Sequence[HeldOut]) -> str:
     )
 
 
-def _held_out_table(found: Sequence[HeldOut], *, is_bytes: bool) -> str:
+def held_out_table(found: Sequence[HeldOut], *, is_bytes: bool) -> str:
+    """Predicted and measured beside each other; of times with what they are of."""
     show = format_bytes if is_bytes else format_seconds
     headers = ["variant", "phase", *([] if is_bytes else ["what"]), "classes", "dim", "beyond the fit"]
     headers += [
@@ -86,26 +79,26 @@ def error_text(found: HeldOut) -> str:
 
 def projected_section(study: Study) -> str:
     """Every variant at the size that was asked about."""
-    shown = [phase for phase in _asked(study) if phase.phase in PURPOSES]
+    shown = [phase for phase in asked_phases(study) if phase.phase in PURPOSES]
     words: dict[str, list[str]] = {}
     for phase in shown:
         words.setdefault(phase.error_words, []).append(f"{code(phase.variant)} {phase.phase}")
     caveats = dict.fromkeys(
-        f"{one.variant}, {one.phase}: {text}" for one in _asked(study) for text in one.caveats
+        f"{one.variant}, {one.phase}: {text}" for one in asked_phases(study) for text in one.caveats
     )
     refused = {variant: asked for variant, asked in study.asked.items() if isinstance(asked, str)}
     parts = [
         _projected_table(shown),
         _accuracy_words(study) if shown else "",
         _listed("Where the intervals of the peaks come from:", _sources(words)),
-        _times_table(shown),
         _listed("To be known:", [f"- {escape(text)}" for text in caveats]),
         _listed("Not projected:", [f"- {code(name)}: {escape(why)}" for name, why in refused.items()]),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _asked(study: Study) -> list[ProjectedPhase]:
+def asked_phases(study: Study) -> list[ProjectedPhase]:
+    """Of every variant that may be projected to the size that was asked about."""
     return [phase for asked in study.asked.values() if not isinstance(asked, str) for phase in asked]
 
 
@@ -114,28 +107,10 @@ def _listed(heading: str, lines: Sequence[str]) -> str:
 
 
 def _projected_table(phases: Sequence[ProjectedPhase]) -> str:
-    headers = ["variant", "phase", "classes", "dim", "peak RAM", "interval", "base", "of it file pages"]
-    headers += ["disk", "beyond what was measured"]
+    headers = ["variant", "phase", "classes", "dim", "beyond what was measured", "peak RAM", "interval"]
+    headers += ["base", "of it file pages", "disk"]
     cells = [_projected_cells(phase) for phase in phases]
     return table(headers, cells, num_text_columns=2) if cells else ""
-
-
-def _times_table(phases: Sequence[ProjectedPhase]) -> str:
-    headers = ["variant", "phase", "what", "the cost is", "where the interval comes from", "time", "interval"]
-    cells = [
-        [
-            code(phase.variant),
-            str(phase.phase),
-            escape(time.meaning),
-            escape(time.form),
-            escape(time.error_words),
-            f"{format_seconds(time.seconds.value)} ({time.basis})",
-            f"{format_seconds(time.seconds.low)} to {format_seconds(time.seconds.high)}",
-        ]
-        for phase in phases
-        for time in phase.times
-    ]
-    return table(headers, cells, num_text_columns=5) if cells else ""
 
 
 def _accuracy_words(study: Study) -> str:
@@ -161,12 +136,12 @@ def _projected_cells(phase: ProjectedPhase) -> list[str]:
         str(phase.phase),
         format_count(phase.classes),
         str(phase.dim),
+        reach_text(phase),
         f"{format_bytes(phase.peak.value)} ({phase.basis})",
         interval_text(phase),
         format_bytes(phase.base_bytes),
         format_bytes(phase.mapped_bytes),
         format_bytes(phase.disk_bytes),
-        reach_text(phase),
     ]
 
 
@@ -191,11 +166,11 @@ def reach_text(phase: ProjectedPhase) -> str:
 
 
 def projected_lines(study: Study) -> list[PeakLine]:
-    """For the figure: curve and held-out point of every variant; its measured points come from the records."""
+    """For the figure: curve and held-out point of every variant, without its measured points."""
     held_out = {
         (found.variant, PURPOSES[found.phase]): (found.classes, found.predicted)
         for found in study.largest_held_out()
-        if found.quantity == _PEAK and found.phase in PURPOSES
+        if found.quantity == PEAK and found.phase in PURPOSES
     }
     curves: dict[tuple[str, str], list[CurvePoint]] = {}
     for variant in study.configs:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xclass.projection.result import ProjectedPhase
 from xclass.report.page.study import PURPOSES, Study
 from xclass.report.text import code, escape, table
+from xclass.sizing.alternatives import suggest
 from xclass.sizing.choice import Choice, choose, format_usd
 from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware, Server
 from xclass.units import format_bytes, format_count
 
+_NUM_LEANER = 2
+"""Cheaper ways that are named per phase, the cheapest first."""
+
 
 def servers_section(study: Study) -> str:
-    """One table: every variant and phase, at the largest measured size and at the one that was asked about."""
+    """Every variant and phase, at the largest measured size and at the one that was asked about."""
     phases = [phase for variant in study.configs for phase in _needs(study, variant)]
     headers = [
         "variant",
@@ -25,7 +31,23 @@ def servers_section(study: Study) -> str:
     ]
     cells = [_cells(phase, choice_of(study.hardware, phase)) for phase in phases]
     shown = table(headers, cells, num_text_columns=2, text_columns=("server", "next smaller one"))
-    return "\n\n".join([shown, price_note(study.hardware)])
+    return f"{shown}\n\n{price_note(study.hardware)}"
+
+
+def leaner_section(study: Study) -> str:
+    """What would bring each phase down to a cheaper server, at the size that was asked about."""
+    lines = []
+    for variant, asked in study.asked.items():
+        config = study.configs[variant][0]
+        for phase in [] if isinstance(asked, str) else asked:
+            if phase.phase in PURPOSES:
+                wanted = replace(config, classes=phase.classes, dim=phase.dim)
+                found = suggest(wanted, phase.method, phase.phase, phase.peak.high, study.hardware)
+                lines += [
+                    f"- {code(variant)} {phase.phase}: {escape(one.words)}" for one in found[:_NUM_LEANER]
+                ]
+    heading = "Bytes are predicted by closed forms; what is lost was measured, at other sizes."
+    return "\n".join([heading, "", *lines]) if lines else ""
 
 
 def choice_of(hardware: Hardware, phase: ProjectedPhase) -> Choice:
@@ -39,10 +61,11 @@ def price_note(hardware: Hardware) -> str:
     ends = " to ".join(escape(date) for date in dict.fromkeys([dates[0], dates[-1]])) if dates else ""
     dated = f"prices of {ends}" if ends else "no prices"
     return (
-        f"Catalogue {code(hardware.name)}, {dated}, on demand, Linux, without tax; a month is {HOURS_PER_MONTH} hours. "
-        f"Of each server's RAM {hardware.reserve_share * 100:.3g} % and {format_bytes(hardware.reserve_bytes)} are kept "
-        f"for hypervisor, kernel and agents, and {hardware.headroom_share * 100:.3g} % of the rest stays free. Each "
-        "server is chosen for the upper end of the interval. Not counted: replicas, disks, traffic."
+        f"Catalogue {code(hardware.name)}, {dated}, on demand, Linux, without tax; a month is "
+        f"{HOURS_PER_MONTH} hours. Of each server's RAM {hardware.reserve_share * 100:.3g} % and "
+        f"{format_bytes(hardware.reserve_bytes)} are kept for hypervisor, kernel and agents, and "
+        f"{hardware.headroom_share * 100:.3g} % of the rest stays free. Each server is chosen for the upper end "
+        "of the interval. Not counted: replicas, disks, traffic."
     )
 
 
