@@ -42,6 +42,8 @@ class LemmasConfig:
     name: ClassVar[str] = "lemmas"
     entry: ClassVar[str] = "xclass.data.lemmas.entry"
     encoder: ClassVar[str] = "ngrams"
+    default_classes: ClassVar[int] = _TRAIN_TEXTS[-1][0]
+    most_classes: ClassVar[int | None] = _TRAIN_TEXTS[-1][0]
 
     cache: str | None = None
     """Folder of the prepared data; None: ``$XDG_CACHE_HOME/xclass``, else ``~/.cache/xclass``."""
