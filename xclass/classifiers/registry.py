@@ -8,6 +8,7 @@ from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.work import Work
 from xclass.shapes import MemoryLaw, ProblemShape
 
 
@@ -46,6 +47,13 @@ class MethodConfig(Protocol):
 
     def search_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
         """Bytes that answering a batch takes beside the model."""
+        ...
+
+    def works(self, shape: ProblemShape, num_examples: int, *_: Any, **sections: Any) -> dict[str, Work]:
+        """Closed-form work of each quantity of :mod:`xclass.classifiers.work` that the method has.
+
+        ``num_examples`` is the number of training examples; encoding of text is not told apart.
+        """
         ...
 
 

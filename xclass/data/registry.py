@@ -36,6 +36,10 @@ class DataConfig(Protocol):
         """Component -> bytes that reading adds to fitting: a scan, and steps in random order after it."""
         ...
 
+    def num_train(self, num_classes: int) -> int:
+        """Training examples of so many classes, before they are prepared: to a few percent."""
+        ...
+
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """The same for serving: what is read to draw the queries, they themselves not counted."""
         ...

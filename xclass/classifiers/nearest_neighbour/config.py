@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
 from xclass.classifiers.nearest_neighbour.index_training import training_regimes, visited_terms
+from xclass.classifiers.nearest_neighbour.index_work import build_amount, build_form, search_works
+from xclass.classifiers.work import CLASS_MEANS, INDEX, OPEN, SAVE, Work, means_work, open_work, save_work
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
 
@@ -96,6 +98,24 @@ class NearestNeighbourConfig:
     def search_terms(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> dict[str, int]:
         """See :meth:`IndexConfig.search_terms`."""
         return (index or IndexConfig()).search_terms(shape)
+
+    def works(
+        self, shape: ProblemShape, num_examples: int, *, index: IndexConfig | None = None
+    ) -> dict[str, Work]:
+        """Of the pass for the class means, the index, saving, opening and asking it."""
+        index = index or IndexConfig()
+        kind, is_of_means = index.kind(shape.num_classes), index.vectors is VectorSource.means
+        copied = sum(self.opened_terms(shape, index=index).values())
+        works = {
+            SAVE: save_work(self.model_bytes(shape, index=index)),
+            OPEN: open_work(copied),
+        } | search_works(kind, index, shape)
+        if is_of_means:
+            works[CLASS_MEANS] = means_work(shape, num_examples)
+        if not (kind.is_flat and is_of_means):
+            amount = build_amount(kind, shape, wanted=index.training_points, has_rerank=index.rerank > 0)
+            works[INDEX] = Work(meaning="making the index", amount=amount, form=build_form(kind))
+        return works
 
 
 def _parts(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:

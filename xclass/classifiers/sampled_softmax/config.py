@@ -12,6 +12,7 @@ from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_ind
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
+from xclass.classifiers.work import Work
 from xclass.errors import ConfigError
 from xclass.shapes import MemoryLaw, ProblemShape
 
@@ -138,3 +139,16 @@ class SampledSoftmaxConfig(ServedHead):
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)
+
+    def works(
+        self,
+        shape: ProblemShape,
+        num_examples: int,
+        *,
+        weights: WeightsConfig | None = None,
+        device: Device = Device.cpu,
+    ) -> dict[str, Work]:
+        """See :func:`xclass.classifiers.sampled_softmax.work.training_works`."""
+        from xclass.classifiers.sampled_softmax.work import training_works
+
+        return self.saved_works(shape, weights=weights) | training_works(self, shape, num_examples)

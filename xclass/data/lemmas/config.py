@@ -79,6 +79,10 @@ class LemmasConfig:
         index = _INDEX_BYTES_PER_CLASS * shape.num_classes + texts // _TEXTS_PER_STARTS_BYTE
         return {"data batches": max(scan, step), _INDEX: index + (texts if has_steps else 0)}
 
+    def num_train(self, num_classes: int) -> int:
+        """Training examples, to a few percent."""
+        return train_texts(num_classes)
+
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """Index of the held-out texts, mapped: a random sample touches all of it (fault-around, 64 KiB).
 

@@ -55,6 +55,10 @@ class SyntheticConfig:
         chunk = max(shape.batch_size, shape.scan_batch_size)
         return {"data batches": (3 + 1) * shape.threads * chunk * shape.dim * FLOAT32_BYTES}
 
+    def num_train(self, num_classes: int) -> int:
+        """Training examples."""
+        return self.examples_per_class * num_classes
+
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """None: nothing is stored."""
         return {}
