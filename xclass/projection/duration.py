@@ -1,0 +1,151 @@
+"""How long an experiment will take: every pass of every phase, and every process that is started for it.
+
+From the times of single things - a step, a query, saving - and how often a run does each: the same passes
+as :class:`xclass.run.experiment.Experiment` makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.work import BATCH_QUERY, CLASS_MEANS, INDEX, OPEN, QUERY, SAVE, STEP
+from xclass.config import RunConfig
+from xclass.projection.result import ProjectedTime
+from xclass.projection.time_forms import TimeTerm
+from xclass.records.record import SHORT_BATCHES, SHORT_CHUNKS, SHORT_SINGLES, SHORT_STEPS, Phase
+from xclass.shapes import ProblemShape
+
+START_SECONDS = {"torch": 1.6, "faiss": 0.6}
+"""From the start of a child to its first phase: the interpreter, the engine, warming up; and its end.
+
+Source: benchmarks/records/main_1e5 and measure/repeats, from the first child's start to the last one's end less
+the seconds of all phases: 18.8 s and 22.1 s for 6 children with torch and 13 without.
+"""
+TRACE_SECONDS = 0.3
+"""What a child of the heap pass takes besides: memray's import, the flamegraph. Source: the same records."""
+PREPARE_SECONDS = {"synthetic": 1.3, "lemmas": 0.1}
+"""Preparing data, once it is in the cache; solving for the noise of synthetic data takes a second.
+
+Source: prepare phases of benchmarks/records/{main_1e5,synthetic_5e6,measure/repeats,lemmas_all}.
+"""
+
+Times = Mapping[str, ProjectedTime]
+"""Quantity -> seconds of one, of all phases of a method."""
+Terms = Mapping[str, TimeTerm]
+"""Quantity -> how often a phase does it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MethodDuration:
+    """Seconds that the children of one method take, their starts included."""
+
+    method: str
+    fit_seconds: float
+    """Of one untraced fit phase."""
+    serve_seconds: float
+    """Of one untraced load and serve phase."""
+    untraced_seconds: float
+    """Of all repeats of both."""
+    shortened_seconds: float
+    """Of the shortened passes, traced and not; 0 with measure.heap_pass=false."""
+
+    @property
+    def total_seconds(self) -> float:
+        """Of all children."""
+        return self.untraced_seconds + self.shortened_seconds
+
+
+def prepare_seconds(config: RunConfig) -> float:
+    """Of the child that prepares the data; lemmas that were never prepared take minutes more."""
+    return START_SECONDS["faiss"] + PREPARE_SECONDS.get(config.data.name, 0.0)
+
+
+def method_duration(
+    config: RunConfig, method: str, shape: ProblemShape, times: Times, terms: Terms
+) -> MethodDuration:
+    """Seconds of every child that a run starts for one method.
+
+    Args:
+        config: of the run.
+        method: its name.
+        shape: of the problem.
+        times: seconds of one of each quantity.
+        terms: of the same quantities.
+    """
+    one = {name: time.seconds.value for name, time in times.items()}
+    fit = _fit_seconds(config, shape, one, terms)
+    serve = _serve_seconds(config, one)
+    engine = METHOD_CONFIGS[method].engine
+    starts = START_SECONDS[engine] + START_SECONDS["faiss"]
+    shortened = 0.0
+    if config.measure.heap_pass:
+        short = _short_fit_seconds(config, shape, one, terms) + _short_serve_seconds(config, one)
+        shortened = 2 * (starts + short) + 2 * TRACE_SECONDS
+    return MethodDuration(
+        method=method,
+        fit_seconds=fit,
+        serve_seconds=serve,
+        untraced_seconds=config.measure.repeats * (starts + fit + serve),
+        shortened_seconds=shortened,
+    )
+
+
+def _fit_seconds(config: RunConfig, shape: ProblemShape, one: Mapping[str, float], terms: Terms) -> float:
+    whole = sum(one.get(name, 0.0) for name in (CLASS_MEANS, INDEX, SAVE))
+    return whole + (budget_seconds(config, shape, one[STEP], terms[STEP]) if STEP in one else 0.0)
+
+
+def budget_seconds(config: RunConfig, shape: ProblemShape, step_seconds: float, term: TimeTerm) -> float:
+    """Seconds of the gradient steps: until the first limit of the budget, or one epoch without any.
+
+    A step that has begun is finished: half a step over the minutes, on average.
+    """
+    budget = config.budget
+    minutes, examples = budget.minutes, budget.examples
+    if minutes is None and examples is None:
+        return term.count * step_seconds
+    limits = []
+    if minutes is not None:
+        limits.append(minutes * 60 + step_seconds / 2 if minutes else 0.0)
+    if examples is not None:
+        limits.append(-(-examples // shape.batch_size) * step_seconds)
+    return min(limits)
+
+
+def _serve_seconds(config: RunConfig, one: Mapping[str, float]) -> float:
+    evaluate = config.evaluate
+    first_and_singles = one[QUERY] + min(
+        min(evaluate.single_queries, evaluate.num_queries) * one[QUERY], evaluate.single_seconds + one[QUERY]
+    )
+    return one[OPEN] + first_and_singles + evaluate.num_queries * one[BATCH_QUERY]
+
+
+def _short_fit_seconds(
+    config: RunConfig, shape: ProblemShape, one: Mapping[str, float], terms: Terms
+) -> float:
+    """A few chunks of the scan and two steps, but every class vector is made and saved.
+
+    Making class vectors that were never seen is a walk over their bytes as saving them is: 1.1 s (heads) and
+    4.0 s (index) against 2.9 s and 3.1 s at 5e6 classes x 64. Source: benchmarks/records/synthetic_5e6, twin
+    passes.
+    """
+    walks = 2 * one[SAVE] + one.get(INDEX, 0.0)
+    scanned = SHORT_CHUNKS * config.num_threads * config.scan_batch_size
+    num_examples = max(1, config.data.num_train(shape.num_classes))
+    means = one.get(CLASS_MEANS, 0.0) * min(1.0, scanned / num_examples)
+    num_steps = 0 if config.budget.minutes == 0 or config.budget.examples == 0 else SHORT_STEPS
+    steps = num_steps * one[STEP] if STEP in terms and STEP in one else 0.0
+    return walks + means + steps
+
+
+def _short_serve_seconds(config: RunConfig, one: Mapping[str, float]) -> float:
+    evaluate = config.evaluate
+    num_batched = min(SHORT_BATCHES * evaluate.batch_size, evaluate.num_queries)
+    return one[OPEN] + (1 + SHORT_SINGLES) * one[QUERY] + num_batched * one[BATCH_QUERY]
+
+
+def by_quantity(times: Mapping[Phase, Sequence[ProjectedTime]]) -> dict[str, ProjectedTime]:
+    """The same times without their phases: a quantity belongs to one phase only."""
+    return {time.quantity: time for phase in times.values() for time in phase}
