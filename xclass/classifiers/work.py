@@ -1,7 +1,7 @@
 """What the steps of a method cost, as closed forms: one number each, to which seconds are proportional.
 
-As closed forms of bytes say what a phase holds, these say what it does. A number has no unit that matters: the
-seconds of one unit are fitted on measurements, and its law is what carries over to other sizes. Standard
+As closed forms of bytes say what a phase holds, these say what it does. A number has no unit that matters:
+the seconds of one unit are fitted on measurements, and its law is what carries over to other sizes. Standard
 library only.
 """
 
@@ -39,11 +39,24 @@ OPEN, QUERY, BATCH_QUERY = "open", "query", "batch_query"
 """Quantities of loading and of serving."""
 
 
-def means_work(shape: ProblemShape, num_examples: int) -> Work:
-    """The pass that takes class means: every example is made or read once, ``N D``."""
+_FILED_VALUES = 0.6
+"""What dropping a value's page of a file and reading it again costs, in values of an example.
+
+Source: class_means of nearest_neighbour with Flat and with SQ8 in benchmarks/records/projection.
+"""
+
+
+def means_work(shape: ProblemShape, num_examples: int, *, filed_values: float = 0.0) -> Work:
+    """The pass that takes class means: every example is made or read once, ``N D``.
+
+    Args:
+        shape: of the problem.
+        num_examples: N.
+        filed_values: values of class means whose pages in a file are dropped meanwhile.
+    """
     return Work(
         meaning=f"the pass over {num_examples:,} examples that takes class means",
-        amount=float(num_examples) * shape.dim,
+        amount=float(num_examples) * shape.dim + _FILED_VALUES * filed_values,
         form="linear in examples x dim",
     )
 
@@ -86,7 +99,7 @@ def distinct_log_uniform(num_classes: int, num_draws: int, num_pieces: int = 256
 
     ``sum over c of 1 - exp(-n p(c))`` with ``p(c) = 1 / (c ln(C + 1))``, as an integral over ``ln c``.
 
-    Source: Poisson limit of draws with replacement; the law is TensorFlow's ``log_uniform_candidate_sampler``.
+    Source: Poisson limit of draws with replacement; the law is that of the sampler ``log_uniform``.
     """
     span = math.log(num_classes + 1)
     total = 0.0

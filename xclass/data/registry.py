@@ -28,7 +28,7 @@ class DataConfig(Protocol):
     encoder: ClassVar[str]
     """Kind of encoder its inputs need: ``identity`` or ``ngrams``."""
     default_classes: ClassVar[int]
-    """Classes of a run that does not say how many."""
+    """Where ``classes`` is null."""
     most_classes: ClassVar[int | None]
     """Classes that there are, as far as is known before the data is prepared; None: any number."""
 

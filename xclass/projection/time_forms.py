@@ -89,7 +89,7 @@ def measured_times(record: Record) -> dict[str, float]:
     found[CLASS_MEANS] = details.get("init_seconds", details.get("means_seconds")) if is_of_means else None
     found[STEP] = _step_seconds(record)
     allowed = QUANTITIES.get(record.phase, ())
-    return {name: float(found[name]) for name in allowed if found.get(name)}
+    return {name: float(seconds) for name in allowed if (seconds := found.get(name))}
 
 
 def _answer_times(record: Record) -> dict[str, float]:

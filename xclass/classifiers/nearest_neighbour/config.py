@@ -111,7 +111,7 @@ class NearestNeighbourConfig:
             OPEN: open_work(copied),
         } | search_works(kind, index, shape)
         if is_of_means:
-            works[CLASS_MEANS] = means_work(shape, num_examples)
+            works[CLASS_MEANS] = means_work(shape, num_examples, filed_values=_dropped_values(index, shape))
         if not (kind.is_flat and is_of_means):
             amount = build_amount(kind, shape, wanted=index.training_points, has_rerank=index.rerank > 0)
             works[INDEX] = Work(meaning="making the index", amount=amount, form=build_form(kind))
@@ -128,6 +128,13 @@ def _means(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
     if index.means_storage is MeansStorage.memory and index.vectors is VectorSource.means:
         return {"class means": shape.class_vectors_bytes}
     return {f"class vectors{MAPPED}": min(shape.class_vectors_bytes, RESIDENT_MEANS_BYTES)}
+
+
+def _dropped_values(index: IndexConfig, shape: ProblemShape) -> float:
+    """Values of class means in a file beyond those that stay resident: their pages come and go."""
+    if index.kind(shape.num_classes).is_flat or index.means_storage is MeansStorage.memory:
+        return 0.0
+    return max(0, shape.class_vectors_bytes - RESIDENT_MEANS_BYTES) / FLOAT32_BYTES
 
 
 def _block(shape: ProblemShape) -> dict[str, int]:
