@@ -17,20 +17,11 @@ from xclass.projection.time_forms import TimeTerm
 from xclass.records.record import SHORT_BATCHES, SHORT_CHUNKS, SHORT_SINGLES, SHORT_STEPS, Phase
 from xclass.shapes import ProblemShape
 
-START_SECONDS = {"torch": 1.6, "faiss": 0.6}
-"""From the start of a child to its first phase: the interpreter, the engine, warming up; and its end.
-
-Source: benchmarks/records/main_1e5 and measure/repeats, from the first child's start to the last one's end less
-the seconds of all phases: 18.8 s and 22.1 s for 6 children with torch and 13 without.
-"""
 TRACE_SECONDS = 0.3
-"""What a child of the heap pass takes besides: memray's import, the flamegraph. Source: the same records."""
-PREPARE_SECONDS = {"synthetic": 1.3, "lemmas": 0.1}
-"""Preparing data, once it is in the cache; solving for the noise of synthetic data takes a second.
+"""What a child of the heap pass takes besides: memray's import, the flamegraph.
 
-Source: prepare phases of benchmarks/records/{main_1e5,synthetic_5e6,measure/repeats,lemmas_all}.
+Source: benchmarks/records/main_1e5, from the first child's start to the last one's end.
 """
-
 Times = Mapping[str, ProjectedTime]
 """Quantity -> seconds of one, of all phases of a method."""
 Terms = Mapping[str, TimeTerm]
@@ -57,13 +48,14 @@ class MethodDuration:
         return self.untraced_seconds + self.shortened_seconds
 
 
-def prepare_seconds(config: RunConfig) -> float:
-    """Of the child that prepares the data; lemmas that were never prepared take minutes more."""
-    return START_SECONDS["faiss"] + PREPARE_SECONDS.get(config.data.name, 0.0)
-
-
 def method_duration(
-    config: RunConfig, method: str, shape: ProblemShape, times: Times, terms: Terms
+    config: RunConfig,
+    method: str,
+    shape: ProblemShape,
+    *,
+    times: Times,
+    terms: Terms,
+    start_seconds: Mapping[str, float],
 ) -> MethodDuration:
     """Seconds of every child that a run starts for one method.
 
@@ -73,12 +65,13 @@ def method_duration(
         shape: of the problem.
         times: seconds of one of each quantity.
         terms: of the same quantities.
+        start_seconds: engine -> from the start of a child to its first phase.
     """
     one = {name: time.seconds.value for name, time in times.items()}
     fit = _fit_seconds(config, shape, one, terms)
     serve = _serve_seconds(config, one)
     engine = METHOD_CONFIGS[method].engine
-    starts = START_SECONDS[engine] + START_SECONDS["faiss"]
+    starts = start_seconds[engine] + start_seconds["faiss"]
     shortened = 0.0
     if config.measure.heap_pass:
         short = _short_fit_seconds(config, shape, one, terms) + _short_serve_seconds(config, one)
