@@ -6,15 +6,14 @@ as :class:`xclass.run.experiment.Experiment` makes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.work import BATCH_QUERY, CLASS_MEANS, INDEX, OPEN, QUERY, SAVE, STEP
 from xclass.config import RunConfig
-from xclass.projection.result import ProjectedTime
 from xclass.projection.time_forms import TimeTerm
-from xclass.records.record import SHORT_BATCHES, SHORT_CHUNKS, SHORT_SINGLES, SHORT_STEPS, Phase
+from xclass.records.record import SHORT_BATCHES, SHORT_CHUNKS, SHORT_SINGLES, SHORT_STEPS
 from xclass.shapes import ProblemShape
 
 TRACE_SECONDS = 0.3
@@ -22,7 +21,7 @@ TRACE_SECONDS = 0.3
 
 Source: benchmarks/records/main_1e5, from the first child's start to the last one's end.
 """
-Times = Mapping[str, ProjectedTime]
+Seconds = Mapping[str, float]
 """Quantity -> seconds of one, of all phases of a method."""
 Terms = Mapping[str, TimeTerm]
 """Quantity -> how often a phase does it."""
@@ -53,7 +52,7 @@ def method_duration(
     method: str,
     shape: ProblemShape,
     *,
-    times: Times,
+    seconds: Seconds,
     terms: Terms,
     start_seconds: Mapping[str, float],
 ) -> MethodDuration:
@@ -63,18 +62,18 @@ def method_duration(
         config: of the run.
         method: its name.
         shape: of the problem.
-        times: seconds of one of each quantity.
+        seconds: of one of each quantity.
         terms: of the same quantities.
         start_seconds: engine -> from the start of a child to its first phase.
     """
-    one = {name: time.seconds.value for name, time in times.items()}
-    fit = _fit_seconds(config, shape, one, terms)
-    serve = _serve_seconds(config, one)
+    fit = _fit_seconds(config, shape, seconds, terms)
+    serve = _serve_seconds(config, seconds)
     engine = METHOD_CONFIGS[method].engine
     starts = start_seconds[engine] + start_seconds["faiss"]
     shortened = 0.0
     if config.measure.heap_pass:
-        short = _short_fit_seconds(config, shape, one, terms) + _short_serve_seconds(config, one)
+        short = _short_fit_seconds(config, shape, seconds, terms)
+        short += _short_serve_seconds(config, seconds)
         shortened = 2 * (starts + short) + 2 * TRACE_SECONDS
     return MethodDuration(
         method=method,
@@ -85,7 +84,7 @@ def method_duration(
     )
 
 
-def _fit_seconds(config: RunConfig, shape: ProblemShape, one: Mapping[str, float], terms: Terms) -> float:
+def _fit_seconds(config: RunConfig, shape: ProblemShape, one: Seconds, terms: Terms) -> float:
     whole = sum(one.get(name, 0.0) for name in (CLASS_MEANS, INDEX, SAVE))
     return whole + (budget_seconds(config, shape, one[STEP], terms[STEP]) if STEP in one else 0.0)
 
@@ -107,7 +106,7 @@ def budget_seconds(config: RunConfig, shape: ProblemShape, step_seconds: float, 
     return min(limits)
 
 
-def _serve_seconds(config: RunConfig, one: Mapping[str, float]) -> float:
+def _serve_seconds(config: RunConfig, one: Seconds) -> float:
     evaluate = config.evaluate
     first_and_singles = one[QUERY] + min(
         min(evaluate.single_queries, evaluate.num_queries) * one[QUERY], evaluate.single_seconds + one[QUERY]
@@ -115,9 +114,7 @@ def _serve_seconds(config: RunConfig, one: Mapping[str, float]) -> float:
     return one[OPEN] + first_and_singles + evaluate.num_queries * one[BATCH_QUERY]
 
 
-def _short_fit_seconds(
-    config: RunConfig, shape: ProblemShape, one: Mapping[str, float], terms: Terms
-) -> float:
+def _short_fit_seconds(config: RunConfig, shape: ProblemShape, one: Seconds, terms: Terms) -> float:
     """A few chunks of the scan and two steps, but every class vector is made and saved.
 
     Making class vectors that were never seen is a walk over their bytes as saving them is: 1.1 s (heads) and
@@ -133,12 +130,7 @@ def _short_fit_seconds(
     return walks + means + steps
 
 
-def _short_serve_seconds(config: RunConfig, one: Mapping[str, float]) -> float:
+def _short_serve_seconds(config: RunConfig, one: Seconds) -> float:
     evaluate = config.evaluate
     num_batched = min(SHORT_BATCHES * evaluate.batch_size, evaluate.num_queries)
     return one[OPEN] + (1 + SHORT_SINGLES) * one[QUERY] + num_batched * one[BATCH_QUERY]
-
-
-def by_quantity(times: Mapping[Phase, Sequence[ProjectedTime]]) -> dict[str, ProjectedTime]:
-    """The same times without their phases: a quantity belongs to one phase only."""
-    return {time.quantity: time for phase in times.values() for time in phase}

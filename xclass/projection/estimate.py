@@ -1,7 +1,7 @@
 """The estimate before there is data: every method and phase of a run against what a machine offers.
 
-Bytes come from the closed form, or, with measured runs, from their projection; what fits and what does not is
-decided by :mod:`xclass.sizing.capacity`, as when a run refuses.
+Bytes and times come from the projector, without runs from closed forms and the reference; what fits and what
+does not is decided by :mod:`xclass.sizing.capacity`, as when a run refuses.
 """
 
 from __future__ import annotations
@@ -10,22 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from xclass.config import RunConfig
-from xclass.projection.duration import MethodDuration, by_quantity, method_duration
-from xclass.projection.projector import Projector
-from xclass.projection.result import Basis, ByteRange, ProjectedPhase, ProjectedTime
-from xclass.projection.time_forms import time_terms
-from xclass.projection.variants import variant_of
+from xclass.projection.duration import MethodDuration, method_duration
+from xclass.projection.reference import Reference
+from xclass.projection.result import ProjectedPhase
+from xclass.projection.time_forms import TimeTerm, time_terms
 from xclass.records.record import Phase
 from xclass.sizing.capacity import Capacity, Room, advise, capacity
+from xclass.sizing.place import Place
 from xclass.sizing.plan import PhasePlan, make_shape, plan_method, saved_bytes
-
-CLOSED_FORM_ERROR_SHARE = 0.05
-"""How far a measured peak may lie from a closed form with the base of another machine's engine.
-
-Source: the worst of the 117 phases of benchmarks/records/measure/ledger, 4.8 % (opening a mapped model, 62 MiB
-in all); 113 of them are within 3 %.
-"""
-Times = Mapping[Phase, Sequence[ProjectedTime]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +27,8 @@ class PhaseEstimate:
     projected: ProjectedPhase
     required_bytes: int
     """Memory without which it cannot run: its peak less mapped pages, or the peak of its imports."""
+    promised_bytes: int
+    """Memory with which it runs as fast as was measured: its peak, or the peak of its imports."""
     shortage: str | None
     """What is short, in words; None where it fits."""
     is_tight: bool
@@ -44,10 +38,20 @@ class PhaseEstimate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DurationRange:
+    """How long the children of one method take; low and high where every time lies at its end of its interval."""
+
+    value: MethodDuration
+    low_seconds: float
+    high_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MethodEstimate:
     """One method, or one of several kinds of index."""
 
     name: str
+    config: RunConfig
     method: str
     phases: tuple[PhaseEstimate, ...]
     """Fit, load and serve."""
@@ -56,8 +60,10 @@ class MethodEstimate:
     saved_bytes: int
     """Of its saved model."""
     capacity: Capacity
-    duration: MethodDuration | None
-    """None where no times are known."""
+    counts: Mapping[str, float]
+    """Quantity of a time -> how often its phase does it: steps of one epoch, queries of the evaluation."""
+    duration: DurationRange | None
+    """None where not every time of it is known."""
 
     @property
     def fits(self) -> bool:
@@ -70,6 +76,38 @@ class MethodEstimate:
         return all(phase.shortage is None for phase in self.phases[1:])
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What is asked about, and what every method needs."""
+
+    config: RunConfig
+    """Of the run, its number of classes given."""
+    place: Place
+    methods: tuple[MethodEstimate, ...]
+    prepare_seconds: float
+    reference_words: str
+    """The machine of the times that are not of one's own runs."""
+    has_runs: bool
+    """Bytes and times are projected from measured runs."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the whole run can be made."""
+        return all(method.fits for method in self.methods)
+
+    @property
+    def seconds(self) -> tuple[float, float, float] | None:
+        """Low, expected and high seconds of the whole run; None where a method that fits has no times."""
+        found = [method.duration for method in self.methods if method.fits]
+        known = [duration for duration in found if duration is not None]
+        if len(known) < len(found):
+            return None
+        ends = ([one.low_seconds for one in known], [one.value.total_seconds for one in known],
+                [one.high_seconds for one in known])  # fmt: skip
+        low, value, high = (self.prepare_seconds + sum(end) for end in ends)
+        return low, value, high
+
+
 def estimate_method(
     config: RunConfig,
     method: str,
@@ -77,7 +115,7 @@ def estimate_method(
     *,
     name: str,
     phases: Sequence[ProjectedPhase],
-    has_times: bool,
+    reference: Reference,
 ) -> MethodEstimate:
     """One method against a machine.
 
@@ -86,65 +124,28 @@ def estimate_method(
         method: name of one.
         room: memory and disk, what earlier methods of the run leave on the disk taken off.
         name: of its rows.
-        phases: fit, load and serve, e.g. from :func:`closed_forms` or :meth:`Projector.project`.
-        has_times: the phases carry every time that the method has.
+        phases: fit, load and serve; times that they lack come from the reference.
+        reference: times of another machine, and what starting processes takes.
     """
     assert config.classes is not None
     shape = make_shape(config, config.classes)
     plans = plan_method(config, method, shape)
-    judged = tuple(_judge(plan, phase, room) for plan, phase in zip(plans, phases, strict=True))
-    duration = None
-    if has_times:
-        terms = {term.quantity: term for found in time_terms(config, method, shape, {}).values() for term in found}
-        times = by_quantity({phase.phase: phase.times for phase in phases})
-        duration = method_duration(config, method, shape, times, terms)
+    known = reference.times(config, method)
+    timed = [phase if phase.times else replace(phase, times=known[phase.phase]) for phase in phases]
+    judged = tuple(_judge(plan, phase, room) for plan, phase in zip(plans, timed, strict=True))
+    terms = time_terms(config, method, shape, {})
     is_short = any(phase.shortage for phase in judged)
     return MethodEstimate(
         name=name,
+        config=config,
         method=method,
         phases=judged,
         advice=advise(config, method, shape, room) if is_short else None,
         saved_bytes=saved_bytes(config, method, shape),
         capacity=capacity(config, method, room),
-        duration=duration,
+        counts={term.quantity: term.count for found in terms.values() for term in found},
+        duration=_duration(config, method, timed, terms, reference.start_seconds),
     )
-
-
-def closed_forms(config: RunConfig, method: str, times: Times) -> list[ProjectedPhase]:
-    """Fit, load and serve without any measurement of this machine.
-
-    Args:
-        config: of the run, its number of classes given.
-        method: name of one.
-        times: of the reference; empty where there is none.
-    """
-    assert config.classes is not None
-    shape = make_shape(config, config.classes)
-    variant = variant_of(config, method)
-    return [
-        ProjectedPhase(
-            variant=variant,
-            method=method,
-            phase=plan.phase,
-            classes=config.classes,
-            dim=config.dim,
-            basis=Basis.PREDICTED,
-            base_bytes=plan.base_bytes,
-            components=dict(plan.regime.components),
-            factors=dict.fromkeys(plan.regime.components, 1.0),
-            peak=ByteRange(
-                value=plan.peak_bytes,
-                low=int(plan.peak_bytes * (1 - CLOSED_FORM_ERROR_SHARE)),
-                high=int(plan.peak_bytes * (1 + CLOSED_FORM_ERROR_SHARE)),
-            ),
-            mapped_bytes=plan.mapped_bytes,
-            disk_bytes=plan.disk_bytes,
-            times=tuple(times.get(plan.phase, ())),
-            extrapolation=float("inf"),
-            error_words="the worst of 117 measured phases was 4.8 % from its closed form",
-        )
-        for plan in plan_method(config, method, shape)
-    ]
 
 
 def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstimate:
@@ -152,12 +153,37 @@ def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstim
         return max(peak_bytes - projected.mapped_bytes, plan.import_peak_bytes)
 
     required_bytes = required(projected.peak.value)
-    # What load and serve only read was written by the fit phase.
+    # What load and serve read was written by the fit phase.
     shortage = room.shortage(required_bytes=required_bytes, disk_bytes=plan.disk_bytes)
+    promised_bytes = max(projected.peak.value, plan.import_peak_bytes)
     return PhaseEstimate(
         projected=projected,
         required_bytes=required_bytes,
+        promised_bytes=promised_bytes,
         shortage=shortage,
         is_tight=shortage is None and required(projected.peak.high) > room.usable_bytes,
-        is_from_disk=shortage is None and projected.peak.value > room.usable_bytes,
+        is_from_disk=shortage is None and promised_bytes > room.usable_bytes,
     )
+
+
+def _duration(
+    config: RunConfig,
+    method: str,
+    phases: Sequence[ProjectedPhase],
+    terms: Mapping[Phase, Sequence[TimeTerm]],
+    start_seconds: Mapping[str, float],
+) -> DurationRange | None:
+    times = {time.quantity: time.seconds for phase in phases for time in phase.times}
+    by_name = {term.quantity: term for found in terms.values() for term in found}
+    if not by_name.keys() <= times.keys():
+        return None
+    shape = make_shape(config, phases[0].classes)
+    low, value, high = (
+        method_duration(config, method, shape, seconds=seconds, terms=by_name, start_seconds=start_seconds)
+        for seconds in (
+            {name: time.low for name, time in times.items()},
+            {name: time.value for name, time in times.items()},
+            {name: time.high for name, time in times.items()},
+        )
+    )
+    return DurationRange(value=value, low_seconds=low.total_seconds, high_seconds=high.total_seconds)
