@@ -123,7 +123,7 @@ def _short_fit_seconds(config: RunConfig, shape: ProblemShape, one: Seconds, ter
     """
     walks = 2 * one[SAVE] + one.get(INDEX, 0.0)
     scanned = SHORT_CHUNKS * config.num_threads * config.scan_batch_size
-    num_examples = max(1, config.data.num_train(shape.num_classes))
+    num_examples = max(1, int(config.data.num_train(shape.num_classes)))
     means = one.get(CLASS_MEANS, 0.0) * min(1.0, scanned / num_examples)
     num_steps = 0 if config.budget.minutes == 0 or config.budget.examples == 0 else SHORT_STEPS
     steps = num_steps * one[STEP] if STEP in terms and STEP in one else 0.0

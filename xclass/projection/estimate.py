@@ -39,7 +39,7 @@ class PhaseEstimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DurationRange:
-    """How long the children of one method take; low and high where every time lies at its end of its interval."""
+    """How long the children of one method take; low and high with every time at that end of its interval."""
 
     value: MethodDuration
     low_seconds: float

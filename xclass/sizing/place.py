@@ -57,7 +57,8 @@ def rented_place(ram_bytes: int, hardware: Hardware, reserve_share: float) -> Pl
         ram_bytes=ram_bytes,
         available_bytes=available_bytes,
         available_words=(
-            f"the system keeps {hardware.reserve_share:.1%} and {format_decimal_bytes(hardware.reserve_bytes)}"
+            f"the system keeps {hardware.reserve_share:.1%} and "
+            f"{format_decimal_bytes(hardware.reserve_bytes)}"
         ),
         reserve_share=reserve_share,
         disk_words="no disk was asked for: add disk=200GB",

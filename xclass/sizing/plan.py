@@ -23,10 +23,10 @@ builds differ by tens of MiB; the measured base stands beside it in every report
 IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 16 * MIB}
 """What importing an engine takes for a moment over the base that stays of it.
 
-So a process that serves a small model needs most before it has opened it. Source: ``python -m xclass.prove RUN
-minimum=true`` found 84.7 MB as the least cap for a small model whose serve phase had peaked at 76.0 MB:
-importing held 53 MB of anonymous memory, serving 38. A bare import and warm-up has its VmHWM 16 MB (faiss) and
-6 MB (torch) over what is resident after it; same machine as BASE_BYTES.
+So a process that serves a small model needs most before it has opened it. Source: ``python -m xclass.prove
+RUN minimum=true`` found 84.7 MB as the least cap for a small model whose serve phase had peaked at 76.0 MB:
+importing held 53 MB of anonymous memory, serving 38. A bare import and warm-up has its VmHWM 16 MB (faiss)
+and 6 MB (torch) over what is resident after it; same machine as BASE_BYTES.
 """
 _CODE = f"program code{MAPPED}"
 OPENING_CODE_BYTES, ANSWERING_CODE_BYTES = MIB, 2 * MIB
