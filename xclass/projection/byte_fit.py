@@ -34,9 +34,12 @@ class ByteFit:
 
     def components(self, plan: PhasePlan) -> dict[str, int]:
         """Bytes of each component of a closed form, with its factor."""
-        return {
-            name: round(size * self.factors.get(name, 1.0)) for name, size in plan.regime.components.items()
-        }
+        factors = self.factors_of(plan)
+        return {name: round(size * factors[name]) for name, size in plan.regime.components.items()}
+
+    def factors_of(self, plan: PhasePlan) -> dict[str, float]:
+        """Component of a closed form -> its factor."""
+        return {name: self.factors.get(name, 1.0) for name in plan.regime.components}
 
     def peak_bytes(self, plan: PhasePlan) -> int:
         """Base and components of a closed form."""

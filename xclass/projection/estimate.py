@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from xclass.config import RunConfig
 from xclass.projection.duration import MethodDuration, method_duration
 from xclass.projection.reference import Reference
-from xclass.projection.result import ProjectedPhase
+from xclass.projection.result import ProjectedPhase, ProjectedTime
 from xclass.projection.time_forms import TimeTerm, time_terms
 from xclass.records.record import Phase
 from xclass.sizing.capacity import Capacity, Room, advise, capacity
@@ -131,7 +131,7 @@ def estimate_method(
     shape = make_shape(config, config.classes)
     plans = plan_method(config, method, shape)
     known = reference.times(config, method)
-    timed = [phase if phase.times else replace(phase, times=known[phase.phase]) for phase in phases]
+    timed = [replace(phase, times=_completed(phase.times, known[phase.phase])) for phase in phases]
     judged = tuple(_judge(plan, phase, room) for plan, phase in zip(plans, timed, strict=True))
     terms = time_terms(config, method, shape, {})
     is_short = any(phase.shortage for phase in judged)
@@ -146,6 +146,14 @@ def estimate_method(
         counts={term.quantity: term.count for found in terms.values() for term in found},
         duration=_duration(config, method, timed, terms, reference.start_seconds),
     )
+
+
+def _completed(
+    own: Sequence[ProjectedTime], known: Sequence[ProjectedTime]
+) -> tuple[ProjectedTime, ...]:
+    """Times of one's own runs, and of the reference what they do not have."""
+    found = {time.quantity: time for time in known} | {time.quantity: time for time in own}
+    return tuple(found.values())
 
 
 def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstimate:

@@ -10,17 +10,15 @@ the error of the curve (arXiv 2404.10102 finds such ones "implausibly narrow").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from xclass.projection.points import Point, extrapolation_of
 from xclass.projection.result import HeldOut
 
-FEWEST_HOLD_OUTS = 3
-"""With fewer of its own, a variant borrows those of the other variants of the same runs and phase."""
-
-PEAK = "peak_bytes"
-"""The quantity of a hold-out that is not a time."""
+_FEWEST_HOLD_OUTS = 3
+"""With fewer of its own, a variant borrows those of the same phase and quantity of the others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,15 +26,39 @@ class Observed:
     """One quantity of one measured point."""
 
     point: Point
-    quantity: str
     measured: float
     work: float = 0.0
     """Of a time, what it is fitted against."""
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """What is ordered by."""
-        return self.point.size
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AllowedError:
+    """How far the truth may lie from a figure, as a factor of ``1 + share`` either way, and why."""
+
+    share: float
+    words: str
+
+    def around(self, value: float, least: float) -> tuple[float, float]:
+        """Both ends of the interval, neither closer than ``least``."""
+        low, high = value / (1.0 + self.share), value * (1.0 + self.share)
+        return max(0.0, min(low, value - least)), max(high, value + least)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """How a quantity is fitted and judged."""
+
+    quantity: str
+    """As in :class:`~xclass.projection.result.HeldOut`."""
+    predict: Callable[[Sequence[Observed], Observed], float]
+    """Fits its first argument and gives the value of the second, whose measured one it does not look at."""
+    least: Callable[[float], float]
+    """Value -> distance below which no interval ends: equal runs differ by as much."""
+    least_words: str
+    fewest_sizes: int
+    """That a fit must see to be held to what it says: as many as it has free numbers."""
+    unknown: AllowedError
+    """Where there is no hold-out at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,103 +75,98 @@ class Miss:
 
     @property
     def error_share(self) -> float:
-        """``predicted / measured - 1``."""
-        return self.predicted / self.observed.measured - 1.0
+        """Of predicted and measured the larger over the smaller, less 1."""
+        ratio = self.predicted / self.observed.measured if self.predicted > 0.0 else 1e9
+        return max(ratio, 1.0 / ratio) - 1.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AllowedError:
-    """Half the width of an interval, and why."""
+class Series:
+    """One quantity of one phase of one variant, at all sizes at which it was measured."""
 
-    share: float
-    words: str
+    def __init__(self, kind: Kind, observed: Sequence[Observed]) -> None:
+        """Take the measurements, of which there is at least one."""
+        self.kind = kind
+        self.observed = sorted(observed, key=lambda one: one.point.size)
 
-    def range_of(self, value: float, *, least: float) -> tuple[float, float]:
-        """Low and high end around a value, never closer than ``least`` on either side."""
-        half = max(self.share * value, least)
-        return max(0.0, value - half), value + half
-
-    def words_of(self, value: float, *, least: float, least_words: str) -> str:
-        """Where the interval comes from, the least width too where that decides."""
-        return self.words if self.share * value >= least else f"{self.words}; {least_words}"
-
-
-def roll(
-    observed: Sequence[Observed], predict: Callable[[Sequence[Observed], Observed], float]
-) -> list[Miss]:
-    """Every hold-out of one variant, phase and quantity.
-
-    Args:
-        observed: in any order.
-        predict: fits the first argument and gives its value for the second.
-    """
-    misses = []
-    for seen_size in sorted({one.size for one in observed})[:-1]:
-        seen = [one for one in observed if one.size <= seen_size]
-        for unseen in observed:
-            if unseen.size > seen_size:
-                misses.append(
-                    Miss(
-                        observed=unseen,
-                        extrapolation=extrapolation_of(unseen.point.axes, [one.point.axes for one in seen]),
-                        predicted=predict(seen, unseen),
-                        num_points=len(seen),
-                        seen_size=seen_size,
-                    )
+    @cached_property
+    def misses(self) -> list[Miss]:
+        """Every hold-out, those of the largest size last, that with the most points seen last of all."""
+        found = []
+        sizes = sorted({one.point.size for one in self.observed})
+        for seen_size in sizes[self.kind.fewest_sizes - 1 : -1]:
+            seen = [one for one in self.observed if one.point.size <= seen_size]
+            axes = [one.point.axes for one in seen]
+            found += [
+                Miss(
+                    observed=unseen,
+                    extrapolation=extrapolation_of(unseen.point.axes, axes),
+                    predicted=self.kind.predict(seen, unseen),
+                    num_points=len(seen),
+                    seen_size=seen_size,
                 )
-    return misses
+                for unseen in self.observed
+                if unseen.point.size > seen_size
+            ]
+        return found
+
+    def error_at(self, extrapolation: float, others: Sequence[Miss]) -> AllowedError:
+        """Of a projection from all points; ``others`` are hold-outs of other variants."""
+        return allowed_error(extrapolation, self.misses, others, self.kind.unknown)
+
+    def interval(self, value: float, error: AllowedError) -> tuple[float, float, str]:
+        """Both ends and where they come from."""
+        least = self.kind.least(value)
+        low, high = error.around(value, least)
+        is_least = error.share * value < least
+        return low, high, f"{error.words}; {self.kind.least_words}" if is_least else error.words
+
+    def held_out(self, others: Sequence[Miss]) -> list[HeldOut]:
+        """Every hold-out, with the interval that would have been printed from what the fit saw."""
+        return [self._held_out(miss, others) for miss in self.misses]
+
+    def _held_out(self, miss: Miss, others: Sequence[Miss]) -> HeldOut:
+        own, pooled = (
+            [one for one in misses if one.observed.point.size <= miss.seen_size]
+            for misses in (self.misses, others)
+        )
+        error = allowed_error(miss.extrapolation, own, pooled, self.kind.unknown)
+        low, high, _ = self.interval(miss.predicted, error)
+        point = miss.observed.point
+        return HeldOut(
+            variant=point.variant, phase=point.phase, quantity=self.kind.quantity, dim=point.shape.dim,
+            classes=point.shape.num_classes, extrapolation=miss.extrapolation, predicted=miss.predicted,
+            low=low, high=high, measured=miss.observed.measured, num_points=miss.num_points,
+        )  # fmt: skip
 
 
 def allowed_error(
-    extrapolation: float, own: Sequence[Miss], others: Sequence[Miss], *, unknown: AllowedError
+    extrapolation: float, own: Sequence[Miss], others: Sequence[Miss], unknown: AllowedError
 ) -> AllowedError:
     """The worst relative error at the same extrapolation or more; scaled up where no hold-out reaches as far.
 
     Args:
         extrapolation: of what is projected.
-        own: hold-outs of its variant and phase.
-        others: of the same phase of other variants, taken in where ``own`` has fewer than FEWEST_HOLD_OUTS.
+        own: hold-outs of its variant, phase and quantity.
+        others: of the same phase and quantity of other variants, taken in where ``own`` are few.
         unknown: where there are none at all.
     """
-    is_pooled = len(own) < FEWEST_HOLD_OUTS and bool(others)
-    misses = [*own, *others] if is_pooled else list(own)
+    is_pooled = len(own) < _FEWEST_HOLD_OUTS and bool(others)
+    misses = [*own, *others] if is_pooled else own
     if not misses:
         return unknown
-    whose = " of all variants" if is_pooled else ""
     reaching = [miss for miss in misses if miss.extrapolation >= extrapolation]
-    worst = _worst(reaching or misses)
+    worst = max(miss.error_share for miss in reaching or misses)
+    whose = f"{_the_worst_of(reaching or misses)}{' of all variants' if is_pooled else ''}"
     if reaching:
         where = f" at {_times(extrapolation)} or more" if extrapolation > 1.0 else ""
-        return AllowedError(
-            share=worst, words=f"{_the_worst_of(reaching)}{whose}{where} was {_percent(worst)}"
-        )
+        return AllowedError(share=worst, words=f"{whose}{where} was {_percent(worst)}")
     reach = max(miss.extrapolation for miss in misses)
-    share = worst * extrapolation / reach
+    factor = extrapolation / reach
     return AllowedError(
-        share=share,
-        words=f"no hold-out reaches {_times(extrapolation)}: {_the_worst_of(misses)}{whose} at up to "
-        f"{_times(reach)} was {_percent(worst)}, times {extrapolation / reach:.3g} is {_percent(share)}",
+        share=worst * factor,
+        words=f"no hold-out reaches {_times(extrapolation)}: {whose} at up to {_times(reach)} was "
+        f"{_percent(worst)}, which is taken {_times(factor)}: {_percent(worst * factor)}",
     )
-
-
-def as_held_out(miss: Miss, error: AllowedError, *, least: float) -> HeldOut:
-    """A hold-out with the interval that would have been printed."""
-    point = miss.observed.point
-    low, high = error.range_of(miss.predicted, least=least)
-    return HeldOut(
-        variant=point.variant, phase=point.phase, quantity=miss.observed.quantity, dim=point.shape.dim,
-        classes=point.shape.num_classes, extrapolation=miss.extrapolation, predicted=miss.predicted,
-        low=low, high=high, measured=miss.observed.measured, num_points=miss.num_points,
-    )  # fmt: skip
-
-
-def within(misses: Iterable[Miss], size: tuple[int, int]) -> list[Miss]:
-    """Hold-outs that a fit on points up to a size could know of."""
-    return [miss for miss in misses if miss.observed.size <= size]
-
-
-def _worst(misses: Sequence[Miss]) -> float:
-    return max(abs(miss.error_share) for miss in misses)
 
 
 def _the_worst_of(misses: Sequence[Miss]) -> str:
@@ -157,7 +174,7 @@ def _the_worst_of(misses: Sequence[Miss]) -> str:
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.3g}x" if ratio < 1e4 else f"{ratio:,.0f}x"
+    return f"{ratio:.3g}x" if ratio < 1000 else f"{ratio:,.0f}x"
 
 
 def _percent(share: float) -> str:

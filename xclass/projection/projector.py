@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from statistics import median_low
 
@@ -11,10 +12,14 @@ from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.byte_fit import ByteFit
-from xclass.projection.byte_series import UNKNOWN_ERROR, ByteSeries, byte_range, measured_range
+from xclass.projection.byte_series import PEAK, byte_series, measured_interval
 from xclass.projection.hold_outs import Miss
+from xclass.projection.phase_fit import PhaseFit
 from xclass.projection.points import Point, axes_of, points_of, read_runs, shape_of
-from xclass.projection.result import REFUSED_BEYOND, Basis, HeldOut, ProjectedPhase
+from xclass.projection.reference import Reference
+from xclass.projection.result import REFUSED_BEYOND, Basis, ByteRange, HeldOut, ProjectedPhase, ProjectedTime
+from xclass.projection.time_forms import time_terms
+from xclass.projection.time_series import project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
@@ -64,7 +69,8 @@ class Projector:
         grouped: dict[tuple[str, Phase], list[Point]] = {}
         for point in self.points:
             grouped.setdefault((point.variant, point.phase), []).append(point)
-        self._series = {key: ByteSeries(points) for key, points in grouped.items()}
+        self._fits = {key: PhaseFit(points) for key, points in grouped.items()}
+        self._pooled: dict[tuple[str, Phase, str], list[Miss]] = {}
 
     @property
     def configs(self) -> dict[str, tuple[RunConfig, str]]:
@@ -85,58 +91,93 @@ class Projector:
             ConfigError: beyond REFUSED_BEYOND and not ``is_far_allowed``; names the largest measured size.
         """
         shape, variant = shape_of(config), variant_of(config, method)
-        plans = plan_method(config, method, shape)
-        return [self._phase(config, variant, plan, shape, is_far_allowed=is_far_allowed) for plan in plans]
+        phases = []
+        for plan in plan_method(config, method, shape):
+            fit = self._fits.get((variant, plan.phase))
+            if fit is None:
+                phases.append(self._predicted(config, variant, plan, shape))
+                continue
+            extrapolation = fit.extrapolation_to(axes_of(shape, plan.phase))
+            if extrapolation > REFUSED_BEYOND and not is_far_allowed:
+                raise _too_far(fit, extrapolation, shape)
+            phases.append(self._projected(config, fit, plan, shape, extrapolation))
+        return phases
 
     def held_out(self) -> list[HeldOut]:
         """Every rolling-origin hold-out of every variant, phase and quantity."""
         return [
             one
-            for (variant, phase), series in self._series.items()
-            for one in series.held_out(self._others(variant, phase))
+            for (variant, phase), fit in self._fits.items()
+            for quantity, series in fit.series.items()
+            for one in series.held_out(self._others(variant, phase, quantity))
         ]
 
-    def _others(self, variant: str, phase: Phase) -> list[Miss]:
-        """Hold-outs of the same phase of the other variants."""
-        return [
-            miss
-            for (other, its_phase), series in self._series.items()
-            if other != variant and its_phase is phase
-            for miss in series.misses
-        ]
-
-    def _phase(
-        self, config: RunConfig, variant: str, plan: PhasePlan, shape: ProblemShape, *, is_far_allowed: bool
+    def _projected(
+        self, config: RunConfig, fit: PhaseFit, plan: PhasePlan, shape: ProblemShape, extrapolation: float
     ) -> ProjectedPhase:
-        series, axes = self._series.get((variant, plan.phase)), axes_of(shape, plan.phase)
-        others = self._others(variant, plan.phase)
-        extrapolation = series.extrapolation_to(axes) if series else float("inf")
-        fit = series.fit if series else ByteFit(base_bytes=self._base_bytes(config, plan))
-        point = series.measured_at(plan, axes) if series else None
-        basis = Basis.MEASURED if point else Basis.PROJECTED if series else Basis.PREDICTED
-        if series and extrapolation > REFUSED_BEYOND and not is_far_allowed:
-            raise _too_far(series, extrapolation, shape)
-        components, base = fit.components(plan), fit.base_bytes
+        """A phase of a variant that was measured, here or at other sizes."""
+        variant, phase, peaks = fit.largest.variant, plan.phase, fit.series[PEAK]
+        point = fit.measured_at(plan, axes_of(shape, phase))
+        components, base = fit.bytes_fit.components(plan), fit.bytes_fit.base_bytes
+        others = self._others(variant, phase, PEAK)
         if point:
             components, base = _scaled(components, point.over_base_bytes), point.base_bytes
-            peak, words = measured_range(point)
+            low, high, words = measured_interval(point)
         else:
-            error = series.error_at(extrapolation, others) if series else UNKNOWN_ERROR
-            peak, words = byte_range(base + sum(components.values()), error)
+            error = peaks.error_at(extrapolation, others)
+            low, high, words = peaks.interval(base + sum(components.values()), error)
+        held = peaks.held_out(others)
         return ProjectedPhase(
-            variant=variant, method=plan.method, phase=plan.phase, classes=shape.num_classes, dim=shape.dim,
-            basis=basis, base_bytes=base, components=components,
-            factors={name: fit.factors.get(name, 1.0) for name in components}, peak=peak,
-            mapped_bytes=sum(size for name, size in components.items() if name.endswith(MAPPED)),
-            disk_bytes=plan.disk_bytes or _model_bytes(config, plan.method, shape), times=(),
-            extrapolation=extrapolation, error_words=words, held_out=self._largest_held_out(series, others),
-            caveats=(),
+            variant=variant, method=plan.method, phase=phase, classes=shape.num_classes, dim=shape.dim,
+            basis=Basis.MEASURED if point else Basis.PROJECTED, base_bytes=base, components=components,
+            factors=fit.bytes_fit.factors_of(plan), peak=_range(base, components, low, high),
+            mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
+            times=self._times(config, fit, shape, phase, extrapolation, point), extrapolation=extrapolation,
+            error_words=words, held_out=held[-1] if held else None, caveats=(),
         )  # fmt: skip
 
-    def _largest_held_out(self, series: ByteSeries | None, others: Sequence[Miss]) -> HeldOut | None:
-        """The largest size, predicted from all smaller ones."""
-        held = series.held_out(others) if series else []
-        return held[-1] if held else None
+    def _predicted(
+        self, config: RunConfig, variant: str, plan: PhasePlan, shape: ProblemShape
+    ) -> ProjectedPhase:
+        """A phase that was not measured: its closed form as it stands."""
+        fit = ByteFit(base_bytes=self._base_bytes(config, plan))
+        components = fit.components(plan)
+        unmeasured = byte_series([])
+        low, high, words = unmeasured.interval(fit.peak_bytes(plan), unmeasured.kind.unknown)
+        return ProjectedPhase(
+            variant=variant, method=plan.method, phase=plan.phase, classes=shape.num_classes, dim=shape.dim,
+            basis=Basis.PREDICTED, base_bytes=fit.base_bytes, components=components,
+            factors=fit.factors_of(plan), peak=_range(fit.base_bytes, components, low, high),
+            mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
+            times=self._reference.times(config, plan.method).get(plan.phase, ()),
+            extrapolation=float("inf"), error_words=words,
+        )  # fmt: skip
+
+    def _times(
+        self, config: RunConfig, fit: PhaseFit, shape: ProblemShape, phase: Phase, extrapolation: float,
+        point: Point | None,
+    ) -> tuple[ProjectedTime, ...]:  # fmt: skip
+        facts = point.records[0].data_facts if point else {}
+        return tuple(
+            project_time(
+                term, fit.series[term.quantity], point, extrapolation,
+                self._others(fit.largest.variant, phase, term.quantity),
+            )
+            for term in time_terms(config, fit.largest.method, shape, facts)[phase]
+            if term.quantity in fit.series
+        )  # fmt: skip
+
+    def _others(self, variant: str, phase: Phase, quantity: str) -> list[Miss]:
+        """Hold-outs of the same phase and quantity of the other variants."""
+        key = (variant, phase, quantity)
+        if key not in self._pooled:
+            self._pooled[key] = [
+                miss
+                for (other, its_phase), fit in self._fits.items()
+                if other != variant and its_phase is phase and quantity in fit.series
+                for miss in fit.series[quantity].misses
+            ]
+        return self._pooled[key]
 
     def _base_bytes(self, config: RunConfig, plan: PhasePlan) -> int:
         """Of a variant that was not measured: the median of its engine's in these runs, or the plan's."""
@@ -146,10 +187,22 @@ class Projector:
         bases = [point.base_bytes for point in same_data or alike]
         return median_low(bases) if bases else plan.base_bytes
 
+    @cached_property
+    def _reference(self) -> Reference:
+        return Reference.load()
+
 
 def _engine(method: str, phase: Phase) -> str:
     """What a phase imports: models are opened and served without torch."""
     return METHOD_CONFIGS[method].engine if phase in (Phase.TRAIN, Phase.BUILD) else "faiss"
+
+
+def _range(base_bytes: int, components: dict[str, int], low: float, high: float) -> ByteRange:
+    return ByteRange(value=base_bytes + sum(components.values()), low=int(low), high=round(high))
+
+
+def _mapped(components: dict[str, int]) -> int:
+    return sum(size for name, size in components.items() if name.endswith(MAPPED))
 
 
 def _scaled(components: dict[str, int], over_base_bytes: int) -> dict[str, int]:
@@ -163,21 +216,23 @@ def _scaled(components: dict[str, int], over_base_bytes: int) -> dict[str, int]:
     return scaled
 
 
-def _model_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
-    """What must lie on the disk to be opened and served."""
+def _disk_bytes(config: RunConfig, plan: PhasePlan, shape: ProblemShape) -> int:
+    """What fitting writes, and what must lie on the disk to be opened and served."""
+    if plan.disk_bytes:
+        return plan.disk_bytes
     is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
     table = FLOAT32_BYTES * config.encoder.num_buckets * shape.dim if is_text else 0
-    model: int = getattr(config.method, method).model_bytes(shape, **config.sections_of(method))
-    return model + table
+    settings = getattr(config.method, plan.method)
+    return int(settings.model_bytes(shape, **config.sections_of(plan.method))) + table
 
 
-def _too_far(series: ByteSeries, extrapolation: float, shape: ProblemShape) -> ConfigError:
-    classes, dim, batch = (max(axis) for axis in zip(*(p.axes for p in series.points), strict=True))
-    variant, phase = series.largest.variant, series.largest.phase
+def _too_far(fit: PhaseFit, extrapolation: float, shape: ProblemShape) -> ConfigError:
+    classes, dim, batch = (max(axis) for axis in zip(*(p.axes for p in fit.points), strict=True))
     return ConfigError(
         "classes",
         f"{shape.num_classes}, dim={shape.dim}",
         allowed=f"up to {REFUSED_BEYOND:g}x beyond what was measured, and this is {extrapolation:.3g}x: "
-        f"{phase} of {variant} was measured up to {format_count(classes)} classes, dim {dim}, batch {batch}",
+        f"{fit.largest.phase} of {fit.largest.variant} was measured up to {format_count(classes)} classes, "
+        f"dim {dim}, batch {batch}",
         remedy="measure a larger size, or add far=true for a figure that is marked as a guess",
     )

@@ -111,7 +111,7 @@ class Reference:
     def _words(self, law: ReferenceTime, ratio: float, *, is_exact: bool) -> str:
         words = (
             f"measured on {self.processor} with {self.num_cpus} CPUs: the worst of {law.num_held_out} "
-            f"hold-outs at up to {law.largest_extrapolation:.3g}x was off by a factor of {law.worst_ratio:.2f}"
+            f"hold-outs, at up to {law.largest_extrapolation:.3g}x, was off by {law.worst_ratio:.2f} times"
         )
         if is_exact:
             return words

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from xclass.classifiers.init import Init
 from xclass.classifiers.nearest_neighbour.index_work import build_amount, search_amount
-from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
-from xclass.classifiers.sampled_softmax.memory import HARD_PER_EXAMPLE, max_sampled
+from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.sampled_softmax.memory import HARD_PER_EXAMPLE, distinct_sampled
 from xclass.classifiers.work import (
     CLASS_MEANS,
     LOGIT_VALUES,
     STEP,
     Work,
-    distinct_log_uniform,
     means_work,
 )
 from xclass.shapes import ProblemShape
@@ -29,8 +28,8 @@ def training_works(config: SampledSoftmaxConfig, shape: ProblemShape, num_exampl
     Hard negatives add a search for an eighth of as many examples, and their share of building the index anew.
     """
     batch, dim = shape.batch_size, shape.dim
-    sampled = _distinct_samples(config, shape)
-    amount = batch * sampled * (dim + LOGIT_VALUES) + _ROW_VALUES * (batch + sampled) * dim
+    sampled = distinct_sampled(config, shape)
+    amount: float = batch * sampled * (dim + LOGIT_VALUES) + _ROW_VALUES * (batch + sampled) * dim
     form = "flat in classes, linear in batch x negatives x dim"
     if config.num_hard:
         kind = config.hard_kind
@@ -40,12 +39,3 @@ def training_works(config: SampledSoftmaxConfig, shape: ProblemShape, num_exampl
         form = "linear in classes: the index of hard negatives is built anew"
     works = {STEP: Work(meaning=f"a gradient step of {batch} examples", amount=amount, form=form)}
     return works | ({CLASS_MEANS: means_work(shape, num_examples)} if config.init is Init.means else {})
-
-
-def _distinct_samples(config: SampledSoftmaxConfig, shape: ProblemShape) -> float:
-    """Distinct negatives of a step; those of an alias table taken as all different."""
-    most = float(max_sampled(config, shape))
-    if config.sampler is not SamplerKind.log_uniform:
-        return most
-    random = distinct_log_uniform(shape.num_classes, config.num_samples)
-    return min(most, random + config.num_hard)
