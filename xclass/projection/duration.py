@@ -6,6 +6,7 @@ as :class:`xclass.run.experiment.Experiment` makes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -86,24 +87,23 @@ def method_duration(
 
 def _fit_seconds(config: RunConfig, shape: ProblemShape, one: Seconds, terms: Terms) -> float:
     whole = sum(one.get(name, 0.0) for name in (CLASS_MEANS, INDEX, SAVE))
-    return whole + (budget_seconds(config, shape, one[STEP], terms[STEP]) if STEP in one else 0.0)
+    if STEP not in one:
+        return whole
+    return whole + one[STEP] * budget_steps(config, shape, one[STEP], terms[STEP])
 
 
-def budget_seconds(config: RunConfig, shape: ProblemShape, step_seconds: float, term: TimeTerm) -> float:
-    """Seconds of the gradient steps: until the first limit of the budget, or one epoch without any.
+def budget_steps(config: RunConfig, shape: ProblemShape, step_seconds: float, term: TimeTerm) -> int:
+    """Gradient steps until the first limit of the budget, or of one epoch without any.
 
-    A step that has begun is finished: half a step over the minutes, on average.
+    A step that has begun is finished.
     """
-    budget = config.budget
-    minutes, examples = budget.minutes, budget.examples
-    if minutes is None and examples is None:
-        return term.count * step_seconds
+    minutes, examples = config.budget.minutes, config.budget.examples
     limits = []
     if minutes is not None:
-        limits.append(minutes * 60 + step_seconds / 2 if minutes else 0.0)
+        limits.append(math.ceil(minutes * 60 / step_seconds))
     if examples is not None:
-        limits.append(-(-examples // shape.batch_size) * step_seconds)
-    return min(limits)
+        limits.append(math.ceil(examples / shape.batch_size))
+    return min(limits, default=math.ceil(term.count))
 
 
 def _serve_seconds(config: RunConfig, one: Seconds) -> float:

@@ -6,18 +6,22 @@ does not is decided by :mod:`xclass.sizing.capacity`, as when a run refuses.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from xclass.classifiers.work import STEP
 from xclass.config import RunConfig
-from xclass.projection.duration import MethodDuration, method_duration
+from xclass.projection.duration import MethodDuration, budget_steps, method_duration
 from xclass.projection.reference import Reference
-from xclass.projection.result import ProjectedPhase, ProjectedTime
+from xclass.projection.result import ProjectedPhase, ProjectedTime, TimeRange
 from xclass.projection.time_forms import TimeTerm, time_terms
-from xclass.records.record import Phase
+from xclass.shapes import ProblemShape
 from xclass.sizing.capacity import Capacity, Room, advise, capacity
+from xclass.sizing.choice import Choice, choose
+from xclass.sizing.hardware import Hardware
 from xclass.sizing.place import Place
-from xclass.sizing.plan import PhasePlan, make_shape, plan_method, saved_bytes
+from xclass.sizing.plan import PhasePlan, gpu_bytes, make_shape, plan_method, saved_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +64,14 @@ class MethodEstimate:
     saved_bytes: int
     """Of its saved model."""
     capacity: Capacity
-    counts: Mapping[str, float]
-    """Quantity of a time -> how often its phase does it: steps of one epoch, queries of the evaluation."""
+    fit_server: Choice
+    """The cheapest that holds training or building."""
+    serve_server: Choice
+    """The cheapest that holds serving with every page in memory."""
+    epoch_steps: int
+    """Gradient steps of one epoch; 0 for a method without."""
+    budget_steps: int
+    """Gradient steps that the budget gives; 0 where none, or where the seconds of one are not known."""
     duration: DurationRange | None
     """None where not every time of it is known."""
 
@@ -113,9 +123,11 @@ def estimate_method(
     method: str,
     room: Room,
     *,
+    whole_room: Room,
     name: str,
     phases: Sequence[ProjectedPhase],
     reference: Reference,
+    hardware: Hardware,
 ) -> MethodEstimate:
     """One method against a machine.
 
@@ -123,9 +135,11 @@ def estimate_method(
         config: of the run, its number of classes given.
         method: name of one.
         room: memory and disk, what earlier methods of the run leave on the disk taken off.
+        whole_room: the same with nothing taken off.
         name: of its rows.
         phases: fit, load and serve; times that they lack come from the reference.
         reference: times of another machine, and what starting processes takes.
+        hardware: servers to choose from.
     """
     assert config.classes is not None
     shape = make_shape(config, config.classes)
@@ -133,7 +147,10 @@ def estimate_method(
     known = reference.times(config, method)
     timed = [replace(phase, times=_completed(phase.times, known[phase.phase])) for phase in phases]
     judged = tuple(_judge(plan, phase, room) for plan, phase in zip(plans, timed, strict=True))
+    fit, *served = (phase.promised_bytes for phase in judged)
     terms = time_terms(config, method, shape, {})
+    by_name = {term.quantity: term for found in terms.values() for term in found}
+    seconds = {time.quantity: time.seconds for phase in timed for time in phase.times}
     is_short = any(phase.shortage for phase in judged)
     return MethodEstimate(
         name=name,
@@ -142,15 +159,20 @@ def estimate_method(
         phases=judged,
         advice=advise(config, method, shape, room) if is_short else None,
         saved_bytes=saved_bytes(config, method, shape),
-        capacity=capacity(config, method, room),
-        counts={term.quantity: term.count for found in terms.values() for term in found},
-        duration=_duration(config, method, timed, terms, reference.start_seconds),
+        capacity=capacity(config, method, whole_room),
+        fit_server=choose(hardware, fit, gpu_bytes=gpu_bytes(config, method, shape)),
+        serve_server=choose(hardware, max(served)),
+        epoch_steps=math.ceil(by_name[STEP].count) if STEP in by_name else 0,
+        budget_steps=(
+            budget_steps(config, shape, seconds[STEP].value, by_name[STEP])
+            if STEP in by_name and STEP in seconds
+            else 0
+        ),
+        duration=_duration(config, method, shape, seconds, by_name, reference.start_seconds),
     )
 
 
-def _completed(
-    own: Sequence[ProjectedTime], known: Sequence[ProjectedTime]
-) -> tuple[ProjectedTime, ...]:
+def _completed(own: Sequence[ProjectedTime], known: Sequence[ProjectedTime]) -> tuple[ProjectedTime, ...]:
     """Times of one's own runs, and of the reference what they do not have."""
     found = {time.quantity: time for time in known} | {time.quantity: time for time in own}
     return tuple(found.values())
@@ -177,15 +199,13 @@ def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstim
 def _duration(
     config: RunConfig,
     method: str,
-    phases: Sequence[ProjectedPhase],
-    terms: Mapping[Phase, Sequence[TimeTerm]],
+    shape: ProblemShape,
+    times: Mapping[str, TimeRange],
+    by_name: Mapping[str, TimeTerm],
     start_seconds: Mapping[str, float],
 ) -> DurationRange | None:
-    times = {time.quantity: time.seconds for phase in phases for time in phase.times}
-    by_name = {term.quantity: term for found in terms.values() for term in found}
     if not by_name.keys() <= times.keys():
         return None
-    shape = make_shape(config, phases[0].classes)
     low, value, high = (
         method_duration(config, method, shape, seconds=seconds, terms=by_name, start_seconds=start_seconds)
         for seconds in (

@@ -138,6 +138,12 @@ def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     return settings.model_bytes(shape, **config.sections_of(method)) + _table_bytes(config, shape)
 
 
+def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
+    """What fitting a method takes on the GPU; 0 where it stays on the CPU."""
+    settings: MethodConfig = getattr(config.method, method)
+    return settings.gpu_bytes(shape, **config.sections_of(method))
+
+
 def _table_bytes(config: RunConfig, shape: ProblemShape) -> int:
     """Of the text encoder; 0 for data that is not text."""
     is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
