@@ -18,7 +18,7 @@ from xclass.projection.projector import Projector
 from xclass.projection.reference import Reference
 from xclass.records.store import write_json
 from xclass.report.plan_json import as_json
-from xclass.report.plan_table import plan_text
+from xclass.report.plan_sections import plan_text
 from xclass.run.room import place_here
 from xclass.sizing.place import Place, rented_place
 
@@ -58,8 +58,16 @@ def make_estimate(words: PlanWords) -> Estimate:
     room = place.room
     for name, config, method in _subjects(words):
         phases = projector.project(config, method, is_far_allowed=words.is_far_allowed)
-        found = estimate_method(config, method, room, name=name, phases=phases, reference=reference,
-                                hardware=words.hardware)  # fmt: skip
+        found = estimate_method(
+            config,
+            method,
+            room,
+            whole_room=place.room,
+            name=name,
+            phases=phases,
+            reference=reference,
+            hardware=words.hardware,
+        )
         methods.append(found)
         if words.config.keep_models and found.fits and name == method:
             # As in a run: what is saved stays there while the next method is measured.

@@ -21,21 +21,6 @@ _WIDTHS = (11, 12, 10, 10, 14)
 _CAPACITY_WIDTHS = (18, 22, 22)
 
 
-def plan_text(estimate: Estimate) -> str:
-    """All of it."""
-    parts = [
-        [_paragraph(verdict(estimate))],
-        [_paragraph(place_line(estimate.place))],
-        phase_table(estimate),
-        capacity_table(estimate),
-        server_lines(estimate),
-        duration_lines(estimate),
-        time_lines(estimate),
-        [_paragraph(basis_words(estimate))],
-    ]
-    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
-
-
 def verdict(estimate: Estimate) -> str:
     """One sentence: what fits, what does not."""
     config, place = estimate.config, estimate.place
@@ -48,43 +33,44 @@ def verdict(estimate: Estimate) -> str:
             (phase for method in fitting for phase in method.phases), key=lambda one: one.required_bytes
         )
         return (
-            f"Fits: {size} with {_listed([method.name for method in fitting])} on {place.name}; the most is "
-            f"needed by {most.projected.method} to {_verb(most.projected.phase)}, "
+            f"Fits: {size} with {listed([method.name for method in fitting])} on {place.name}; the most is "
+            f"needed by {most.projected.method} to {most.projected.phase}, "
             f"{format_bytes(most.required_bytes)} of {format_bytes(place.room.usable_bytes)}."
         )
-    parts = [f"Does not fit: {size} with {_listed([m.name for m in estimate.methods if not m.fits])}"
+    parts = [f"Does not fit: {size} with {listed([m.name for m in estimate.methods if not m.fits])}"
              f" on {place.name}"]  # fmt: skip
     served = [method.name for method in estimate.methods if not method.fits and method.fits_served]
     if served:
-        parts.append(f"a model that was made elsewhere is served by {_listed(served)}")
+        parts.append(f"a model that was made elsewhere is served by {listed(served)}")
     parts.append(
-        f"{_listed([method.name for method in fitting])} fits" if fitting else "nothing asked for fits"
+        f"{listed([method.name for method in fitting])} fits" if fitting else "nothing asked for fits"
     )
     return "; ".join(parts) + "."
 
 
-def place_line(place: Place) -> str:
+def place_words(place: Place) -> str:
     """The machine, and what of it may be planned with."""
     room = place.room
-    ram = f"{place.name}: {format_bytes(place.ram_bytes)} of RAM, {format_bytes(place.available_bytes)} available"
+    ram = f"{place.name}: {format_bytes(place.ram_bytes)} of RAM"
+    available = f"{format_bytes(place.available_bytes)} available"
     disk = (
         f"{format_bytes(room.free_disk_bytes)} of disk, {place.disk_words}"
         if place.is_disk_known
         else place.disk_words
     )
     return (
-        f"{ram} ({place.available_words}), {place.reserve_share:.0%} of it left alone "
+        f"{ram}, {available} ({place.available_words}), {place.reserve_share:.0%} of it left alone "
         f"(measure.reserve_share): {format_bytes(room.usable_bytes)} may be planned with; {disk}"
     )
 
 
 def phase_table(estimate: Estimate) -> list[str]:
     """One line per method and phase, and what has to be said of them."""
-    lines = [_line(_WIDTHS, "", "peak RAM", "file pages", "base", "disk", "time", "  fits")]
+    lines = [line(_WIDTHS, "", "peak RAM", "file pages", "base", "disk", "time", "  fits")]
     for method in estimate.methods:
         lines.append(method.name)
         lines += [_phase_line(method, phase) for phase in method.phases]
-    notes = [_paragraph(note) for method in estimate.methods for note in _notes(method)]
+    notes = [paragraph(note) for method in estimate.methods for note in _notes(method)]
     return [*lines, *notes]
 
 
@@ -95,7 +81,7 @@ def _phase_line(method: MethodEstimate, phase: PhaseEstimate) -> str:
     if method.duration is not None and projected.phase is not Phase.LOAD:
         whole = method.duration.value
         seconds = whole.fit_seconds if is_fit else whole.serve_seconds
-    return _line(
+    return line(
         _WIDTHS,
         f"  {projected.phase}",
         format_bytes(projected.peak.value),
@@ -126,12 +112,13 @@ def _notes(method: MethodEstimate) -> list[str]:
         name, projected = f"{method.name} {phase.projected.phase}", phase.projected
         if phase.is_from_disk:
             notes.append(
-                f"{name}: from disk: not all of its {format_bytes(projected.mapped_bytes)} of file pages find room "
-                "in memory; what an answer touches is read again (benchmarks/records/measure/serving_curve)"
+                f"{name}: from disk: not all of its {format_bytes(projected.mapped_bytes)} of file pages find "
+                "room in memory; what an answer touches is read again, an exact scan all of it "
+                "(benchmarks/records/measure/serving_curve)"
             )
         if phase.is_tight:
-            notes.append(f"{name}: tight: the upper end of its interval, {format_bytes(projected.peak.high)}, "
-                         "does not fit")  # fmt: skip
+            high = format_bytes(projected.peak.high)
+            notes.append(f"{name}: tight: the upper end of its interval, {high}, does not fit")
         if projected.basis is not Basis.PREDICTED:
             mark = f", {projected.extrapolation:.3g}x beyond what was measured" if projected.is_marked else ""
             notes.append(
@@ -147,7 +134,7 @@ def capacity_table(estimate: Estimate) -> list[str]:
     widths = (0, *_CAPACITY_WIDTHS)[1:]
     lines = [
         f"the largest number of classes that fits {estimate.place.name}, dim {estimate.config.dim}",
-        _line(widths, "", "train or build", "serve, all in RAM", "serve, from disk"),
+        line(widths, "", "train or build", "serve, all in RAM", "serve, from disk"),
     ]
     for method in estimate.methods:
         found = method.capacity
@@ -155,7 +142,7 @@ def capacity_table(estimate: Estimate) -> list[str]:
             _most(classes, found.most_classes)
             for classes in (found.fit_classes, found.serve_classes, found.mapped_classes)
         ]
-        lines.append(_line(widths, f"  {method.name}", *cells))
+        lines.append(line(widths, f"  {method.name}", *cells))
     return lines
 
 
@@ -165,79 +152,16 @@ def _most(classes: int, most_classes: int) -> str:
     return f"all {format_count(classes)}" if classes == most_classes else format_count(classes)
 
 
-def server_lines(estimate: Estimate) -> list[str]:
-    """The cheapest servers, for fitting and for serving."""
-    lines = ["the cheapest server that holds it with headroom"]
-    for method in estimate.methods:
-        fit, serve = method.fit_server, method.serve_server
-        lines.append(f"  {method.name}: {method.phases[0].projected.phase} on {fit.words}")
-        lines.append(f"  {'':<{len(method.name)}}  serve on {serve.words}")
-    return lines
-
-
-def basis_words(estimate: Estimate) -> str:
-    """What the figures are, and what to type to have one's own."""
-    return "..."
-
-
-def duration_lines(estimate: Estimate) -> list[str]:
-    """How long the experiment itself will take, and how well that is known."""
-    words = ""
-    seconds = estimate.seconds
-    if seconds is None:
-        return [_paragraph("the experiment's own time is not known: steps on a GPU were not measured here")]
-    low, value, high = seconds
-    config = estimate.config
-    passes = f"{config.measure.repeats} x every phase" if config.measure.repeats > 1 else "every phase"
-    if config.measure.heap_pass:
-        passes += ", and shortened twice (measure.heap_pass=true)"
-    return [
-        _paragraph(
-            f"the experiment itself takes about {format_seconds(value)} ({format_seconds(low)} to "
-            f"{format_seconds(high)}): the data, {passes}, and starting processes. {words}"
-        ),
-        *[
-            f"  {method.name}: {format_seconds(method.duration.value.total_seconds)}, of it shortened passes "
-            f"{format_seconds(method.duration.value.shortened_seconds)}"
-            for method in estimate.methods
-            if method.duration is not None and method.fits
-        ],
-    ]
-
-
-def time_lines(estimate: Estimate) -> list[str]:
-    """What takes how long: one of each, and all that its phase does."""
-    lines = ["what takes how long, one thread pool on the machine named below"]
-    for method in estimate.methods:
-        lines.append(method.name)
-        for phase in method.phases:
-            for time in phase.projected.times:
-                count = method.counts.get(time.quantity, 1.0)
-                one = f"{format_seconds(time.seconds.value)} ({format_seconds(time.seconds.low)} to " \
-                      f"{format_seconds(time.seconds.high)})"  # fmt: skip
-                whole = (
-                    f"; {count:,.0f} of them {format_seconds(count * time.seconds.value)}"
-                    if count > 1
-                    else ""
-                )
-                lines.append(f"  {time.meaning}: {one}{whole}")
-    return lines
-
-
-def _verb(phase: Phase) -> str:
-    return str(phase)
-
-
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _paragraph(text: str) -> str:
+def paragraph(text: str) -> str:
     return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
 
 
-def _line(widths: Sequence[int], name: str, *cells: str) -> str:
+def line(widths: Sequence[int], name: str, *cells: str) -> str:
     """The name to the left, figures to the right, and what is left over as it is."""
     aligned = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)]
     return f"{name:<{_NAME_WIDTH}}{''.join(aligned)}{''.join(cells[len(widths) :])}".rstrip()
