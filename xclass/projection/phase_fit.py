@@ -8,9 +8,12 @@ from functools import cached_property
 from xclass.projection.byte_fit import ByteFit, fit_bytes
 from xclass.projection.byte_series import PEAK, byte_series
 from xclass.projection.hold_outs import Series
+from xclass.projection.kinks import byte_kinks, time_kinks
 from xclass.projection.points import Point, extrapolation_of
 from xclass.projection.time_series import time_series
+from xclass.shapes import ProblemShape
 from xclass.sizing.plan import PhasePlan
+from xclass.units import format_count
 
 
 class PhaseFit:
@@ -34,6 +37,21 @@ class PhaseFit:
     def series(self) -> dict[str, Series]:
         """Quantity -> its series: the peak, and what was timed."""
         return {PEAK: byte_series(self.points), **time_series(self.points)}
+
+    @cached_property
+    def caveats(self) -> tuple[str, ...]:
+        """Kinks of bytes and times."""
+        timed = {quantity: series for quantity, series in self.series.items() if quantity != PEAK}
+        kinks = [line for quantity, series in timed.items() for line in time_kinks(quantity, series)]
+        return (*byte_kinks(self.points), *kinks)
+
+    def caveats_at(self, shape: ProblemShape) -> tuple[str, ...]:
+        """What a reader of a projection to this size must know beside its interval."""
+        smallest = self.points[0].shape
+        if shape.num_classes * shape.dim >= smallest.num_classes * smallest.dim:
+            return self.caveats
+        size = f"{format_count(smallest.num_classes)} classes x {smallest.dim}"
+        return (*self.caveats, f"below the smallest measured size, {size}: no hold-out looks that way")
 
     def extrapolation_to(self, axes: tuple[int, int, int]) -> float:
         """How far a size lies beyond the points."""

@@ -11,6 +11,7 @@ from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError, RecordError
+from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy, accuracies_of, trend_of
 from xclass.projection.byte_fit import ByteFit
 from xclass.projection.byte_series import PEAK, byte_series, measured_interval
 from xclass.projection.hold_outs import Miss
@@ -112,6 +113,15 @@ class Projector:
             for one in series.held_out(self._others(variant, phase, quantity))
         ]
 
+    def accuracies(self, variant: str) -> list[MeasuredAccuracy]:
+        """As measured, fewest classes first; empty where no query was asked."""
+        fit = self._fits.get((variant, Phase.SERVE))
+        return accuracies_of(fit.points) if fit else []
+
+    def accuracy_trend(self, variant: str) -> AccuracyTrend | None:
+        """How it changes with the classes, a guess; None where it was measured at one number of them."""
+        return trend_of(self.accuracies(variant))
+
     def _projected(
         self, config: RunConfig, fit: PhaseFit, plan: PhasePlan, shape: ProblemShape, extrapolation: float
     ) -> ProjectedPhase:
@@ -133,7 +143,8 @@ class Projector:
             factors=fit.bytes_fit.factors_of(plan), peak=_range(base, components, low, high),
             mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
             times=self._times(config, fit, shape, phase, extrapolation, point), extrapolation=extrapolation,
-            error_words=words, held_out=held[-1] if held else None, caveats=(),
+            error_words=words, held_out=held[-1] if held else None,
+            caveats=fit.caveats_at(shape),
         )  # fmt: skip
 
     def _predicted(
