@@ -13,13 +13,15 @@ from typing import NoReturn
 from xclass.cli.parser import EXIT_DOES_NOT_FIT, run_command
 from xclass.cli.plan_words import HELP, PlanWords, parse_words
 from xclass.config import RunConfig
-from xclass.projection.estimate import Estimate, MethodEstimate, estimate_method
+from xclass.projection.duration import prepare_seconds
+from xclass.projection.estimate import Context, Estimate, MethodEstimate, estimate_method
 from xclass.projection.projector import Projector
 from xclass.projection.reference import Reference
 from xclass.records.store import write_json
 from xclass.report.plan_json import as_json
 from xclass.report.plan_sections import plan_text
 from xclass.run.room import place_here
+from xclass.sizing.naive import naive
 from xclass.sizing.place import Place, rented_place
 
 
@@ -52,32 +54,30 @@ def make_estimate(words: PlanWords) -> Estimate:
         ConfigError: a size too far beyond the measured ones.
     """
     projector = Projector(words.runs) if words.runs else Projector.without_runs()
-    reference = Reference.load()
-    place = _place(words)
+    config, reference, place = words.config, Reference.load(), _place(words)
+    context = Context(place=place, reference=reference, hardware=words.hardware)
     methods: list[MethodEstimate] = []
     room = place.room
-    for name, config, method in _subjects(words):
-        phases = projector.project(config, method, is_far_allowed=words.is_far_allowed)
-        found = estimate_method(
-            config,
-            method,
-            room,
-            whole_room=place.room,
-            name=name,
-            phases=phases,
-            reference=reference,
-            hardware=words.hardware,
-        )
+    for name, changed, method in _subjects(words):
+        phases = projector.project(changed, method, is_far_allowed=words.is_far_allowed)
+        found = estimate_method(changed, method, context, room, name=name, phases=phases)
         methods.append(found)
-        if words.config.keep_models and found.fits and name == method:
+        if config.keep_models and found.fits and name == method:
             # As in a run: what is saved stays there while the next method is measured.
             room = replace(room, free_disk_bytes=max(0, room.free_disk_bytes - found.saved_bytes))
+    assert config.classes is not None
     return Estimate(
-        config=words.config,
+        config=config,
         place=place,
         methods=tuple(methods),
-        prepare_seconds=reference.start_seconds["faiss"]
-        + reference.prepare_seconds.get(words.config.data.name, 0.0),
+        naive=naive(
+            config.classes,
+            words.hardware,
+            num_features=words.features,
+            num_examples=config.data.num_train(config.classes),
+        ),
+        hardware=words.hardware,
+        prepare_seconds=prepare_seconds(config, reference),
         reference_words=f"{reference.processor} with {reference.num_cpus} CPUs",
         has_runs=bool(words.runs),
     )

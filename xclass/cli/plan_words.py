@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xclass.cli.compose import config_dir
 from xclass.cli.hardware_words import take_hardware
-from xclass.cli.run_words import compose_config, parse_runs, take_words
+from xclass.cli.run_words import compose_config, parse_runs, parse_switch, take_words
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError
@@ -41,7 +41,7 @@ what
 
 how well it is known
   runs=A,B           runs or sweeps that were measured: bytes and times are projected from them, with
-                     intervals. Without them bytes are closed forms, and times those of a machine that is named
+                     intervals; without them bytes are closed forms, and times those of another machine
   far=true           also beyond 100 times the largest measured size
 
   out=FILE.json      write everything there as well
@@ -83,8 +83,6 @@ def parse_words(words: list[str]) -> PlanWords:
     """
     hardware, others = take_hardware(words)
     values, settings = take_words(others, _DEFAULTS)
-    if values["far"] not in ("true", "false"):
-        raise ConfigError("far", values["far"], allowed="true or false", remedy="false is the default")
     return PlanWords(
         config=_with_classes(compose_config(settings)),
         indexes=_indexes(values["indexes"], settings),
@@ -92,7 +90,7 @@ def parse_words(words: list[str]) -> PlanWords:
         disk_bytes=_size("disk", values["disk"]),
         hardware=hardware,
         runs=parse_runs(values["runs"]),
-        is_far_allowed=values["far"] == "true",
+        is_far_allowed=parse_switch("far", values["far"]),
         features=_features(values["features"]),
         out=Path(values["out"]) if values["out"] else None,
     )

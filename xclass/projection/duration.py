@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.work import BATCH_QUERY, CLASS_MEANS, INDEX, OPEN, QUERY, SAVE, STEP
 from xclass.config import RunConfig
+from xclass.projection.reference import Reference
 from xclass.projection.time_forms import TimeTerm
 from xclass.records.record import SHORT_BATCHES, SHORT_CHUNKS, SHORT_SINGLES, SHORT_STEPS
 from xclass.shapes import ProblemShape
@@ -46,6 +47,11 @@ class MethodDuration:
     def total_seconds(self) -> float:
         """Of all children."""
         return self.untraced_seconds + self.shortened_seconds
+
+
+def prepare_seconds(config: RunConfig, reference: Reference) -> float:
+    """Of the child that prepares the data; texts that were never prepared take minutes more, once."""
+    return reference.start_seconds["faiss"] + reference.prepare_seconds.get(config.data.name, 0.0)
 
 
 def method_duration(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from xclass.classifiers.work import STEP
 from xclass.config import RunConfig
@@ -16,10 +17,13 @@ from xclass.projection.duration import MethodDuration, budget_steps, method_dura
 from xclass.projection.reference import Reference
 from xclass.projection.result import ProjectedPhase, ProjectedTime, TimeRange
 from xclass.projection.time_forms import TimeTerm, time_terms
+from xclass.records.record import Phase
 from xclass.shapes import ProblemShape
+from xclass.sizing.alternatives import Alternative, suggest
 from xclass.sizing.capacity import Capacity, Room, advise, capacity
 from xclass.sizing.choice import Choice, choose
 from xclass.sizing.hardware import Hardware
+from xclass.sizing.naive import Naive
 from xclass.sizing.place import Place
 from xclass.sizing.plan import PhasePlan, gpu_bytes, make_shape, plan_method, saved_bytes
 
@@ -33,12 +37,20 @@ class PhaseEstimate:
     """Memory without which it cannot run: its peak less mapped pages, or the peak of its imports."""
     promised_bytes: int
     """Memory with which it runs as fast as was measured: its peak, or the peak of its imports."""
+    rented_bytes: int
+    """The same with the upper end of its interval: the side on which an error costs."""
     shortage: str | None
     """What is short, in words; None where it fits."""
     is_tight: bool
     """It fits, but the upper end of its interval does not."""
     is_from_disk: bool
     """It fits, but not with all pages of its mapped files in memory: they will be read again and again."""
+
+
+class _Timing(TypedDict):
+    epoch_steps: int
+    budget_steps: int
+    duration: DurationRange | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +73,8 @@ class MethodEstimate:
     """Fit, load and serve."""
     advice: str | None
     """What could run instead; None where all of it fits."""
+    leaner: tuple[Alternative, ...]
+    """Leaner settings with which what does not fit would."""
     saved_bytes: int
     """Of its saved model."""
     capacity: Capacity
@@ -68,6 +82,8 @@ class MethodEstimate:
     """The cheapest that holds training or building."""
     serve_server: Choice
     """The cheapest that holds serving with every page in memory."""
+    cheaper: tuple[Alternative, ...]
+    """Leaner settings for which a cheaper server would do, the cheapest of each phase."""
     epoch_steps: int
     """Gradient steps of one epoch; 0 for a method without."""
     budget_steps: int
@@ -87,6 +103,17 @@ class MethodEstimate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What every method is held against."""
+
+    place: Place
+    reference: Reference
+    """Times of another machine, and what starting processes takes."""
+    hardware: Hardware
+    """Servers to choose from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
     """What is asked about, and what every method needs."""
 
@@ -94,6 +121,9 @@ class Estimate:
     """Of the run, its number of classes given."""
     place: Place
     methods: tuple[MethodEstimate, ...]
+    naive: Naive
+    """The dense linear model of the same problem."""
+    hardware: Hardware
     prepare_seconds: float
     reference_words: str
     """The machine of the times that are not of one's own runs."""
@@ -121,54 +151,45 @@ class Estimate:
 def estimate_method(
     config: RunConfig,
     method: str,
+    context: Context,
     room: Room,
     *,
-    whole_room: Room,
     name: str,
     phases: Sequence[ProjectedPhase],
-    reference: Reference,
-    hardware: Hardware,
 ) -> MethodEstimate:
     """One method against a machine.
 
     Args:
         config: of the run, its number of classes given.
         method: name of one.
-        room: memory and disk, what earlier methods of the run leave on the disk taken off.
-        whole_room: the same with nothing taken off.
+        context: the machine, the reference and the servers.
+        room: of the machine, what earlier methods of the run leave on its disk taken off.
         name: of its rows.
         phases: fit, load and serve; times that they lack come from the reference.
-        reference: times of another machine, and what starting processes takes.
-        hardware: servers to choose from.
     """
     assert config.classes is not None
     shape = make_shape(config, config.classes)
     plans = plan_method(config, method, shape)
-    known = reference.times(config, method)
+    known = context.reference.times(config, method)
     timed = [replace(phase, times=_completed(phase.times, known[phase.phase])) for phase in phases]
     judged = tuple(_judge(plan, phase, room) for plan, phase in zip(plans, timed, strict=True))
-    fit, *served = (phase.promised_bytes for phase in judged)
-    terms = time_terms(config, method, shape, {})
-    by_name = {term.quantity: term for found in terms.values() for term in found}
-    seconds = {time.quantity: time.seconds for phase in timed for time in phase.times}
+    fit, *served = judged
+    serve = max(served, key=lambda phase: phase.rented_bytes)
     is_short = any(phase.shortage for phase in judged)
+    timing = _timing(config, method, shape, timed, context.reference.start_seconds)
     return MethodEstimate(
         name=name,
         config=config,
         method=method,
         phases=judged,
         advice=advise(config, method, shape, room) if is_short else None,
+        leaner=_leaner(config, method, judged, context.place.as_hardware) if is_short else (),
         saved_bytes=saved_bytes(config, method, shape),
-        capacity=capacity(config, method, whole_room),
-        fit_server=choose(hardware, fit, gpu_bytes=gpu_bytes(config, method, shape)),
-        serve_server=choose(hardware, max(served)),
-        epoch_steps=math.ceil(by_name[STEP].count) if STEP in by_name else 0,
-        budget_steps=(
-            budget_steps(config, shape, seconds[STEP].value, by_name[STEP])
-            if STEP in by_name and STEP in seconds
-            else 0
-        ),
-        duration=_duration(config, method, shape, seconds, by_name, reference.start_seconds),
+        capacity=capacity(config, method, context.place.room),
+        fit_server=choose(context.hardware, fit.rented_bytes, gpu_bytes=gpu_bytes(config, method, shape)),
+        serve_server=choose(context.hardware, serve.rented_bytes),
+        cheaper=_leaner(config, method, judged, context.hardware),
+        **timing,
     )
 
 
@@ -190,10 +211,43 @@ def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstim
         projected=projected,
         required_bytes=required_bytes,
         promised_bytes=promised_bytes,
+        rented_bytes=max(projected.peak.high, plan.import_peak_bytes),
         shortage=shortage,
         is_tight=shortage is None and required(projected.peak.high) > room.usable_bytes,
         is_from_disk=shortage is None and promised_bytes > room.usable_bytes,
     )
+
+
+def _leaner(
+    config: RunConfig, method: str, phases: Sequence[PhaseEstimate], hardware: Hardware
+) -> tuple[Alternative, ...]:
+    """The best leaner settings of each phase, of those that a cheaper server of the catalogue holds."""
+    found = []
+    for phase in phases:
+        if phase.projected.phase is not Phase.LOAD:
+            found += suggest(config, method, phase.projected.phase, phase.rented_bytes, hardware)[:1]
+    return tuple(found)
+
+
+def _timing(
+    config: RunConfig,
+    method: str,
+    shape: ProblemShape,
+    phases: Sequence[ProjectedPhase],
+    start_seconds: Mapping[str, float],
+) -> _Timing:
+    """Steps and seconds of a method's part of the run."""
+    terms = {
+        term.quantity: term for found in time_terms(config, method, shape, {}).values() for term in found
+    }
+    times = {time.quantity: time.seconds for phase in phases for time in phase.times}
+    step, count = times.get(STEP), terms.get(STEP)
+    is_known = terms.keys() <= times.keys()
+    return {
+        "epoch_steps": math.ceil(count.count) if count else 0,
+        "budget_steps": budget_steps(config, shape, step.value, count) if step and count else 0,
+        "duration": _duration(config, method, shape, times, terms, start_seconds) if is_known else None,
+    }
 
 
 def _duration(
@@ -201,13 +255,11 @@ def _duration(
     method: str,
     shape: ProblemShape,
     times: Mapping[str, TimeRange],
-    by_name: Mapping[str, TimeTerm],
+    terms: Mapping[str, TimeTerm],
     start_seconds: Mapping[str, float],
-) -> DurationRange | None:
-    if not by_name.keys() <= times.keys():
-        return None
+) -> DurationRange:
     low, value, high = (
-        method_duration(config, method, shape, seconds=seconds, terms=by_name, start_seconds=start_seconds)
+        method_duration(config, method, shape, seconds=seconds, terms=terms, start_seconds=start_seconds)
         for seconds in (
             {name: time.low for name, time in times.items()},
             {name: time.value for name, time in times.items()},

@@ -10,6 +10,7 @@ from xclass.report.plan_table import verdict
 from xclass.sizing.choice import Choice
 
 _SCHEMA_VERSION = 1
+_ENDS = ("low_seconds", "seconds", "high_seconds")
 
 
 def as_json(estimate: Estimate) -> dict[str, Any]:
@@ -40,6 +41,8 @@ def _method(method: MethodEstimate) -> dict[str, Any]:
         "fits": method.fits,
         "phases": [_phase(phase) for phase in method.phases],
         "advice": method.advice,
+        "leaner": [one.words for one in method.leaner],
+        "cheaper": [one.words for one in method.cheaper],
         "saved_bytes": method.saved_bytes,
         "largest_classes": asdict(method.capacity),
         "fit_server": _server(method.fit_server),

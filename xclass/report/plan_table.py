@@ -1,6 +1,6 @@
 """The plan for a terminal: a verdict, the machine, one line per method and phase, and what would fit.
 
-Plain text of at most 100 columns, so that it can be piped and mailed.
+Plain text of 80 columns, so that it can be piped and mailed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from xclass.projection.estimate import Estimate, MethodEstimate, PhaseEstimate
 from xclass.projection.result import Basis
 from xclass.records.record import Phase
+from xclass.sizing.alternatives import Alternative
 from xclass.sizing.place import Place
 from xclass.units import format_bytes, format_count, format_seconds
 
-WIDTH = 100
-_NAME_WIDTH = 22
-_WIDTHS = (11, 12, 10, 10, 14)
+WIDTH = 80
+_NAME_WIDTH = 19
+_WIDTHS = (10, 11, 9, 10, 13)
 """Columns of peak, file pages, base, disk and time; what fits comes last."""
-_CAPACITY_WIDTHS = (18, 22, 22)
+_CAPACITY_WIDTHS = (16, 19, 19)
 
 
 def verdict(estimate: Estimate) -> str:
@@ -101,6 +102,7 @@ def _fits(phase: PhaseEstimate) -> str:
 
 
 def _notes(method: MethodEstimate) -> list[str]:
+    """What does not fit and what would; and what has to be known of the rest."""
     notes = [
         f"{method.name} {phase.projected.phase}: does not fit: {phase.shortage}"
         for phase in method.phases
@@ -108,33 +110,45 @@ def _notes(method: MethodEstimate) -> list[str]:
     ]
     if method.advice is not None:
         notes[-1] += f"; {method.advice}"
-    for phase in method.phases:
-        name, projected = f"{method.name} {phase.projected.phase}", phase.projected
-        if phase.is_from_disk:
-            notes.append(
-                f"{name}: from disk: not all of its {format_bytes(projected.mapped_bytes)} of file pages find "
-                "room in memory; what an answer touches is read again, an exact scan all of it "
-                "(benchmarks/records/measure/serving_curve)"
-            )
-        if phase.is_tight:
-            high = format_bytes(projected.peak.high)
-            notes.append(f"{name}: tight: the upper end of its interval, {high}, does not fit")
-        if projected.basis is not Basis.PREDICTED:
-            mark = f", {projected.extrapolation:.3g}x beyond what was measured" if projected.is_marked else ""
-            notes.append(
-                f"{name}: {format_bytes(projected.peak.low)} to {format_bytes(projected.peak.high)}, "
-                f"{projected.basis}{mark}: {projected.error_words}"
-            )
-        notes += [f"{name}: {caveat}" for caveat in projected.caveats]
-    return notes
+    notes += [f"{method.name} {one.phase} would fit with {_lean_words(one)}" for one in method.leaner]
+    if method.fit_server.gpu_bytes:
+        notes.append(
+            f"{method.name}: besides {format_bytes(method.fit_server.gpu_bytes)} on the GPU to train"
+        )
+    return notes + [f"{method.name} {note}" for phase in method.phases for note in _phase_notes(phase)]
+
+
+def _lean_words(one: Alternative) -> str:
+    cost = "; ".join(cost.words for cost in one.costs) or "its cost was not measured"
+    how = f" ({' '.join(one.settings)})" if one.settings else ""
+    return f"{one.meaning}{how}: {format_bytes(one.needed_bytes)}; measured: {cost}"
+
+
+def _phase_notes(phase: PhaseEstimate) -> list[str]:
+    projected = phase.projected
+    notes = []
+    if phase.is_from_disk:
+        pages = format_bytes(projected.mapped_bytes)
+        notes.append(
+            f"from disk: not all of its {pages} of file pages find room in memory; what an answer touches is "
+            "read again, an exact scan all of it (benchmarks/records/measure/serving_curve)"
+        )
+    if phase.is_tight:
+        high = format_bytes(projected.peak.high)
+        notes.append(f"tight: the upper end of its interval, {high}, does not fit")
+    if projected.basis is not Basis.PREDICTED:
+        mark = f", {projected.extrapolation:.3g}x beyond what was measured" if projected.is_marked else ""
+        low, high = format_bytes(projected.peak.low), format_bytes(projected.peak.high)
+        notes.append(f"{low} to {high}, {projected.basis}{mark}: {projected.error_words}")
+    notes += projected.caveats
+    return [f"{projected.phase}: {note}" for note in notes]
 
 
 def capacity_table(estimate: Estimate) -> list[str]:
     """The inverse question: how many classes."""
-    widths = (0, *_CAPACITY_WIDTHS)[1:]
     lines = [
         f"the largest number of classes that fits {estimate.place.name}, dim {estimate.config.dim}",
-        line(widths, "", "train or build", "serve, all in RAM", "serve, from disk"),
+        line(_CAPACITY_WIDTHS, "", "train or build", "serve, all in RAM", "serve, from disk"),
     ]
     for method in estimate.methods:
         found = method.capacity
@@ -142,7 +156,7 @@ def capacity_table(estimate: Estimate) -> list[str]:
             _most(classes, found.most_classes)
             for classes in (found.fit_classes, found.serve_classes, found.mapped_classes)
         ]
-        lines.append(line(widths, f"  {method.name}", *cells))
+        lines.append(line(_CAPACITY_WIDTHS, f"  {method.name}", *cells))
     return lines
 
 
@@ -153,11 +167,13 @@ def _most(classes: int, most_classes: int) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
+    """``a, b and c``, of at least one."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def paragraph(text: str) -> str:
+    """The text in lines, the first of which keeps its indent."""
     return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
 
 

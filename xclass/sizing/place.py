@@ -35,6 +35,14 @@ class Place:
         """Whether a disk limits anything."""
         return self.room.free_disk_bytes < ANY_DISK_BYTES
 
+    @property
+    def as_hardware(self) -> Hardware:
+        """A catalogue of this machine alone, which offers all that may be planned with."""
+        server = Server(vendor="", instance=self.name, vcpus=0, ram_bytes=self.room.usable_bytes)
+        return Hardware(
+            name=self.name, date="", reserve_share=0.0, reserve_bytes=0, headroom_share=0.0, servers=(server,)
+        )
+
     def with_disk(self, free_disk_bytes: int) -> Place:
         """The same with a disk that was asked for."""
         room = replace(self.room, free_disk_bytes=free_disk_bytes)
