@@ -8,10 +8,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from xclass.config import MAX_CLASSES
 from xclass.projection.estimate import Estimate, MethodEstimate, PhaseEstimate
 from xclass.projection.result import Basis
 from xclass.records.record import Phase
-from xclass.sizing.alternatives import Alternative
 from xclass.sizing.place import Place
 from xclass.units import format_bytes, format_count, format_seconds
 
@@ -30,22 +30,21 @@ def verdict(estimate: Estimate) -> str:
         size += f" of {config.data.name}"
     fitting = [method for method in estimate.methods if method.fits]
     if estimate.fits:
-        most = max(
-            (phase for method in fitting for phase in method.phases), key=lambda one: one.required_bytes
-        )
+        phases = [(method, phase) for method in fitting for phase in method.phases]
+        method, most = max(phases, key=lambda pair: pair[1].required_bytes)
         return (
-            f"Fits: {size} with {listed([method.name for method in fitting])} on {place.name}; the most is "
-            f"needed by {most.projected.method} to {most.projected.phase}, "
-            f"{format_bytes(most.required_bytes)} of {format_bytes(place.room.usable_bytes)}."
+            f"Fits: {size} with {_names(fitting)} on {place.name}; the most is needed by {method.name} to "
+            f"{most.projected.phase}, {format_bytes(most.required_bytes)} of "
+            f"{format_bytes(place.room.usable_bytes)}."
         )
-    parts = [f"Does not fit: {size} with {listed([m.name for m in estimate.methods if not m.fits])}"
-             f" on {place.name}"]  # fmt: skip
-    served = [method.name for method in estimate.methods if not method.fits and method.fits_served]
-    if served:
-        parts.append(f"a model that was made elsewhere is served by {listed(served)}")
-    parts.append(
-        f"{listed([method.name for method in fitting])} fits" if fitting else "nothing asked for fits"
-    )
+    failing = [method for method in estimate.methods if not method.fits]
+    parts = [f"Does not fit: {size} with {_names(failing)} on {place.name}"]
+    if fitting:
+        parts.append(f"what fits: {_names(fitting)}")
+    if served := [method for method in failing if method.fits_served]:
+        from_disk = any(phase.is_from_disk for method in served for phase in method.phases)
+        how = " from disk" if from_disk else ""
+        parts.append(f"a model made elsewhere could be served{how} with {_names(served)}")
     return "; ".join(parts) + "."
 
 
@@ -67,11 +66,18 @@ def place_words(place: Place) -> str:
 
 def phase_table(estimate: Estimate) -> list[str]:
     """One line per method and phase, and what has to be said of them."""
-    lines = [line(_WIDTHS, "", "peak RAM", "file pages", "base", "disk", "time", "  fits")]
+    lines = [line(_WIDTHS, "", "peak RAM", "file pages", "base", "disk", "run time", "  fits")]
     for method in estimate.methods:
         lines.append(method.name)
         lines += [_phase_line(method, phase) for phase in method.phases]
-    notes = [paragraph(note) for method in estimate.methods for note in _notes(method)]
+    shared: dict[str, list[str]] = {}
+    notes = []
+    for method in estimate.methods:
+        notes += [paragraph(note) for note in _notes(method)]
+        for phase in method.phases:
+            for note in _phase_notes(phase):
+                shared.setdefault(note, []).append(method.name)
+    notes += [paragraph(f"{', '.join(names)} {note}") for note, names in shared.items()]
     return [*lines, *notes]
 
 
@@ -102,7 +108,7 @@ def _fits(phase: PhaseEstimate) -> str:
 
 
 def _notes(method: MethodEstimate) -> list[str]:
-    """What does not fit and what would; and what has to be known of the rest."""
+    """What does not fit, and what would."""
     notes = [
         f"{method.name} {phase.projected.phase}: does not fit: {phase.shortage}"
         for phase in method.phases
@@ -110,18 +116,15 @@ def _notes(method: MethodEstimate) -> list[str]:
     ]
     if method.advice is not None:
         notes[-1] += f"; {method.advice}"
-    notes += [f"{method.name} {one.phase} would fit with {_lean_words(one)}" for one in method.leaner]
+    for one in method.leaner:
+        notes.append(
+            f"{method.name} {one.phase} would fit with {one.option} below: {format_bytes(one.needed_bytes)}"
+        )
     if method.fit_server.gpu_bytes:
         notes.append(
             f"{method.name}: besides {format_bytes(method.fit_server.gpu_bytes)} on the GPU to train"
         )
-    return notes + [f"{method.name} {note}" for phase in method.phases for note in _phase_notes(phase)]
-
-
-def _lean_words(one: Alternative) -> str:
-    cost = "; ".join(cost.words for cost in one.costs) or "its cost was not measured"
-    how = f" ({' '.join(one.settings)})" if one.settings else ""
-    return f"{one.meaning}{how}: {format_bytes(one.needed_bytes)}; measured: {cost}"
+    return notes
 
 
 def _phase_notes(phase: PhaseEstimate) -> list[str]:
@@ -163,18 +166,20 @@ def capacity_table(estimate: Estimate) -> list[str]:
 def _most(classes: int, most_classes: int) -> str:
     if classes == 0:
         return "none"
-    return f"all {format_count(classes)}" if classes == most_classes else format_count(classes)
+    if classes < most_classes:
+        return format_count(classes)
+    return "any number" if classes == MAX_CLASSES else f"all {format_count(classes)}"
 
 
-def listed(names: Sequence[str]) -> str:
-    """``a, b and c``, of at least one."""
-    *first, last = names
+def _names(methods: Sequence[MethodEstimate]) -> str:
+    *first, last = [method.name for method in methods]
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def paragraph(text: str) -> str:
-    """The text in lines, the first of which keeps its indent."""
-    return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
+    """The text in lines of :data:`WIDTH`; those after the first are indented by two more."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False))
 
 
 def line(widths: Sequence[int], name: str, *cells: str) -> str:

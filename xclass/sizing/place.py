@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from xclass.sizing.capacity import Room
 from xclass.sizing.hardware import Hardware, Server
-from xclass.units import format_decimal_bytes
+from xclass.units import format_bytes, format_decimal_bytes
 
 ANY_DISK_BYTES = 1 << 60
 """Of a disk that nobody has spoken of: it limits nothing."""
@@ -65,8 +65,7 @@ def rented_place(ram_bytes: int, hardware: Hardware, reserve_share: float) -> Pl
         ram_bytes=ram_bytes,
         available_bytes=available_bytes,
         available_words=(
-            f"the system keeps {hardware.reserve_share:.1%} and "
-            f"{format_decimal_bytes(hardware.reserve_bytes)}"
+            f"the system keeps {hardware.reserve_share:.1%} and {format_bytes(hardware.reserve_bytes)}"
         ),
         reserve_share=reserve_share,
         disk_words="no disk was asked for: add disk=200GB",
