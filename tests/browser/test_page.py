@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import pairwise
 
 import pytest
 from real_runs import ROOT
@@ -60,7 +61,7 @@ def test_headings_descend_one_at_a_time_and_tables_name_rows_and_columns(opened)
     levels = opened.page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     assert opened.page.locator("th:not([scope])").count() == 0
     assert opened.page.locator("tbody tr:not(:has(th[scope=row]))").count() == 0
 

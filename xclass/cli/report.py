@@ -23,13 +23,15 @@ from xclass.report.page.sources import RunRecords, read_runs
 from xclass.report.page.study import Study
 from xclass.report.write import Reports, write_document
 from xclass.sizing.hardware import Hardware
+from xclass.sizing.naive import DEFAULT_FEATURES
 from xclass.units import parse_count
 
 HELP = """\
 usage: python -m xclass.report runs=A,B,C [key=value ...]
 
-One page over runs and sweeps, made from their records alone: which method, how accurate, how much RAM to train,
-build and serve, which server and what a month of it costs, and how far each figure was measured or projected.
+One page over runs and sweeps, made from their records alone: which method, how accurate, how much RAM to
+train, build and serve, which server and what a month of it costs, and how far each figure was measured or
+projected.
 
   python -m xclass.report runs=outputs/SWEEP
   python -m xclass.report runs=outputs/A,outputs/B out=for_the_client hardware=aws
@@ -41,14 +43,23 @@ build and serve, which server and what a month of it costs, and how far each fig
   classes=5e7       the size that is asked about: projections and servers are shown for it besides the largest
                     measured one; default: ten times the largest measured number of classes
   dim=128           its dimensions; default: as measured
+  features=25000    inputs of the dense linear model that is shown beside what was measured
   far=true          projects beyond 100 times what was measured, which is refused otherwise
 
-leaves report.html (one file: opens offline, prints, survives e-mail), report.md, figures/*.svg, summary.json,
-numbers.csv and, with pyarrow, numbers.parquet. Neither torch nor faiss is loaded; nothing recorded is changed.
+leaves report.html (one file: opens offline, prints, survives e-mail), report.md, figures/*.svg,
+summary.json, numbers.csv and, with pyarrow, numbers.parquet. Neither torch nor faiss is loaded, and no record
+is changed.
 exit codes: 0 written; 1 the records cannot be used, or the page cannot be written; 2 the command is wrong.
 """
 
-_DEFAULTS = {"runs": "", "out": "", "far": "false", "classes": "", "dim": ""}
+_DEFAULTS = {
+    "runs": "",
+    "out": "",
+    "far": "false",
+    "classes": "",
+    "dim": "",
+    "features": str(DEFAULT_FEATURES),
+}
 _SIZES = ("classes", "dim")
 
 
@@ -76,6 +87,10 @@ def _report(words: Sequence[str]) -> int:
             remedy="see python -m xclass.report --help",
         )
     folders = parse_runs(values["runs"])
+    if not folders:
+        raise ConfigError(
+            "runs", "(nothing)", allowed="folders of runs or sweeps", remedy="add runs=outputs/A,outputs/B"
+        )
     damaged: list[str] = []
     runs = read_runs(folders, damaged)
     study = _study(runs, hardware, values, damaged)
@@ -96,7 +111,11 @@ def _study(
         damaged.append(f"nothing is projected: {error}")
         return None
     return Study(
-        projector=projector, hardware=hardware, changes=changes, is_far_allowed=_is_true("far", values["far"])
+        projector=projector,
+        hardware=hardware,
+        changes=changes,
+        is_far_allowed=_is_true("far", values["far"]),
+        num_features=_count("features", values["features"]),
     )
 
 

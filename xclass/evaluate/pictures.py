@@ -50,14 +50,7 @@ def make_pictures(
     confusion = _count_pairs(row_Q, column_Q, chosen.num_rows)
     is_right_Q = answers_Q == truth_Q
     is_in_group_Q = answer_group_Q == group_Q
-    similarity, class_map = None, None
-    left_out: str | None = _ONE_GROUP
-    if chosen.num_rows > 1:
-        vectors = _sample_vectors(source, chosen, class_vectors, seed)
-        left_out = None if vectors else _NO_VECTORS
-        if vectors:
-            similarity = mean_cosines(vectors)
-            class_map = _draw_map(vectors[: len(chosen.groups_G)][:_MAPPED_GROUPS])
+    similarity, class_map, left_out = _compare_vectors(source, chosen, class_vectors, seed)
     return Pictures(
         noun=source.group_noun,
         groups=[source.group_name(int(group)) for group in chosen.groups_G],
@@ -93,20 +86,24 @@ def _by_chance(truth_W: IntArray, answer_W: IntArray) -> float | None:
     return round(float((counts * (answered[1] - answered[0])).sum()) / len(truth_W) ** 2, 6)
 
 
-def _sample_vectors(
+def _compare_vectors(
     source: DataSource,
     chosen: GroupRows,
     class_vectors: Callable[[IntArray], FloatArray | None],
     seed: int,
-) -> list[FloatArray] | None:
-    """Some class vectors of each row, scaled to length 1; None where the method has none to give."""
+) -> tuple[list[list[float | None]] | None, ClassMap | None, str | None]:
+    """Similarity and map from some class vectors of each row, or why there are none."""
+    if chosen.num_rows == 1:
+        return None, None, _ONE_GROUP
     classes = sample_classes(source, chosen, _VECTORS_EACH, seed)
     vectors_BD = class_vectors(np.concatenate(classes))
     if vectors_BD is None:
-        return None
+        return None, None, _NO_VECTORS
     lengths_B = np.sqrt(np.einsum("bd,bd->b", vectors_BD, vectors_BD))
-    vectors_BD = vectors_BD / np.maximum(lengths_B, 1e-12)[:, None]
-    return np.split(vectors_BD, np.cumsum([len(ids) for ids in classes])[:-1])
+    unit_BD = vectors_BD / np.maximum(lengths_B, 1e-12)[:, None]
+    vectors = np.split(unit_BD, np.cumsum([len(ids) for ids in classes])[:-1])
+    named = vectors[: len(chosen.groups_G)]
+    return mean_cosines(vectors), _draw_map(named[:_MAPPED_GROUPS]), None
 
 
 def mean_cosines(vectors: Sequence[FloatArray]) -> list[list[float | None]]:

@@ -13,6 +13,7 @@ from statistics import median_low
 from xclass.projection.points import Point
 from xclass.shapes import MAPPED
 from xclass.sizing.plan import PhasePlan
+from xclass.units import MIB
 
 _PRIOR_SHARE = 0.02
 """How far a factor may leave 1.00 for nothing: what benchmarks/ledger.py holds the closed forms to."""
@@ -21,6 +22,11 @@ _CODE_PRIOR_SHARE = 1.0
 that does not grow with the size goes here, and not into what is multiplied by the classes."""
 _NOISE_SHARE = 0.002
 """Of peak - base, by which equal runs differ. Source: benchmarks/records/measure/repeats."""
+_NOISE_BYTES = 2 * MIB
+"""What no point is more exact than: pages of code and of files come in groups, and fixed buffers of libraries
+are in no closed form. Without it, small sizes bend factors of what is multiplied by the classes: at 8x up to
+2.3 % of the peak. Source: gaps of -2.6 to +1.7 MB in benchmarks/records/measure/ledger.
+"""
 _CODE = f"program code{MAPPED}"
 
 
@@ -77,7 +83,7 @@ def _equations(
     right = [0.0] * len(free)
     for point in points:
         components = point.plan.regime.components
-        noise = max(point.counter_error_bytes, _NOISE_SHARE * point.over_base_bytes)
+        noise = max(point.counter_error_bytes, _NOISE_BYTES, _NOISE_SHARE * point.over_base_bytes)
         sizes = [components.get(name, 0) / noise for name in free]
         expected = sum(size for name, size in components.items() if name not in fixed)
         gap = (point.over_base_bytes - expected) / noise

@@ -32,7 +32,7 @@ def draw_confusion(records: Iterable[Record]) -> str | None:
     page.text(
         16, 44, f"row: {noun} of the query's true class; column: {noun} of the first answer", colour=MUTED
     )
-    page.text(16, 60, "number: percent of the row's queries; empty is none", colour=MUTED)
+    page.text(16, 60, "number: percent of the row's queries; the diagonal stays in the group", colour=MUTED)
     draw_scale(page, 78, lambda share: share, ("0 %", "100 %"), "darkness: square root of the share")
     top = float(_TOP)
     for method, pictures in pictured:
@@ -83,8 +83,19 @@ def _height(pictures: Pictures) -> float:
 
 
 def _columns(pictures: Pictures) -> list[str]:
-    """The last one only where queries were left without an answer."""
-    return [*row_names(pictures), *(["no answer"] if any(row[-1] for row in pictures.confusion) else [])]
+    """Headings; the last one only where queries were left without an answer."""
+    others = ["others: own", "others: wrong"] if pictures.num_other_groups else []
+    return [*pictures.groups, *others, *(["no answer"] if any(row[-1] for row in pictures.confusion) else [])]
+
+
+def _counts(pictures: Pictures, row: int) -> list[int]:
+    """Queries of a row under each heading: on the diagonal lies what stays in the true group, everywhere."""
+    counts, num_groups = pictures.confusion[row], len(pictures.groups)
+    others = []
+    if pictures.num_other_groups:
+        own = pictures.num_in_group[row] if row == num_groups else 0
+        others = [own, counts[num_groups] - own]
+    return [*counts[:num_groups], *others, counts[-1]]
 
 
 def _draw_panel(page: Page, method: str, pictures: Pictures, top: float) -> None:
@@ -92,31 +103,28 @@ def _draw_panel(page: Page, method: str, pictures: Pictures, top: float) -> None
     page.text(16, top + 16, method, size=13, bold=True)
     for number, words in enumerate(confusion_words(pictures)):
         page.text(16, top + 33 + 16 * number, words, size=11)
-    cells = [
-        [_cell(pictures, names, columns, row, column) for column in range(len(columns))]
-        for row in range(len(names))
-    ]
+    cells = [_cells(pictures, name, columns, row) for row, name in enumerate(names)]
     bottom = draw_cells(page, top + _PANEL_HEAD, names, columns, cells)
     first = bottom - CELL * len(names)
     right = LEFT + CELL * len(columns) + 6
-    page.text(right + 22, first - 18, "right", size=10, colour=MUTED, anchor="end")
-    page.text(right + 22, first - 6, "class", size=10, colour=MUTED, anchor="end")
+    page.text(right + 26, first - 18, "right", size=10, colour=MUTED, anchor="end")
+    page.text(right + 26, first - 6, "class", size=10, colour=MUTED, anchor="end")
     page.text(right + 60, first - 6, "queries", size=10, colour=MUTED, anchor="end")
     for row, counts in enumerate(pictures.confusion):
         y = first + (row + 0.5) * CELL + 4
         share = percent_text(pictures.num_right[row], sum(counts))
-        page.text(right + 22, y, f"{share} %" if sum(counts) else "-", size=10, anchor="end")
+        page.text(right + 26, y, f"{share} %" if sum(counts) else "-", size=10, anchor="end")
         page.text(right + 60, y, format_count(sum(counts)), size=10, anchor="end")
 
 
-def _cell(pictures: Pictures, names: list[str], columns: list[str], row: int, column: int) -> Cell:
-    counts = pictures.confusion[row]
-    count, total = counts[column], sum(counts)
-    title = f"{names[row]} taken for {columns[column]}: {format_count(count)} of {format_count(total)}"
-    if row == column:
-        kept = (
-            "" if row < len(pictures.groups) else f", {format_count(pictures.num_in_group[row])} in their own"
+def _cells(pictures: Pictures, name: str, columns: list[str], row: int) -> list[Cell]:
+    counts = _counts(pictures, row)
+    total = sum(counts)
+    return [
+        Cell(
+            shade=(count / total) ** 0.5 if total else 0.0,
+            text=percent_text(count, total) if count else "",
+            title=f"{name}, {column}: {format_count(count)} of {format_count(total)}",
         )
-        title = f"{names[row]}: {format_count(count)} of {format_count(total)}{kept}"
-    shade = (count / total) ** 0.5 if total else 0.0
-    return Cell(shade=shade, text=percent_text(count, total) if count else "", title=title)
+        for column, count in zip(columns, counts, strict=False)
+    ]

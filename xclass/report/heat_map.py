@@ -10,7 +10,7 @@ from xclass.report.text import clean
 
 FIGURE_WIDTH = 520
 """Pixels: on a phone of 360 the smallest text is still 7 high."""
-LEFT, CELL = 110, 26
+LEFT, CELL = 110, 24
 _SIZE = 10.5
 _LIGHT, _DARK = (255, 255, 255), (8, 64, 129)
 """Ends of a scale of one hue, whose lightness alone tells values apart. Source: ColorBrewer, GnBu."""

@@ -13,10 +13,11 @@ from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
 from xclass.report.page.document import Section
+from xclass.report.pictures_section import latency_picture, pictures_section
 from xclass.report.proofs import proofs_section
 from xclass.report.repeat import repeat_section
 from xclass.report.rows import Row, merged_records, rows
-from xclass.report.run_figures import LATENCY, LEDGER, TIMELINE, groups_section
+from xclass.report.run_figures import LEDGER, TIMELINE
 from xclass.report.text import (
     code,
     escape,
@@ -63,8 +64,8 @@ def run_sections(
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
-        "Latency and throughput": _latency(ordered, LATENCY.markdown(figures)),
-        "Groups of classes": groups_section(figures),
+        "Which classes are taken for which": pictures_section(ordered, figures),
+        "Latency and throughput": _latency(ordered) + latency_picture(figures),
         "Under a cap": proofs_section(proofs),
         "How far the numbers repeat": repeats_section(merged) if merged else "",
         "Where the bytes are": ledger_section(ordered, LEDGER.markdown(figures)),
@@ -193,7 +194,7 @@ def _bayes(records: Sequence[Record]) -> str:
     return ""
 
 
-def _latency(records: Sequence[Record], figure: str) -> str:
+def _latency(records: Sequence[Record]) -> str:
     cells = [
         [
             code(record.method),
@@ -211,7 +212,7 @@ def _latency(records: Sequence[Record], figure: str) -> str:
     headers = ["method", "queries per batch", "p50 (measured)", "p95 (measured)", "p99 (measured)"]
     headers += ["queries/s (measured)", "batches"]
     note = "Seconds per batch, nearest rank; of fewer than 100 batches p99 is the slowest one."
-    return "\n\n".join(part for part in (table(headers, cells, num_text_columns=1), note, figure) if part)
+    return f"{table(headers, cells, num_text_columns=1)}\n\n{note}"
 
 
 def _details(records: Sequence[Record]) -> str:

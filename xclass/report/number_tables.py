@@ -1,4 +1,4 @@
-"""The numbers of a report as tables for other programs: numbers.csv, and numbers.parquet where pyarrow is there."""
+"""The numbers of a report as tables for other programs: numbers.csv and, with pyarrow, numbers.parquet."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from xclass.projection.result import ProjectedPhase
 from xclass.records.record import Phase
 from xclass.report.explain import ACCURACY_CAVEAT
+from xclass.report.page.projection_section import interval_text
 from xclass.report.page.servers_section import choice_of, month_text, server_text
 from xclass.report.page.study import PURPOSES, Study
 from xclass.report.rows import Row
-from xclass.report.text import escape
 from xclass.report.verdict import verdict_text
 from xclass.units import format_bytes, format_count
 
@@ -43,12 +43,7 @@ def best_variant(rows: Sequence[Row]) -> str | None:
 
 
 def _rent(study: Study, phases: Sequence[ProjectedPhase]) -> str:
-    return f"**To rent at that size:** {_servers(study, phases)}. {_priced(study)}"
-
-
-def _priced(study: Study) -> str:
-    date = study.hardware.date
-    return f"Prices of {escape(date)}, on demand." if date else "The catalogue has no prices."
+    return f"**To rent at that size:** {_servers(study, phases)}."
 
 
 def _projected(study: Study, phases: Sequence[ProjectedPhase]) -> str:
@@ -56,15 +51,14 @@ def _projected(study: Study, phases: Sequence[ProjectedPhase]) -> str:
     chosen = [phase for phase in phases if phase.phase in PURPOSES]
     first = chosen[0]
     needs = ", ".join(
-        f"{format_bytes(phase.peak.value)} to {_VERBS[phase.phase]} "
-        f"({format_bytes(phase.peak.low)} to {format_bytes(phase.peak.high)})"
+        f"{format_bytes(phase.peak.value)} to {_VERBS[phase.phase]} ({interval_text(phase)})"
         for phase in chosen
     )
     reach = max(phase.extrapolation for phase in chosen)
     far = ", far beyond what was measured" if any(phase.is_marked for phase in chosen) else ""
     return (
-        f"**At {format_count(first.classes)} classes and {first.dim} dimensions** ({first.basis}, {reach:.3g} times "
-        f"the largest that was measured{far}): {needs}; {_servers(study, phases)}."
+        f"**At {format_count(first.classes)} classes and {first.dim} dimensions** ({first.basis}), "
+        f"{reach:.3g} times the largest that was measured{far}: {needs}; {_servers(study, phases)}."
     )
 
 
@@ -73,7 +67,6 @@ def _servers(study: Study, phases: Sequence[ProjectedPhase]) -> str:
     for phase in phases:
         if phase.phase in PURPOSES:
             choice = choice_of(study.hardware, phase)
-            month = month_text(choice)
-            price = "" if month == "-" else f" at **{month} a month**"
+            price = "" if choice.usd_per_month is None else f" at {month_text(choice)} a month"
             verbs.setdefault(f"{server_text(choice)}{price}", []).append(_VERBS[phase.phase])
     return ", ".join(f"{server} to {' and to '.join(purposes)}" for server, purposes in verbs.items())

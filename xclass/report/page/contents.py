@@ -6,27 +6,30 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from xclass.report.markdown import run_sections
-from xclass.report.page.answer import answer
+from xclass.report.page.answer import answer, best_variant
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.figures import FRONTIER_FIGURE, PEAKS_FIGURE, client_figures
 from xclass.report.page.method_table import method_table
+from xclass.report.page.naive_section import naive_section
 from xclass.report.page.projection_section import held_out_section, projected_section
-from xclass.report.page.servers_section import servers_section
+from xclass.report.page.servers_section import leaner_section, servers_section
 from xclass.report.page.sources import RunRecords
 from xclass.report.page.study import PURPOSES, Study
+from xclass.report.page.times_section import held_out_times_section, projected_times_section
 from xclass.report.rows import Row, merged_records
 from xclass.report.run_figures import draw_run_figures
 from xclass.report.sweep import sweep_sections
 from xclass.report.text import code
+from xclass.units import format_count
 
 _CALCULATOR_ELSEWHERE = (
-    "report.html, beside this file, has a calculator: sliders for classes, dimensions, method, index and replicas "
-    "give RAM, time, server and month."
+    "report.html, beside this file, has a calculator: sliders for classes, dimensions, method, index and "
+    "replicas give RAM, time, server and month."
 )
 _MORE = (
-    "`python -m xclass.report runs=FOLDER` makes this page again from the records alone, with what is projected "
-    "for larger sizes, the servers that hold it and their price, and a calculator. Several runs or a sweep show "
-    "how memory grows: `runs=A,B,C`."
+    "`python -m xclass.report runs=FOLDER` makes this page again from the records alone, with what is "
+    "projected for larger sizes, the servers that hold it and their price, and a calculator. Several runs or a "
+    "sweep show how memory grows: `runs=A,B,C`."
 )
 
 
@@ -61,7 +64,13 @@ def make_document(
         is_below = all(run.folder == folder / run.label for run in runs)
         everything = sweep_sections(labelled, damaged=damaged, has_links=is_below)
         sections = [*client, *everything, _of_lead(lead), *of_lead]
-    return Document(title="xclass report", sections=tuple(sections), figures=figures)
+    title = _title(largest) if study is not None and largest else "xclass report"
+    return Document(title=title, sections=tuple(sections), figures=figures)
+
+
+def _title(largest: Sequence[Row]) -> str:
+    most = max(row["classes"] for row in largest)
+    return f"{format_count(most)} classes: which method, on which server"
 
 
 def largest_rows(rows: Sequence[Row]) -> list[Row]:
@@ -75,12 +84,24 @@ def largest_rows(rows: Sequence[Row]) -> list[Row]:
 def _client_sections(largest: Sequence[Row], figures: Collection[str], study: Study | None) -> list[Section]:
     sections = [Section(title="Methods and phases", body=method_table(largest))]
     if study is not None:
-        sections.append(Section(title="Servers and what a month costs", body=servers_section(study)))
+        body = naive_section(study, best_variant(largest))
+        sections.insert(0, Section(title="From where to where", body=body))
+    if study is not None:
+        sections += [
+            Section(title="Servers and what a month costs", body=servers_section(study)),
+            Section(title="What would fit a cheaper server", body=leaner_section(study), is_folded=True),
+        ]
     sections.append(Section(title="RAM against classes", body=_peaks(figures)))
     if study is not None:
         sections += [
             Section(title="Predicted first, measured then", body=held_out_section(study)),
             Section(title="Projected", body=projected_section(study)),
+            Section(title="Projected times", body=projected_times_section(study), is_folded=True),
+            Section(
+                title="Times predicted first, measured then",
+                body=held_out_times_section(study),
+                is_folded=True,
+            ),
             Section(title=CALCULATOR, body=_CALCULATOR_ELSEWHERE),
         ]
     sections.append(Section(title="Accuracy against RAM", body=_frontier(figures)))
@@ -111,6 +132,6 @@ def _frontier(figures: Collection[str]) -> str:
         return ""
     return (
         f"![Accuracy against the RAM of serving]({FRONTIER_FIGURE})\n\n"
-        "Points whose bars overlap are not ranked by these queries. Left out: the speed of answering, which the "
-        "table above shows."
+        "Points whose bars overlap are not ranked by these queries. Left out: the speed of answering, which "
+        "the table above shows."
     )

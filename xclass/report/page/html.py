@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -27,6 +28,8 @@ from xclass.report.page.document import CALCULATOR, Document, Section
 
 _BASIS = re.compile(r"\((measured|predicted|projected)((?:, | from )[^()]*)?\)")
 """How the sections mark a number, a column or a sentence."""
+_LONG_TEXT = 24
+"""Characters from which a cell is broken over lines; shorter ones, numbers among them, are not."""
 _SVG_WIDTH = re.compile(r'<svg [^>]*?viewBox="0 0 (\d+) ')
 
 
@@ -99,12 +102,12 @@ def _markdown(text: str, figures: Mapping[str, str]) -> Markup:
         parser.add_render_rule(name, rule)
     environment: dict[str, Any] = {"figures": figures}
     tokens = parser.parse(text, environment)
-    _name_rows(tokens)
+    _mark_cells(tokens)
     return Markup(parser.renderer.render(tokens, parser.options, environment))
 
 
-def _name_rows(tokens: Sequence[Token]) -> None:
-    """The first cell of every row of a body names it: a header, as screen readers need."""
+def _mark_cells(tokens: Sequence[Token]) -> None:
+    """Tell names of rows (a header, as screen readers need) and long texts from numbers."""
     is_first = False
     for token in tokens:
         if token.type == "tr_open":
@@ -114,6 +117,9 @@ def _name_rows(tokens: Sequence[Token]) -> None:
             token.attrSet("scope", "row")
         elif token.type == "td_close" and is_first:
             token.tag, is_first = "th", False
+    for cell, inside in pairwise(tokens):
+        if cell.type == "td_open" and cell.tag == "td" and len(inside.content) > _LONG_TEXT:
+            cell.attrJoin("class", "words")
 
 
 def _open_table(*_: Any) -> str:

@@ -23,7 +23,11 @@ _HEADERS = (
 
 
 def method_table(rows: Sequence[Row]) -> str:
-    """The rows of one or several runs, each with its ``variant``; columns that say the same in all of them are said once above."""
+    """The rows of one or several runs; what is the same in all of them is said once, above.
+
+    Args:
+        rows: of the summary, each with ``run`` and ``variant``.
+    """
     if not rows:
         return ""
     varying = [key for key in ("data", "classes", "dim", "run") if len({row[key] for row in rows}) > 1]

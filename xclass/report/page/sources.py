@@ -45,7 +45,7 @@ def _variant(record: Record) -> str:
     try:
         return variant_of(recorded_config(record), record.method)
     except RecordError:
-        # Of another xclass, whose closed forms are not known here: what was measured can be shown all the same.
+        # Of another xclass, whose closed forms are not known here: it can be shown all the same.
         return record.method
 
 

@@ -12,6 +12,7 @@ from xclass.projection.projector import Projector
 from xclass.projection.result import REFUSED_BEYOND, HeldOut, ProjectedPhase
 from xclass.records.record import Phase
 from xclass.sizing.hardware import Hardware
+from xclass.sizing.naive import DEFAULT_FEATURES
 
 PURPOSES = {Phase.TRAIN: "to train or build", Phase.BUILD: "to train or build", Phase.SERVE: "to serve"}
 """Phases that a server is chosen for, and what for."""
@@ -26,9 +27,11 @@ class Study:
     projector: Projector
     hardware: Hardware
     changes: Mapping[str, int] = field(default_factory=dict)
-    """Keys of :class:`RunConfig` -> value: the size that was asked about, e.g. ``{"classes": 50_000_000}``. Empty:
-    ten times the largest measured number of classes, as far as nothing is marked."""
+    """Keys of :class:`RunConfig` -> value: the size that was asked about, e.g. ``{"classes": 50_000_000}``.
+    Empty: ten times the largest measured number of classes, as far as nothing is marked."""
     is_far_allowed: bool = False
+    num_features: int = DEFAULT_FEATURES
+    """Of the dense linear model that stands beside ours."""
 
     @cached_property
     def configs(self) -> dict[str, tuple[RunConfig, str]]:
@@ -60,7 +63,7 @@ class Study:
 
     @cached_property
     def curves(self) -> dict[str, list[list[ProjectedPhase]]]:
-        """Variant -> its phases over the number of classes, from the least measured one to where it is refused."""
+        """Variant -> its phases over the number of classes, from the least measured one on."""
         return {variant: list(self._curve(variant)) for variant in self.configs}
 
     def _curve(self, variant: str) -> Iterator[list[ProjectedPhase]]:
