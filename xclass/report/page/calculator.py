@@ -99,7 +99,7 @@ def _script() -> str:
 def _example_classes(table: CalculatorTable) -> list[int]:
     """The largest measured size, and larger ones of the sliders' own stops."""
     wanted = [table.start[0] * step for step in _EXAMPLE_STEPS]
-    return [count for count in (_at_most(table.classes, size) for size in wanted) if count]
+    return list(dict.fromkeys(_at_most(table.classes, size) for size in wanted))
 
 
 def _at_most(stops: tuple[int, ...], size: int) -> int:

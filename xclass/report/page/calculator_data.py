@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from xclass.projection.result import ProjectedPhase, ProjectedTime
+from xclass.projection.result import Basis, ProjectedPhase, ProjectedTime
 from xclass.report.page.calculator_table import CalculatorTable, Variant
 from xclass.report.page.compact import write_row
 from xclass.report.text import clean
@@ -28,6 +28,7 @@ _GUIDED = ("low", "high", "mapped")
 _MAX_EXACT = 2**53
 """Largest whole number below which JavaScript has all others. Source: ECMA-262, Number.MAX_SAFE_INTEGER."""
 _ABSENT = -1
+_ELSEWHERE = "not measured in these runs: from the benchmark that comes with xclass, on another machine"
 _UNSAFE = {"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """Nothing in JSON that could end a script element, open a comment in one, or end a line of JavaScript.
 
@@ -150,7 +151,7 @@ def _phase(table: CalculatorTable, variant: Variant, number: int, notes: _Notes)
     return numbers | {
         "phase": first.phase.value,
         "note": _rows(table, variant, lambda phases: notes.number(_words(phases[number]))),
-        "times": [_time(table, variant, number, time) for time in first.times],
+        "times": [_time(table, variant, number, time, notes) for time in first.times],
     }
 
 
@@ -158,35 +159,51 @@ def _words(phase: ProjectedPhase) -> str:
     return "; ".join((phase.error_words, *phase.caveats))
 
 
-def _time(table: CalculatorTable, variant: Variant, number: int, time: ProjectedTime) -> dict[str, Any]:
+def _time(
+    table: CalculatorTable, variant: Variant, number: int, time: ProjectedTime, notes: _Notes
+) -> dict[str, Any]:
+    """One time of the phase of that number: rows as for bytes, in ticks."""
+
     def at(phases: Sequence[ProjectedPhase]) -> ProjectedTime | None:
         return next((other for other in phases[number].times if other.quantity == time.quantity), None)
 
-    longest = max((found.seconds.high for phases in variant.cells.values() if (found := at(phases))), default=1)
-    # Nanoseconds, unless a year of them is more than JavaScript counts exactly.
-    exponent = -9
-    while longest / 10.0**exponent >= _MAX_EXACT / 2:
-        exponent += 1
+    exponent = _tick_exponent([found for phases in variant.cells.values() if (found := at(phases))])
 
     def ticks(phases: Sequence[ProjectedPhase]) -> int:
         found = at(phases)
         return _ABSENT if found is None else round(found.seconds.value * 10.0**-exponent)
 
-    def share(name: str) -> _Reader:
-        def read(phases: Sequence[ProjectedPhase]) -> int:
-            found = at(phases)
-            return round(10**6 * getattr(found.seconds, name) / found.seconds.value) if found else 0
+    def rows(read: Callable[[ProjectedTime], int]) -> list[str]:
+        return _rows(table, variant, lambda phases: read(at(phases) or time))
 
-        return read
-
+    # An interval of times is a factor either way: written as such, in thousandths, it is a row of zeros.
+    up = rows(lambda found: _thousandths(found.seconds.high, found.seconds.value))
+    down = rows(lambda found: _thousandths(found.seconds.value, found.seconds.low))
     return {
-        "meaning": clean(time.meaning),
+        # Of other numbers at every stop: the pass over so many examples.
+        "meaning": rows(lambda found: notes.number(found.meaning)),
+        "note": rows(lambda found: notes.number(_origin(found))),
         "exponent": exponent,
         "value": _rows(table, variant, ticks),
-        # Of the value, in millionths: an interval of times is a factor either way, and so a row of zeros.
-        "low": _rows(table, variant, share("low")),
-        "high": _rows(table, variant, share("high")),
-    }
+        "up": up,
+    } | ({} if down == up else {"down": down})
+
+
+def _tick_exponent(times: Sequence[ProjectedTime]) -> int:
+    """Nanoseconds, unless that many are more than JavaScript counts exactly."""
+    exponent = -9
+    while any(time.seconds.value / 10.0**exponent >= _MAX_EXACT for time in times):
+        exponent += 1
+    return exponent
+
+
+def _origin(time: ProjectedTime) -> str:
+    # The words of the reference name another factor at every stop, which would be a third of the page.
+    return _ELSEWHERE if time.basis is Basis.PREDICTED else time.error_words
+
+
+def _thousandths(larger: float, smaller: float) -> int:
+    return round(1000 * larger / smaller) if smaller > 0 else 1000
 
 
 def _hundredths(extrapolation: float) -> int:

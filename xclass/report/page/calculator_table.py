@@ -68,17 +68,14 @@ def make_table(projector: Projector) -> CalculatorTable:
     classes = tuple(sorted({*CLASS_STOPS, *(count for count, _ in sizes)}))
     dims = tuple(sorted({*DIM_STOPS, *(dim for _, dim in sizes)}))
     start = max(sizes, default=(CLASS_STOPS[0], DIM_STOPS[0]))
-    variants = [
-        _variant(projector, config, method, classes, dims, is_measured=True)
-        for config, method in measured.values()
-    ]
-    known = set(measured)
-    for config, method in _unmeasured(measured):
-        variant = _variant(projector, config, method, classes, dims, is_measured=False)
-        if variant.cells and variant.key not in known:
-            known.add(variant.key)
-            variants.append(variant)
-    return CalculatorTable(classes=classes, dims=dims, start=start, variants=variants)
+    candidates = [*measured.values(), *_unmeasured(measured)]
+    variants: dict[str, Variant] = {}
+    for number, (config, method) in enumerate(candidates):
+        is_measured = number < len(measured)
+        variant = _variant(projector, config, method, classes, dims, is_measured=is_measured)
+        if variant.cells:
+            variants.setdefault(variant.key, variant)
+    return CalculatorTable(classes=classes, dims=dims, start=start, variants=list(variants.values()))
 
 
 def _unmeasured(measured: Mapping[str, tuple[RunConfig, str]]) -> Iterator[tuple[RunConfig, str]]:

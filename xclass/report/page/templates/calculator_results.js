@@ -18,8 +18,8 @@ function phasesAt(variant) {
     for (const time of phase.times) {
       if (at(time.value) < 0) continue;
       const value = at(time.value) * 10 ** time.exponent;
-      // The ends of the interval are millionths of the value.
-      found.times.push({ ...time, value, low: at(time.low) * 1e-6 * value, high: at(time.high) * 1e-6 * value });
+      found.times.push({ meaning: noteOf(at(time.meaning)), note: noteOf(at(time.note)), value,
+        low: value * 1000 / at(time.down ?? time.up), high: value * at(time.up) / 1000 });
     }
     return found;
   });
@@ -80,12 +80,13 @@ function card(phases, letter, rented) {
   const disk = Math.max(...phases.map((phase) => phase.disk));
   if (disk) pair("on disk", formatBytes(disk));
   for (const phase of phases) if (phase !== shown) pair("peak when the model has just been opened", formatBytes(phase.peak));
-  for (const phase of phases) {
-    for (const time of phase.times) {
-      pair(time.meaning, `${formatSeconds(time.value)} (${formatSeconds(time.low)} to ${formatSeconds(time.high)})`);
-    }
+  const times = phases.flatMap((phase) => phase.times);
+  for (const time of times) {
+    pair(time.meaning, `${formatSeconds(time.value)} (${formatSeconds(time.low)} to ${formatSeconds(time.high)})`);
   }
   made.append(list);
+  const origins = [...new Set(times.map((time) => time.note))];
+  if (origins.length) made.append(element("p", "calculator-small", "Times: " + origins.join("; ") + "."));
   return made;
 }
 function showResults(variant, numReplicas) {

@@ -101,7 +101,7 @@ def test_without_a_script_there_are_figures_with_their_interval_and_mark(few_sto
     words = f"train {format_bytes(peak.value)} ({format_bytes(peak.low)} to {format_bytes(peak.high)}); serve"
     assert words in html
     assert "; measured</td>" in html
-    assert "refused: more than 100 x beyond what was measured" in html
+    assert "projected, more than 10 x beyond what was measured" in html
 
 
 def test_the_script_evaluates_nothing_and_fetches_nothing(few_stops):
