@@ -144,6 +144,17 @@ class Latency:
     """Rows of (percent, seconds), nearest rank; 0 is the fastest batch and 100 the slowest. Empty in records
     that were made before it was kept."""
 
+    def __post_init__(self) -> None:
+        """Refuse rows that are no distribution.
+
+        Raises:
+            ValueError: rows of another length, times that fall, or none that a clock could have seen.
+        """
+        seconds = [row[1] for row in self.quantiles if len(row) == 2]
+        is_rising = seconds == sorted(seconds) and not (seconds and (seconds[0] < 0 or seconds[-1] > 1e9))
+        if len(seconds) != len(self.quantiles) or not is_rising:
+            raise ValueError(f"quantiles of batches of {self.batch_size} are no rising (percent, seconds)")
+
 
 @dataclass(kw_only=True, slots=True)
 class Accuracy:
