@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from math import floor, log10
 from typing import Any
 
 from xclass.projection.result import Basis, ProjectedPhase, ProjectedTime
@@ -190,8 +191,9 @@ def _time(
 
 
 def _tick_exponent(times: Sequence[ProjectedTime]) -> int:
-    """Nanoseconds, unless that many are more than JavaScript counts exactly."""
-    exponent = -9
+    """Of ten, in seconds: six digits of the shortest, unless the longest then is more than JavaScript counts."""
+    shortest = min((time.seconds.value for time in times if time.seconds.value > 0), default=1.0)
+    exponent = floor(log10(shortest)) - 6
     while any(time.seconds.value / 10.0**exponent >= _MAX_EXACT for time in times):
         exponent += 1
     return exponent
