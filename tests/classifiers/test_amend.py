@@ -69,6 +69,21 @@ def test_a_dropped_class_is_never_answered_and_the_others_keep_their_ids(kind, t
 
 
 @KINDS
+def test_class_vectors_are_found_by_id_also_where_rows_were_dropped(kind, tmp_path):
+    server = LinearServer(threads=1) if kind in HEADS else FaissServer(threads=1)
+    server.load(save_model(kind, tmp_path / "model"))
+    kept = np.array([0, 4, 101, 597, 599])
+    before = server.class_vectors(kept)
+    amend_model(tmp_path / "model", tmp_path / "amended", drop=GONE)
+    server.load(tmp_path / "amended")
+    np.testing.assert_array_equal(server.class_vectors(kept), before)
+    assert before.dtype == np.float32
+    if kind in EXACT:
+        length = LENGTH if kind in HEADS else 1.0
+        np.testing.assert_allclose(before, length * CENTRES[kept], atol=0.02 * length)
+
+
+@KINDS
 def test_add_then_drop_then_add(kind, tmp_path):
     """The ids of dropped classes, the newest ones too, are not given again."""
     model = save_model(kind, tmp_path / "0")

@@ -238,6 +238,9 @@ def test_lists_on_the_disk_answer_like_lists_in_memory_wherever_they_are_moved(e
     found = server.search(examples.queries, 5)
     np.testing.assert_array_equal(found.classes_QK, expected.classes_QK)
     np.testing.assert_array_equal(found.scores_QK, expected.scores_QK)
+    some = np.array([3999, 0, 17])
+    in_memory = serve(tmp_path / "runs" / "memory").class_vectors(some)
+    np.testing.assert_array_equal(server.class_vectors(some), in_memory)
     lists_bytes = (tmp_path / "moved" / "lists.ivfdata").stat().st_size
     assert lists_bytes == pytest.approx(C * (D + 8), rel=0.01), "no gaps"
     assert server.held_bytes()["index (mapped)"] > lists_bytes

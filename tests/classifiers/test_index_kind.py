@@ -11,7 +11,7 @@ from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.nearest_neighbour.index_kind import parse_index_kind
-from xclass.classifiers.nearest_neighbour.server import faiss_index_bytes
+from xclass.classifiers.nearest_neighbour.server import decode_rows, faiss_index_bytes
 from xclass.encoders.identity import IdentityEncoder
 from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
@@ -62,6 +62,13 @@ def test_stated_bytes_are_those_of_the_file(factory, vectors, tmp_path):
     assert set(parts) <= set(held), "the same parts, by the same names"
     for name in set(parts) - {"index structure"}:
         assert held[name] == pytest.approx(parts[name], rel=0.01), name
+    decoded = decode_rows(
+        faiss.read_index(str(tmp_path / "index.faiss"), faiss.IO_FLAG_MMAP_IFC), np.arange(0, 500, 7)
+    )
+    wanted = vectors[:500:7]
+    cosines = np.einsum("bd,bd->b", decoded, wanted)
+    cosines /= np.linalg.norm(decoded, axis=1) * np.linalg.norm(wanted, axis=1)
+    assert cosines.min() > 0.55, "every kind can give its vectors back"
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,15 @@ def test_reading_changes_no_answer(model, problem):
     assert (mapped[1][3, 5:] == -1).all()
 
 
+@pytest.mark.parametrize("is_mapped", [True, False])
+def test_its_vectors_are_those_of_the_file(model, is_mapped):
+    stage = SecondStage(model, (C, D), is_l2=False, is_mapped=is_mapped)
+    rows = np.array([5, 0, C - 1])
+    np.testing.assert_array_equal(
+        stage.vectors(rows), np.load(model / EXACT_VECTORS)[rows].astype(np.float32)
+    )
+
+
 @pytest.mark.memory
 def test_what_is_read_leaves_nothing_resident(model, problem):
     _, mapped_bytes = rank(model, problem)

@@ -312,6 +312,25 @@ def test_held_bytes_of_the_server_are_those_of_its_file_but_for_a_header(name, f
     assert stated_bytes == pytest.approx(file_bytes, abs=256)
 
 
+@METHODS
+def test_class_vectors_are_those_that_are_searched(name, fitted):
+    """Their products with a query are its scores, up to the length that a method gives the query."""
+    server = serve(name, fitted(name)[2])
+    held_bytes = server.held_bytes()
+    classes = np.array([7, 0, 299, 7])
+    vectors = server.class_vectors(classes)
+    assert vectors.shape == (4, DIM)
+    assert vectors.dtype == np.float32
+    found = server.search(QUERIES.inputs[:3], NUM_CLASSES)
+    for query, answer, scores in zip(QUERIES.inputs, found.classes_QK, found.scores_QK, strict=False):
+        expected = scores[np.argsort(answer)][classes]
+        products = vectors @ query
+        np.testing.assert_allclose(
+            products / np.linalg.norm(products), expected / np.linalg.norm(expected), rtol=1e-3
+        )
+    assert server.held_bytes() == held_bytes
+
+
 FRESH = """
 import sys
 import numpy as np

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xclass.errors import RecordError
+from xclass.records.pictures import ClassMap, Pictures
 from xclass.records.record import (
     Accuracy,
     Allocation,
@@ -52,8 +53,14 @@ def whole_record():
         ),
         latencies=[
             Latency(batch_size=1, num_batches=3, p50_seconds=0.1, p95_seconds=0.2, p99_seconds=0.2,
-                    queries_per_second=10.0)
+                    queries_per_second=10.0, quantiles=[[0, 0.1], [50, 0.1], [100, 0.2]])
         ],
+        pictures=Pictures(
+            noun="language", groups=["de"], num_other_groups=2, confusion=[[4, 1, 0], [0, 4, 1]],
+            num_right=[3, 1], num_in_group=[4, 2], by_chance_share=0.5, similarity=[[0.5, None], [None, 0.1]],
+            class_map=ClassMap(points=[[0, 0.5, -0.5]], explained_shares=[0.3, 0.1]), left_out=None,
+            seconds=0.1,
+        ),
         accuracy=Accuracy(num_queries=10, at_1=0.5, at_1_low=0.2, at_1_high=0.8, at_5=0.6, at_5_low=0.3,
                           at_5_high=0.9),
     )  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from xclass.errors import RecordError
+from xclass.records.pictures import ClassMap, Pictures
 from xclass.records.record import (
     Accuracy,
     HeapReading,
@@ -66,11 +67,64 @@ def full_record() -> Record:
     )
 
 
+def pictured() -> Record:
+    pictures = Pictures(
+        noun="language", groups=["de"], num_other_groups=2, confusion=[[4, 1, 0], [0, 4, 1]], num_right=[3, 1],
+        num_in_group=[4, 2], by_chance_share=0.5, similarity=[[0.5, None], [None, 0.1]],
+        class_map=ClassMap(points=[[0, 0.5, -0.5]], explained_shares=[0.3, 0.1]), left_out=None, seconds=0.1,
+    )  # fmt: skip
+    return make(pictures=pictures)
+
+
 def test_what_is_written_is_read_back_equal(tmp_path):
     record = full_record()
     path = write_record(tmp_path, record)
     assert path == tmp_path / "records" / "dense_softmax-train-rss.json"
     assert read_records(tmp_path) == [record]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"confusion": [[4, 1], [0, 4]]},
+        {"confusion": [[4, 1, 0]]},
+        {"confusion": [[4, -1, 0], [0, 4, 1]]},
+        {"num_right": [5, 1]},
+        {"num_in_group": [4, 5]},
+        {"similarity": [[0.5, 0.1, 0.2], [0.1, 0.2, 0.3]]},
+        {"groups": ["de", "fr"]},
+        {"class_map": {"points": [[2, 0.1, 0.1]], "explained_shares": [0.1, 0.1]}},
+        {"class_map": {"points": [[0, 0.1, 0.1]], "explained_shares": [0.1]}},
+        {"class_map": {"points": [], "explained_shares": [0.1, 0.1]}},
+        {"similarity": [[0.5, "x"], [0.1, 0.2]]},
+        {"invented": 1},
+    ],
+    ids=str,
+)
+def test_pictures_whose_rows_do_not_belong_together_are_refused(change, tmp_path):
+    document = pictured().to_json()
+    write_json(record_path(tmp_path, make()), document)
+    assert read_records(tmp_path) == [pictured()]
+    write_json(record_path(tmp_path, make()), {**document, "pictures": {**document["pictures"], **change}})
+    with pytest.raises(RecordError, match=r"dense_softmax-train-rss\.json"):
+        read_records(tmp_path)
+
+
+@pytest.mark.parametrize("quantiles", [[[1]], [[0, 2.0], [50, 1.0]], [[0, -1.0]], [[0, 1e300]], [["a", 1.0]]])
+def test_a_distribution_that_cannot_be_is_refused(quantiles, tmp_path):
+    document = full_record().to_json()
+    document["latencies"][0]["quantiles"] = quantiles
+    write_json(record_path(tmp_path, full_record()), document)
+    with pytest.raises(RecordError, match=r"dense_softmax-train-rss\.json"):
+        read_records(tmp_path)
+
+
+def test_a_record_from_before_there_were_pictures_is_read(tmp_path):
+    document = full_record().to_json()
+    del document["pictures"], document["latencies"][0]["quantiles"]
+    write_json(record_path(tmp_path, full_record()), document)
+    record = read_records(tmp_path)[0]
+    assert (record.pictures, record.latencies[0].quantiles) == (None, [])
 
 
 def test_unknown_keys_of_a_later_program_are_passed_over(tmp_path):

@@ -50,12 +50,23 @@ class Projector:
         made._take(records, "records")
         return made
 
+    @classmethod
+    def without_runs(cls) -> Projector:
+        """One that has seen nothing: closed forms with the bases of the plan."""
+        made = cls.__new__(cls)
+        made._group([])
+        return made
+
     def _take(self, records: Iterable[Record], source: str) -> None:
-        self.points = points_of(records)
-        if not self.points:
+        points = points_of(records)
+        if not points:
             raise RecordError(
                 f"{source}: no phase but prepare was measured there; give runs that were measured"
             )
+        self._group(points)
+
+    def _group(self, points: list[Point]) -> None:
+        self.points = points
         grouped: dict[tuple[str, Phase], list[Point]] = {}
         for point in self.points:
             grouped.setdefault((point.variant, point.phase), []).append(point)

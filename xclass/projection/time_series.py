@@ -27,7 +27,7 @@ _CACHED_BYTES = 64 * MIB
 """Class vectors up to here may lie in the last-level cache of a processor; no record has its size."""
 _CACHE_SHARE = 2.0
 """What lies in a cache is up to three times as fast. Source: xclass/projection/time_fit.py."""
-_CACHED = (STEP, QUERY, BATCH_QUERY)
+CACHED = (STEP, QUERY, BATCH_QUERY)
 """Quantities that go over the class vectors again and again."""
 _CACHE_WORDS = "what fits the cache of a processor is up to three times as fast as what does not"
 _UNKNOWN = AllowedError(share=_CACHE_SHARE, words=f"no hold-out in these runs: {_CACHE_WORDS}")
@@ -94,7 +94,7 @@ def _beyond_cache(error: AllowedError, series: Series, term: TimeTerm, place: Pl
     """Wider, where every measured size fits the cache and the one that is asked about does not."""
     measured = max(one.point.shape.class_vectors_bytes for one in series.observed)
     is_leaving = measured <= _CACHED_BYTES < place.class_vectors_bytes
-    if term.quantity not in _CACHED or not is_leaving or error.share >= _CACHE_SHARE:
+    if term.quantity not in CACHED or not is_leaving or error.share >= _CACHE_SHARE:
         return error
     return AllowedError(share=_CACHE_SHARE, words=f"no measured size is beyond caches: {_CACHE_WORDS}")
 

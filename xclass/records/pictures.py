@@ -15,6 +15,11 @@ class ClassMap:
     explained_shares: list[float]
     """Of the variance of these vectors: along the first and along the second axis."""
 
+    def is_of(self, num_rows: int) -> bool:
+        """Whether there are points, each of one of so many rows, on two axes."""
+        are_points = all(len(point) == 3 and point[0] in range(num_rows) for point in self.points)
+        return bool(self.points) and are_points and len(self.explained_shares) == 2
+
 
 @dataclass(kw_only=True, slots=True)
 class Pictures:
@@ -77,16 +82,18 @@ class Pictures:
         if values.get("class_map") is not None:
             values["class_map"] = ClassMap(**values["class_map"])
         pictures = cls(**values)
-        num_rows = len(pictures.groups) + (pictures.num_other_groups > 0)
-        tables = [pictures.confusion, pictures.similarity or pictures.confusion]
-        if any(len(rows) != num_rows for rows in (*tables, pictures.num_right, pictures.num_in_group)):
-            raise ValueError(f"pictures of {num_rows} groups have another number of rows")
-        widths = {len(row) for row in pictures.confusion} | {
-            len(row) + 1 for row in pictures.similarity or []
-        }
-        if widths - {num_rows + 1}:
-            raise ValueError(f"pictures of {num_rows} groups have another number of columns")
-        points = pictures.class_map.points if pictures.class_map else []
-        if any(len(point) != 3 or point[0] not in range(num_rows) for point in points):
-            raise ValueError("pictures have a point of the map that is of no row")
+        pictures._check()
         return pictures
+
+    def _check(self) -> None:
+        """Rows that belong together, so that whoever draws them need not ask."""
+        num_rows = len(self.groups) + (self.num_other_groups > 0)
+        tables = [self.confusion, self.similarity or self.confusion, self.num_right, self.num_in_group]
+        widths = {len(row) for row in self.confusion} | {len(row) + 1 for row in self.similarity or []}
+        if any(len(rows) != num_rows for rows in tables) or widths - {num_rows + 1}:
+            raise ValueError(f"pictures: tables that are not of {num_rows} groups")
+        for row, counts in enumerate(self.confusion):
+            if min(counts) < 0 or not 0 <= self.num_right[row] <= self.num_in_group[row] <= counts[row]:
+                raise ValueError(f"pictures: counts of row {row} that cannot be")
+        if self.class_map is not None and not self.class_map.is_of(num_rows):
+            raise ValueError(f"pictures: a map that is not of {num_rows} groups")

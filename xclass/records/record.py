@@ -48,6 +48,13 @@ class Pass(StrEnum):
     """As shortened as the heap pass but untraced: what the tracer costs is the difference of the two."""
 
 
+SHORT_CHUNKS, SHORT_STEPS = 4, 2
+"""What a shortened pass (heap, twin) does of fitting: so many scan chunks per thread, every buffer has been
+allocated after as many; and so many steps, Adam's state exists from the second on."""
+SHORT_BATCHES, SHORT_SINGLES = 2, 2
+"""The same of serving: batches, and single queries besides the first answer."""
+
+
 @dataclass(kw_only=True, slots=True)
 class MemorySplit:
     """Resident bytes of a process at one moment, as /proc/PID/status splits them."""
@@ -136,6 +143,17 @@ class Latency:
     quantiles: list[list[float]] = field(default_factory=list)
     """Rows of (percent, seconds), nearest rank; 0 is the fastest batch and 100 the slowest. Empty in records
     that were made before it was kept."""
+
+    def __post_init__(self) -> None:
+        """Refuse rows that are no distribution.
+
+        Raises:
+            ValueError: rows of another length, times that fall, or none that a clock could have seen.
+        """
+        seconds = [row[1] for row in self.quantiles if len(row) == 2]
+        is_rising = seconds == sorted(seconds) and not (seconds and (seconds[0] < 0 or seconds[-1] > 1e9))
+        if len(seconds) != len(self.quantiles) or not is_rising:
+            raise ValueError(f"quantiles of batches of {self.batch_size} are no rising (percent, seconds)")
 
 
 @dataclass(kw_only=True, slots=True)

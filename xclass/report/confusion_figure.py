@@ -75,7 +75,8 @@ def percent_text(part: float, whole: float) -> str:
     percent = 100 * part / whole if whole else 0.0
     if 0 < percent < 0.5:
         return "<1"
-    return ">99" if 99.5 <= percent < 100 else f"{percent:.0f}"
+    # Half upwards: to even, 0.5 would become 0.
+    return ">99" if 99.5 <= percent < 100 else str(int(percent + 0.5))
 
 
 def _height(pictures: Pictures) -> float:
@@ -109,12 +110,12 @@ def _draw_panel(page: Page, method: str, pictures: Pictures, top: float) -> None
     right = LEFT + CELL * len(columns) + 6
     page.text(right + 26, first - 18, "right", size=10, colour=MUTED, anchor="end")
     page.text(right + 26, first - 6, "class", size=10, colour=MUTED, anchor="end")
-    page.text(right + 60, first - 6, "queries", size=10, colour=MUTED, anchor="end")
+    page.text(right + 64, first - 6, "queries", size=10, colour=MUTED, anchor="end")
     for row, counts in enumerate(pictures.confusion):
         y = first + (row + 0.5) * CELL + 4
         share = percent_text(pictures.num_right[row], sum(counts))
         page.text(right + 26, y, f"{share} %" if sum(counts) else "-", size=10, anchor="end")
-        page.text(right + 60, y, format_count(sum(counts)), size=10, anchor="end")
+        page.text(right + 64, y, format_count(sum(counts)), size=10, anchor="end")
 
 
 def _cells(pictures: Pictures, name: str, columns: list[str], row: int) -> list[Cell]:

@@ -28,8 +28,8 @@ _CALCULATOR_ELSEWHERE = (
 )
 _MORE = (
     "`python -m xclass.report runs=FOLDER` makes this page again from the records alone, with what is "
-    "projected for larger sizes, the servers that hold it and their price, and a calculator. Several runs or a "
-    "sweep show how memory grows: `runs=A,B,C`."
+    "projected for larger sizes, the servers that hold it and their price, and a calculator. Several runs "
+    "or a sweep show how memory grows: `runs=A,B,C`."
 )
 
 

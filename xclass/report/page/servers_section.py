@@ -64,8 +64,8 @@ def price_note(hardware: Hardware) -> str:
         f"Catalogue {code(hardware.name)}, {dated}, on demand, Linux, without tax; a month is "
         f"{HOURS_PER_MONTH} hours. Of each server's RAM {hardware.reserve_share * 100:.3g} % and "
         f"{format_bytes(hardware.reserve_bytes)} are kept for hypervisor, kernel and agents, and "
-        f"{hardware.headroom_share * 100:.3g} % of the rest stays free. Each server is chosen for the upper end "
-        "of the interval. Not counted: replicas, disks, traffic."
+        f"{hardware.headroom_share * 100:.3g} % of the rest stays free. Each server is chosen for the upper "
+        "end of the interval. Not counted: replicas, disks, traffic."
     )
 
 
