@@ -33,6 +33,10 @@ class MethodConfig(Protocol):
         """Closed-form peak of the fit phase over the base, data and encoder not counted."""
         ...
 
+    def gpu_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
+        """Closed-form bytes that fitting takes on the GPU; 0 with ``device=cpu``."""
+        ...
+
     def model_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
         """Closed-form bytes of the saved model, encoder not counted."""
         ...

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from xclass.cli.hardware_words import take_hardware
 from xclass.cli.parser import run_command
-from xclass.cli.run_words import parse_runs, take_words
+from xclass.cli.run_words import parse_runs, parse_switch, take_words
 from xclass.cli.targets import targets
 from xclass.errors import ConfigError
 from xclass.projection.projector import Projector
@@ -44,7 +44,7 @@ the words
 how
   Bytes are closed forms with a base and one factor per component, fitted towards 1.00; times are linear in
   the work of each step. From every measured size on, larger ones are predicted and compared: the interval is
-  the worst error among those that lay as far beyond. Beyond 10 times what was measured figures are marked "!".
+  the worst error among those that lay as far beyond. Beyond 10 times what was measured they are marked "!".
   A variant that was not measured in these runs gets its closed form as it stands, and says so.
 
 exit codes: 0 projected; 1 the records cannot be used; 2 the command is wrong.
@@ -70,7 +70,7 @@ def main() -> NoReturn:
 def _project(words: list[str]) -> int:
     hardware, rest = take_hardware(words)
     values, settings = take_words(rest, _DEFAULTS)
-    is_far_allowed = _is_true("far", values["far"])
+    is_far_allowed = parse_switch("far", values["far"])
     projector = Projector(_folders(values["runs"]))
     found = [
         Projected.of(projector, projector.project(config, method, is_far_allowed=is_far_allowed), hardware)
@@ -86,22 +86,11 @@ def _project(words: list[str]) -> int:
 
 
 def _folders(text: str) -> list[Path]:
-    """Folders that exist: a name that was mistyped is a mistake of the command, not of the records."""
+    """Folders that exist, at least one."""
     folders = parse_runs(text)
     if not folders:
         raise ConfigError(
             "runs", "(nothing)", allowed="folders of runs or sweeps, separated by commas",
             remedy="measure first: python -m xclass -m +classes=1e4,1e5,1e6 hydra.sweep.dir=outputs/sizes",
         )  # fmt: skip
-    for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError(
-                "runs", folder, allowed="folders of runs or sweeps", remedy="there is no such folder"
-            )
     return folders
-
-
-def _is_true(key: str, text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ConfigError(key, text, allowed="true or false", remedy="leave it out for false")
-    return text == "true"

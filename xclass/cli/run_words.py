@@ -44,15 +44,33 @@ def take_words(words: list[str], allowed: Mapping[str, str]) -> tuple[dict[str, 
 
 
 def parse_runs(text: str) -> list[Path]:
-    """Folders of runs or sweeps: ``A,B``.
+    """Folders of runs or sweeps: ``A,B``; none of an empty text.
 
     Raises:
-        ConfigError: an empty name among them.
+        ConfigError: an empty name among them, or no such folder: that is a mistake of the command, not of the
+            records.
     """
     names = [name.strip() for name in text.split(",")] if text else []
     if not all(names):
         raise ConfigError("runs", text, allowed="folders such as outputs/A,outputs/B", remedy="name each")
-    return [Path(name).expanduser() for name in names]
+    folders = [Path(name).expanduser() for name in names]
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError(
+                "runs", folder, allowed="folders of runs or sweeps", remedy="there is no such folder"
+            )
+    return folders
+
+
+def parse_switch(key: str, text: str) -> bool:
+    """``true`` or ``false``.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if text not in ("true", "false"):
+        raise ConfigError(key, text, allowed="true or false", remedy="leave it out for false")
+    return text == "true"
 
 
 def compose_config(words: list[str]) -> RunConfig:

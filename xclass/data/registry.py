@@ -29,6 +29,8 @@ class DataConfig(Protocol):
     """Kind of encoder its inputs need: ``identity`` or ``ngrams``."""
     default_classes: ClassVar[int]
     """Where ``classes`` is null."""
+    most_classes: ClassVar[int | None]
+    """Classes that there are, as far as is known before the data is prepared; None: any number."""
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Component -> bytes that reading adds to fitting: a scan, and steps in random order after it."""

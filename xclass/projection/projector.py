@@ -20,7 +20,7 @@ from xclass.projection.points import Point, axes_of, points_of, read_runs, shape
 from xclass.projection.reference import Reference
 from xclass.projection.result import REFUSED_BEYOND, Basis, ByteRange, HeldOut, ProjectedPhase, ProjectedTime
 from xclass.projection.time_forms import time_terms
-from xclass.projection.time_series import project_time
+from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
@@ -50,12 +50,23 @@ class Projector:
         made._take(records, "records")
         return made
 
+    @classmethod
+    def without_runs(cls) -> Projector:
+        """One that has seen nothing: closed forms with the bases of the plan."""
+        made = cls.__new__(cls)
+        made._group([])
+        return made
+
     def _take(self, records: Iterable[Record], source: str) -> None:
-        self.points = points_of(records)
-        if not self.points:
+        points = points_of(records)
+        if not points:
             raise RecordError(
                 f"{source}: no phase but prepare was measured there; give runs that were measured"
             )
+        self._group(points)
+
+    def _group(self, points: list[Point]) -> None:
+        self.points = points
         grouped: dict[tuple[str, Phase], list[Point]] = {}
         for point in self.points:
             grouped.setdefault((point.variant, point.phase), []).append(point)
@@ -158,9 +169,10 @@ class Projector:
         point: Point | None,
     ) -> tuple[ProjectedTime, ...]:  # fmt: skip
         facts = point.records[0].data_facts if point else {}
+        place = Place(extrapolation=extrapolation, class_vectors_bytes=shape.class_vectors_bytes)
         return tuple(
             project_time(
-                term, fit.series[term.quantity], point, extrapolation,
+                term, fit.series[term.quantity], place, point,
                 self._others(fit.largest.variant, phase, term.quantity),
             )
             for term in time_terms(config, fit.largest.method, shape, facts)[phase]

@@ -149,7 +149,7 @@ def _accuracy_lines(one: Projected) -> Iterator[str]:
 def _measured(accuracy: MeasuredAccuracy) -> str:
     share, low, high = share_with_interval(accuracy.at_1, accuracy.low, accuracy.high)
     return (
-        f"{share} % ({low} to {high}) of {format_count(accuracy.num_queries)} queries answered right, measured at "
+        f"{share} % ({low} to {high}) of {format_count(accuracy.num_queries)} queries right, measured at "
         f"{format_count(accuracy.classes)} classes x {accuracy.dim}"
     )
 

@@ -136,6 +136,14 @@ class DenseSoftmaxConfig(ServedHead):
             }
         )
 
+    def gpu_bytes(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, device: Device = Device.cpu
+    ) -> int:
+        """Bytes of a step on the GPU; 0 on the CPU."""
+        if device is Device.cpu:
+            return 0
+        return sum(self.step_terms(shape, weights or WeightsConfig(), device).values())
+
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)

@@ -87,6 +87,12 @@ class DenseSoftmaxAutogradConfig(ServedHead):
             step = {"class vectors": p_bytes, "gradient": p_bytes, "logits": l_bytes}
         return (Regime(name="backward", components=backward), Regime(name="optimiser step", components=step))
 
+    def gpu_bytes(self, shape: ProblemShape, *, device: Device = Device.cpu) -> int:
+        """Bytes of a step on the GPU; 0 on the CPU."""
+        if device is Device.cpu:
+            return 0
+        return max(regime.total_bytes for regime in self.step_regimes(shape))
+
     def model_bytes(self, shape: ProblemShape, **_: Any) -> int:
         """Bytes of the saved class vectors: ``4 C D``."""
         return shape.class_vectors_bytes

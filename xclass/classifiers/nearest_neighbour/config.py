@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
 from xclass.classifiers.nearest_neighbour.index_training import list_terms, training_regimes, visited_terms
@@ -80,6 +80,10 @@ class NearestNeighbourConfig:
                 *tuning,
             )
         )
+
+    def gpu_bytes(self, shape: ProblemShape, **_: Any) -> int:
+        """None: it is built and served on the CPU."""
+        return 0
 
     def model_bytes(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> int:
         """Bytes of the index file, and of the float16 vectors of a second stage."""

@@ -149,7 +149,8 @@ class IndexConfig:
         copied = LEVEL_BYTES * num_classes if kind.num_links else 0
         if kind.is_fast_scan:
             copied = parts["index codes"] + parts.get("index ids", 0)
-        exact = shape.class_vectors_bytes // 2 if self.rerank else 0
+        # Candidates that are read leave nothing resident: benchmarks/records/heads/index_frontier, "read".
+        exact = shape.class_vectors_bytes // 2 if self.rerank and self.is_rerank_mapped else 0
         terms = {
             INDEX_MAPPED: sum(parts.values()) - (copied if kind.is_fast_scan else 0),
             INDEX_COPIED: copied,

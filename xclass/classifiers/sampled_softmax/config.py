@@ -136,6 +136,16 @@ class SampledSoftmaxConfig(ServedHead):
 
         return training_law(self, shape, weights or WeightsConfig(), device)
 
+    def gpu_bytes(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, device: Device = Device.cpu
+    ) -> int:
+        """Bytes of a step on the GPU; 0 on the CPU."""
+        from xclass.classifiers.sampled_softmax.memory import step_terms
+
+        if device is Device.cpu:
+            return 0
+        return sum(step_terms(self, shape, weights or WeightsConfig()).values())
+
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)

@@ -43,6 +43,7 @@ class LemmasConfig:
     entry: ClassVar[str] = "xclass.data.lemmas.entry"
     encoder: ClassVar[str] = "ngrams"
     default_classes: ClassVar[int] = _TRAIN_TEXTS[-1][0]
+    most_classes: ClassVar[int | None] = _TRAIN_TEXTS[-1][0]
 
     cache: str | None = None
     """Folder of the prepared data; None: ``$XDG_CACHE_HOME/xclass``, else ``~/.cache/xclass``."""

@@ -16,6 +16,7 @@ class SyntheticConfig:
     name: ClassVar[str] = "synthetic"
     entry: ClassVar[str] = "xclass.data.synthetic.entry"
     default_classes: ClassVar[int] = 100_000
+    most_classes: ClassVar[int | None] = None
     encoder: ClassVar[str] = "identity"
 
     bayes_accuracy: float = 0.95
