@@ -49,7 +49,7 @@ def test_numbers_in_base_36_are_read_back_by_python():
 
 
 def test_what_was_measured_is_a_stop_and_is_marked_so(table):
-    assert (MEASURED_CLASSES, MEASURED_DIM) == table.start
+    assert table.start == (MEASURED_CLASSES, MEASURED_DIM)
     assert MEASURED_CLASSES in table.classes
     assert variant_of(table, "dense_softmax").states == ["pppxr", "ppmxr", "pppxr"]
 

@@ -72,6 +72,7 @@ class Projector:
             grouped.setdefault((point.variant, point.phase), []).append(point)
         self._fits = {key: PhaseFit(points) for key, points in grouped.items()}
         self._pooled: dict[tuple[str, Phase, str], list[Miss]] = {}
+        self._bases: dict[tuple[str, str], int] = {}
 
     @property
     def configs(self) -> dict[str, tuple[RunConfig, str]]:
@@ -201,11 +202,16 @@ class Projector:
 
     def _base_bytes(self, config: RunConfig, plan: PhasePlan) -> int:
         """Of a variant that was not measured: the median of its engine's in these runs, or the plan's."""
-        engine = _engine(plan.method, plan.phase)
+        key = engine, data = _engine(plan.method, plan.phase), config.data.name
+        if key not in self._bases:
+            self._bases[key] = self._median_base(engine, data)
+        return self._bases[key] or plan.base_bytes
+
+    def _median_base(self, engine: str, data: str) -> int:
+        """Of the points of an engine, of the same data where there are any; 0 where there is no point."""
         alike = [point for point in self.points if _engine(point.method, point.phase) == engine]
-        same_data = [point for point in alike if point.config.data.name == config.data.name]
-        bases = [point.base_bytes for point in same_data or alike]
-        return median_low(bases) if bases else plan.base_bytes
+        same_data = [point for point in alike if point.config.data.name == data]
+        return median_low([point.base_bytes for point in same_data or alike] or [0])
 
     @cached_property
     def _reference(self) -> Reference:

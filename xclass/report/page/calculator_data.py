@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
+from math import floor, log10
 from typing import Any
 
 from xclass.projection.result import Basis, ProjectedPhase, ProjectedTime
@@ -121,13 +122,15 @@ def _runs(row: str) -> str:
 
 def _without_repeats(phases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What is as in the phase before is left out: loading and serving have the same base and disk."""
-    return [
-        {name: rows for name, rows in phase.items() if name not in _BYTES or not at or rows != phases[at - 1][name]}
-        for at, phase in enumerate(phases)
+    return phases[:1] + [
+        {name: rows for name, rows in phase.items() if name not in _BYTES or rows != before[name]}
+        for before, phase in pairwise(phases)
     ]
 
 
-def _rows(table: CalculatorTable, variant: Variant, value_of: _Reader, guide_of: _Reader | None = None) -> list[str]:
+def _rows(
+    table: CalculatorTable, variant: Variant, value_of: _Reader, guide_of: _Reader | None = None
+) -> list[str]:
     """A row of numbers for each of the dimensions; stops without figures have none in it."""
     rows = []
     for dim in table.dims:
@@ -146,7 +149,8 @@ def _phase(table: CalculatorTable, variant: Variant, number: int, notes: _Notes)
         return lambda phases: _BYTES[name](phases[number])
 
     numbers: dict[str, Any] = {
-        name: _rows(table, variant, reader(name), reader("peak") if name in _GUIDED else None) for name in _BYTES
+        name: _rows(table, variant, reader(name), reader("peak") if name in _GUIDED else None)
+        for name in _BYTES
     }
     return numbers | {
         "phase": first.phase.value,
@@ -190,8 +194,9 @@ def _time(
 
 
 def _tick_exponent(times: Sequence[ProjectedTime]) -> int:
-    """Nanoseconds, unless that many are more than JavaScript counts exactly."""
-    exponent = -9
+    """Power of ten, in seconds: six digits of the shortest, if JavaScript then can count the longest."""
+    shortest = min((time.seconds.value for time in times if time.seconds.value > 0), default=1.0)
+    exponent = floor(log10(shortest)) - 6
     while any(time.seconds.value / 10.0**exponent >= _MAX_EXACT for time in times):
         exponent += 1
     return exponent

@@ -1,7 +1,7 @@
 """What the calculator knows: the projection at every stop of its sliders, computed here and not in the page.
 
-A second implementation of the closed forms and fits in JavaScript would drift from the first. So that the page
-agrees with ``python -m xclass.project`` to the byte, it carries what :meth:`Projector.project` said.
+A second implementation of the closed forms and fits in JavaScript would drift from the first. So that the
+page agrees with ``python -m xclass.project`` to the byte, it carries what :meth:`Projector.project` said.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _unmeasured(measured: Mapping[str, tuple[RunConfig, str]]) -> Iterator[tuple
     if not measured:
         return
     any_config = next(iter(measured.values()))[0]
-    of_method = {method: config for config, method in reversed(measured.values())}
+    of_method = {method: config for config, method in reversed(list(measured.values()))}
     for method in ("dense_softmax", "sampled_softmax"):
         config = of_method.get(method, any_config)
         for dtype in type(config.weights.dtype):

@@ -23,8 +23,9 @@ def write_row(stops: Sequence[int], values: Sequence[int], guide: Sequence[int] 
             must have it.
 
     Returns:
-        Differences from what is expected, in base 36, between commas; ``*7`` stands for seven zeros. Expected is
-        the line through the two values before, plus what the guide is off from its own line, in proportion.
+        Differences from what is expected, in base 36, between commas; ``*7`` stands for seven zeros.
+        Expected is the line through the two values before, plus what the guide is off from its own line, in
+        proportion.
     """
     tokens: list[str] = []
     num_zeros = 0

@@ -50,6 +50,7 @@ function showRent(made, rented) {
   line.append(element("strong", "", rented.name), ` (${formatBytes(server.ramBytes)}${vcpus}): `,
     element("strong", "", rented.price));
   if (rented.month !== null) line.append(`, ${formatUsd(server.usdPerHour * rented.numMachines)} an hour`);
+  if (rented.month !== null && server.date) line.append(` (price of ${server.date})`);
   made.append(line, bar(server, need));
 }
 function bar(server, need) {
@@ -74,7 +75,10 @@ function card(phases, letter, rented) {
     element("p", "calculator-peak", formatBytes(shown.peak)),
     element("p", "calculator-small", `${formatBytes(shown.low)} to ${formatBytes(shown.high)}: ${shown.note}`));
   showRent(made, rented);
-  const pair = (term, text) => list.append(element("dt", "", term), element("dd", "", text));
+  const pair = (term, text, interval) => {
+    list.append(element("dt", "", term), element("dd", "", text));
+    if (interval) list.lastChild.append(element("span", "calculator-small", interval));
+  };
   pair("of the peak: pages of files, which can be dropped and shared", formatBytes(shown.mapped));
   pair("of the peak: programs and libraries (base)", formatBytes(shown.base));
   const disk = Math.max(...phases.map((phase) => phase.disk));
@@ -82,11 +86,14 @@ function card(phases, letter, rented) {
   for (const phase of phases) if (phase !== shown) pair("peak when the model has just been opened", formatBytes(phase.peak));
   const times = phases.flatMap((phase) => phase.times);
   for (const time of times) {
-    pair(time.meaning, `${formatSeconds(time.value)} (${formatSeconds(time.low)} to ${formatSeconds(time.high)})`);
+    pair(time.meaning, formatSeconds(time.value), `${formatSeconds(time.low)} to ${formatSeconds(time.high)}`);
   }
   made.append(list);
   const origins = [...new Set(times.map((time) => time.note))];
-  if (origins.length) made.append(element("p", "calculator-small", "Times: " + origins.join("; ") + "."));
+  if (origins.length) {
+    made.append(element("details", "calculator-small", element("summary", "", "Where the intervals of the times come from"),
+      element("ul", "", ...origins.map((origin) => element("li", "", origin)))));
+  }
   return made;
 }
 function showResults(variant, numReplicas) {
@@ -107,6 +114,6 @@ function showResults(variant, numReplicas) {
     (state.isShared ? "on one server" : "on a server each");
   const fitting = phases[0].phase === "train" ? "train" : "build the index";
   const certainty = { m: "Measured", p: "Projected", x: "A rough projection", f: "Predicted" }[letter];
-  verdict.textContent = `${size}. To ${fitting}: ${words(fit)}. To serve${replicas}: ${words(serve)}. ${certainty}.`;
+  verdict.textContent = `${certainty}. ${size}. To ${fitting}: ${words(fit)}. To serve${replicas}: ${words(serve)}.`;
   cards.append(card([phases[0]], letter, fit), card(served, letter, serve));
 }
