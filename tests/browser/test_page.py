@@ -7,18 +7,16 @@ from itertools import pairwise
 import pytest
 from real_runs import ROOT
 
-from xclass.report.write import write_reports, write_sweep_reports
+from xclass.report.write import write_reports
 
 HOSTILE = "<img src=x onerror=alert(1)><script>console.log('owned')</script>|`\n## owned"
 RECORDS = ROOT / "benchmarks" / "records"
 
 
 @pytest.fixture(scope="session")
-def sweep_page(tmp_path_factory):
-    """Of the committed sweep over sizes."""
-    folder = tmp_path_factory.mktemp("page") / "sizes"
-    shutil.copytree(RECORDS / "sizes", folder)
-    return write_sweep_reports(folder).report_html
+def sweep_page(client_report):
+    """Of the committed sweep over sizes, with everything that a page can have."""
+    return client_report[0] / "report.html"
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +43,7 @@ def opened(open_page, sweep_page):
 
 
 def test_it_opens_offline_in_silence_and_asks_for_nothing(opened, sweep_page):
-    assert opened.page.title() == "xclass report"
+    assert opened.page.title() == "1,000,000 classes: which method, on which server"
     assert opened.said == []
     assert opened.requests == [sweep_page.as_uri()]
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from xclass.cli.hardware_words import take_hardware
 from xclass.cli.parser import complain, run_command
-from xclass.cli.run_words import parse_runs, take_words
+from xclass.cli.run_words import parse_runs, parse_switch, take_words
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
 from xclass.projection.recorded_config import recorded_config
@@ -22,7 +22,6 @@ from xclass.report.number_tables import NO_PARQUET, PARQUET_FILE
 from xclass.report.page.sources import RunRecords, read_runs
 from xclass.report.page.study import Study
 from xclass.report.write import Reports, write_document
-from xclass.sizing.hardware import Hardware
 from xclass.sizing.naive import DEFAULT_FEATURES
 from xclass.units import parse_count
 
@@ -91,32 +90,31 @@ def _report(words: Sequence[str]) -> int:
         raise ConfigError(
             "runs", "(nothing)", allowed="folders of runs or sweeps", remedy="add runs=outputs/A,outputs/B"
         )
+    changes = {name: _count(name, values[name]) for name in _SIZES if values[name]}
+    num_features, is_far_allowed = _count("features", values["features"]), parse_switch("far", values["far"])
     damaged: list[str] = []
     runs = read_runs(folders, damaged)
-    study = _study(runs, hardware, values, damaged)
+    projector = _projector(runs, damaged)
+    study = projector and Study(
+        projector=projector,
+        hardware=hardware,
+        changes=changes,
+        is_far_allowed=is_far_allowed,
+        num_features=num_features,
+    )
     folder = Path(values["out"]) if values["out"] else _own_folder(folders)
     _tell(write_document(folder, runs, damaged, study), folder)
     return 0
 
 
-def _study(
-    runs: Sequence[RunRecords], hardware: Hardware, values: dict[str, str], damaged: list[str]
-) -> Study | None:
+def _projector(runs: Sequence[RunRecords], damaged: list[str]) -> Projector | None:
     """What can be projected; None, with the reason among the damaged, where nothing can."""
-    changes = {name: _count(name, values[name]) for name in _SIZES if values[name]}
     known = [record for run in runs for record in run.records if _has_closed_form(record, run, damaged)]
     try:
-        projector = Projector.of_records(known)
+        return Projector.of_records(known)
     except RecordError as error:
         damaged.append(f"nothing is projected: {error}")
         return None
-    return Study(
-        projector=projector,
-        hardware=hardware,
-        changes=changes,
-        is_far_allowed=_is_true("far", values["far"]),
-        num_features=_count("features", values["features"]),
-    )
 
 
 def _has_closed_form(record: Record, run: RunRecords, damaged: list[str]) -> bool:
@@ -136,12 +134,6 @@ def _count(name: str, text: str) -> int:
         return parse_count(text)
     except ValueError as error:
         raise ConfigError(name, text, allowed="a whole number such as 5e7", remedy=str(error)) from None
-
-
-def _is_true(name: str, text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ConfigError(name, text, allowed="true or false", remedy="leave it out for false")
-    return text == "true"
 
 
 def _own_folder(folders: Sequence[Path]) -> Path:

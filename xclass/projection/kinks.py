@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from xclass.projection.hold_outs import Series
 from xclass.projection.points import Point
-from xclass.projection.time_series import CACHED, fit_series
+from xclass.projection.time_series import CACHED, TimeSeries
 from xclass.records.record import Record
 from xclass.units import MIB, format_bytes, format_count
 
@@ -56,12 +55,12 @@ def byte_kinks(points: Sequence[Point]) -> list[str]:
     ]
 
 
-def time_kinks(quantity: str, series: Series) -> list[str]:
+def time_kinks(quantity: str, series: TimeSeries) -> list[str]:
     """A line where the smallest sizes follow another law of time than the others and were left out.
 
     Only of what is repeated until its time is steady: opening and saving happen once in a run.
     """
-    fit = fit_series(series.observed)
+    fit = series.fit
     if not fit.num_left_out or quantity not in CACHED:
         return []
     ordered = sorted(series.observed, key=lambda one: (one.work, one.measured))

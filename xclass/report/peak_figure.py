@@ -138,7 +138,7 @@ def _draw_line(page: Page, line: PeakLine, colour: str, across: LogAxis, up: Log
     if line.held_out is not None:
         size, predicted = line.held_out
         title = (
-            f"{line.name}: {format_bytes(predicted)} at {format_count(size)} classes (held out, predicted)"
+            f"{line.name}: {format_bytes(predicted)} at {format_count(size)} classes (predicted from the smaller sizes)"
         )
         page.circle(across.place(size), up.place(predicted), 8, "none", stroke=INK, title=title)
 
