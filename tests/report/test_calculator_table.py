@@ -25,7 +25,7 @@ def few_stops(monkeypatch):
 
 @pytest.fixture
 def table(few_stops):
-    return make_table(StandInProjector())
+    return make_table(StandInProjector(), {})
 
 
 def variant_of(table, key):
@@ -52,6 +52,12 @@ def test_what_was_measured_is_a_stop_and_is_marked_so(table):
     assert table.start == (MEASURED_CLASSES, MEASURED_DIM)
     assert MEASURED_CLASSES in table.classes
     assert variant_of(table, "dense_softmax").states == ["pppxr", "ppmxr", "pppxr"]
+
+
+def test_the_size_that_was_asked_about_is_a_stop_where_the_sliders_begin(few_stops):
+    table = make_table(StandInProjector(), {"classes": 345_678})
+    assert table.start == (345_678, MEASURED_DIM)
+    assert (MEASURED_DIM, 345_678) in variant_of(table, "dense_softmax").cells
 
 
 def test_refused_sizes_have_no_figures(table):

@@ -69,7 +69,6 @@ def data_json(table: CalculatorTable, hardware: Hardware) -> str:
         "variants": [_variant(table, variant, notes) for variant in table.variants],
         "hardware": {
             "name": clean(hardware.name),
-            "date": clean(hardware.date),
             "reserveBytes": hardware.reserve_bytes,
             "reserveShare": hardware.reserve_share,
             "headroomShare": hardware.headroom_share,

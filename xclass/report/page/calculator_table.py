@@ -54,20 +54,26 @@ class CalculatorTable:
     classes: tuple[int, ...]
     dims: tuple[int, ...]
     start: tuple[int, int]
-    """(classes, dim) that the sliders stand at when the page is opened: the largest that was measured."""
+    """(classes, dim) that the sliders stand at when the page is opened."""
     variants: list[Variant] = field(default_factory=list)
 
 
-def make_table(projector: Projector) -> CalculatorTable:
+def make_table(projector: Projector, asked: Mapping[str, int]) -> CalculatorTable:
     """Project every variant, measured or not, at every stop.
 
-    Sizes that were measured are stops too, so that they can be seen as measured.
+    Sizes that were measured are stops too, so that they can be seen as measured, and so is the one that was
+    asked about.
+
+    Args:
+        projector: over the runs.
+        asked: ``classes`` and ``dim`` that the sliders begin at; else the largest that were measured.
     """
     measured = projector.configs
     sizes = [(config.classes, config.dim) for config, _ in measured.values() if config.classes]
-    classes = tuple(sorted({*CLASS_STOPS, *(count for count, _ in sizes)}))
-    dims = tuple(sorted({*DIM_STOPS, *(dim for _, dim in sizes)}))
-    start = max(sizes, default=(CLASS_STOPS[0], DIM_STOPS[0]))
+    largest = max(sizes, default=(CLASS_STOPS[0], DIM_STOPS[0]))
+    start = (asked.get("classes", largest[0]), asked.get("dim", largest[1]))
+    classes = tuple(sorted({*CLASS_STOPS, *(count for count, _ in [*sizes, start])}))
+    dims = tuple(sorted({*DIM_STOPS, *(dim for _, dim in [*sizes, start])}))
     candidates = [*measured.values(), *_unmeasured(measured)]
     variants: dict[str, Variant] = {}
     for number, (config, method) in enumerate(candidates):

@@ -147,8 +147,10 @@ for (const name of ["one", "each"]) {
 }
 window.addEventListener("hashchange", () => { readHash(); render(); });
 const hardware = data.hardware;
+const dates = hardware.servers.filter((server) => server.usdPerMonth !== null && server.date).map((server) => server.date).sort();
+const dated = dates.length ? "prices of " + [...new Set([dates[0], dates[dates.length - 1]])].join(" to ") : "no prices";
 byId("catalogue").textContent = `Servers: ${hardware.servers.length} of the catalogue ${hardware.name}, ` +
-  `prices of ${hardware.date || "no date"}, on demand, without tax; a month is 730 hours. Of its memory ` +
+  `${dated}, on demand, without tax; a month is 730 hours. Of its memory ` +
   `${+(100 * hardware.reserveShare).toFixed(1)} % and ${formatBytes(hardware.reserveBytes)} are left to the system and ` +
   `${+(100 * hardware.headroomShare).toFixed(1)} % of the rest stay free. What must fit is the upper end of the interval.`;
 state.classes = nearest(data.classes, data.start[0]);

@@ -89,7 +89,7 @@ function card(phases, letter, rented) {
     pair(time.meaning, formatSeconds(time.value), `${formatSeconds(time.low)} to ${formatSeconds(time.high)}`);
   }
   made.append(list);
-  const origins = [...new Set(times.map((time) => time.note))];
+  const origins = times.map((time) => `${time.meaning}: ${time.note}`);
   if (origins.length) {
     made.append(element("details", "calculator-small", element("summary", "", "Where the intervals of the times come from"),
       element("ul", "", ...origins.map((origin) => element("li", "", origin)))));
