@@ -52,7 +52,7 @@ def start_xclass(tmp_path):
 
 @pytest.fixture(scope="session")
 def client_report(tmp_path_factory):
-    """What ``python -m xclass.report`` makes of the committed sweep, two records of it spoilt: (folder, Finished).
+    """What ``python -m xclass.report`` makes of the committed sweep, two records spoilt: (folder, Finished).
 
     Its last line of output is JSON: what it loaded and the processor seconds that it took.
     """

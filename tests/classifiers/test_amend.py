@@ -68,7 +68,8 @@ def test_a_dropped_class_is_never_answered_and_the_others_keep_their_ids(kind, t
         np.testing.assert_array_equal(after, kept)
 
 
-@KINDS
+# PQ of 8 bits takes longest to train, and its rows are found as those of the others.
+@pytest.mark.parametrize("kind", [kind for kind in (*HEADS, *INDEXES) if not kind.endswith("PQ8")])
 def test_class_vectors_are_found_by_id_also_where_rows_were_dropped(kind, tmp_path):
     server = LinearServer(threads=1) if kind in HEADS else FaissServer(threads=1)
     server.load(save_model(kind, tmp_path / "model"))

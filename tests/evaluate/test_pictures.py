@@ -167,6 +167,13 @@ def test_a_sample_is_of_its_row_without_replacement_and_from_all_over():
     assert not np.array_equal(samples[0], other_seed[0])
 
 
+def test_groups_that_no_query_met_are_in_no_row():
+    chosen = choose_groups(np.array([2, 2, 1]), np.array([1, -1, 2]))
+    samples = sample_classes(Grouped(100, 10), chosen, 24, seed=0)
+    assert [set((ids % 10).tolist()) for ids in samples] == [{2}, {1}]
+    assert [len(ids) for ids in samples] == [10, 10]
+
+
 def test_few_classes_are_all_taken():
     samples = sample_classes(
         Grouped(7, 2), choose_groups(np.array([0, 0, 1]), np.array([0, 0, 0])), 24, seed=0

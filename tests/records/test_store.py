@@ -69,7 +69,8 @@ def full_record() -> Record:
 
 def pictured() -> Record:
     pictures = Pictures(
-        noun="language", groups=["de"], num_other_groups=2, confusion=[[4, 1, 0], [0, 4, 1]], num_right=[3, 1],
+        noun="language", groups=["de"], num_other_groups=2, confusion=[[4, 1, 0], [0, 4, 1]],
+        num_right=[3, 1],
         num_in_group=[4, 2], by_chance_share=0.5, similarity=[[0.5, None], [None, 0.1]],
         class_map=ClassMap(points=[[0, 0.5, -0.5]], explained_shares=[0.3, 0.1]), left_out=None, seconds=0.1,
     )  # fmt: skip

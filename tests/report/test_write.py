@@ -39,6 +39,14 @@ def test_a_damaged_record_is_reported_beside_the_others(tmp_path, run_records):
     assert row["verdict"] == "failed"
 
 
+def test_a_page_that_cannot_be_written_costs_nothing_else(tmp_path, run_records):
+    fill(tmp_path, run_records)
+    (tmp_path / "report.html").mkdir()
+    reports = write_reports(tmp_path)
+    assert reports.report_md.exists()
+    assert [reason for reason in reports.damaged if "report.html: cannot be written" in reason]
+
+
 def test_a_folder_without_records_is_refused(tmp_path):
     with pytest.raises(RecordError, match="give the folder of one run"):
         write_reports(tmp_path)

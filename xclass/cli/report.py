@@ -95,13 +95,15 @@ def _report(words: Sequence[str]) -> int:
     damaged: list[str] = []
     runs = read_runs(folders, damaged)
     projector = _projector(runs, damaged)
-    study = projector and Study(
-        projector=projector,
-        hardware=hardware,
-        changes=changes,
-        is_far_allowed=is_far_allowed,
-        num_features=num_features,
-    )
+    study = None
+    if projector is not None:
+        study = Study(
+            projector=projector,
+            hardware=hardware,
+            changes=changes,
+            is_far_allowed=is_far_allowed,
+            num_features=num_features,
+        )
     folder = Path(values["out"]) if values["out"] else _own_folder(folders)
     _tell(write_document(folder, runs, damaged, study), folder)
     return 0

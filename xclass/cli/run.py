@@ -166,6 +166,7 @@ def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
         )  # fmt: skip
     if result.was_interrupted:
         console.print("interrupted: what was measured until then is kept", highlight=False)
+    console.print(f"page: {reports.report_html}", soft_wrap=True, highlight=False)
     console.print(f"report: {reports.report_md}", soft_wrap=True, highlight=False)
 
 

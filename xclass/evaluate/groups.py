@@ -62,19 +62,25 @@ def sample_classes(source: DataSource, chosen: GroupRows, num_each: int, seed: i
     Classes are drawn by a hash of their id: those with the least in each row, so that one pass is enough.
 
     Memory:
-        32 bytes for each of 65 536 classes at a time, and 16 for each that is kept.
+        about 80 bytes for each of 65 536 classes at a time, and 16 for each that is kept.
     """
     key = stream_key(seed, _SAMPLE_STREAM)
     num_rows = chosen.num_rows
     kept = [(np.empty(0, dtype=np.int64), np.empty(0)) for _ in range(num_rows)]
+    # Of each row: a draw above this is not among its least any more; none is where there is no row.
+    bounds_G = np.full(len(chosen.groups_G) + 1, np.inf)
+    bounds_G[num_rows:] = -np.inf
     starts = range(0, source.num_classes, _BLOCK_CLASSES)
     for start in starts[:: -(-len(starts) // _MAX_BLOCKS)]:
         classes_B = np.arange(start, min(start + _BLOCK_CLASSES, source.num_classes), dtype=np.int64)
-        rows_B = chosen.rows(source.groups_of(classes_B))
-        for row in range(num_rows):
-            mine_B = classes_B[rows_B == row]
-            ids = np.concatenate([kept[row][0], mine_B])
-            draws = np.concatenate([kept[row][1], uniforms(key, mine_B)])
+        rows_B, draws_B = chosen.rows(source.groups_of(classes_B)), uniforms(key, classes_B)
+        low = np.flatnonzero(draws_B < bounds_G[rows_B])
+        for row in np.unique(rows_B[low]):
+            mine = low[rows_B[low] == row]
+            ids = np.concatenate([kept[row][0], classes_B[mine]])
+            draws = np.concatenate([kept[row][1], draws_B[mine]])
             least = np.argsort(draws, kind="stable")[:num_each]
             kept[row] = ids[least], draws[least]
+            if len(least) == num_each:
+                bounds_G[row] = draws[least[-1]]
     return [np.sort(ids) for ids, _ in kept]

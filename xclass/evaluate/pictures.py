@@ -37,7 +37,7 @@ def make_pictures(
         seed: of the sample of classes.
 
     Memory:
-        about 64 Q bytes; 4 MiB while classes are drawn; 288 class vectors of 12 D bytes, and what
+        about 64 Q bytes; 6 MiB while classes are drawn; 288 class vectors of 12 D bytes, and what
         ``class_vectors`` takes. Nothing that grows with the classes.
     """
     begun = time.perf_counter()

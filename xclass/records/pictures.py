@@ -88,7 +88,8 @@ class Pictures:
     def _check(self) -> None:
         """Rows that belong together, so that whoever draws them need not ask."""
         num_rows = len(self.groups) + (self.num_other_groups > 0)
-        tables = [self.confusion, self.similarity or self.confusion, self.num_right, self.num_in_group]
+        similarity = self.confusion if self.similarity is None else self.similarity
+        tables = [self.confusion, similarity, self.num_right, self.num_in_group]
         widths = {len(row) for row in self.confusion} | {len(row) + 1 for row in self.similarity or []}
         if any(len(rows) != num_rows for rows in tables) or widths - {num_rows + 1}:
             raise ValueError(f"pictures: tables that are not of {num_rows} groups")

@@ -137,9 +137,8 @@ def _draw_line(page: Page, line: PeakLine, colour: str, across: LogAxis, up: Log
         page.circle(across.place(size), up.place(peak), 4.5, colour, title=title)
     if line.held_out is not None:
         size, predicted = line.held_out
-        title = (
-            f"{line.name}: {format_bytes(predicted)} at {format_count(size)} classes (predicted from the smaller sizes)"
-        )
+        at = f"{format_bytes(predicted)} at {format_count(size)} classes"
+        title = f"{line.name}: {at} (predicted from the smaller sizes)"
         page.circle(across.place(size), up.place(predicted), 8, "none", stroke=INK, title=title)
 
 

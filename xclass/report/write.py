@@ -84,7 +84,13 @@ def write_document(
     for path, svg in document.figures.items():
         write_text(folder / path, svg)
     write_text(folder / REPORT_FILE, document.to_markdown())
-    _write_page(folder / PAGE_FILE, document, numbers, study)
+    try:
+        _write_page(folder / PAGE_FILE, document, numbers, study)
+    except RecordError as error:
+        # Of a run that has just been measured the page is the least: its records and report.md are there.
+        if study is not None:
+            raise
+        damaged.append(str(error))
     if study is not None:
         tables = number_rows(runs, study)
         write_csv(folder / CSV_FILE, tables)

@@ -203,6 +203,9 @@ def decode_rows(index: faiss.Index, rows_B: IntArray) -> FloatArray:
     """
     inner = innermost(index)
     is_inverted = isinstance(inner, faiss.IndexIVF)
+    if isinstance(inner, faiss.IndexIVFPQFastScan):
+        # faiss 1.15.1 leaves it null when it reads such a file, and decoding then ends the process.
+        inner.fine_quantizer = inner.pq
     if is_inverted:
         inner.make_direct_map(True)
     vectors_BD: FloatArray = index.reconstruct_batch(rows_B)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import run_sections
 from xclass.report.page.answer import answer, best_variant
 from xclass.report.page.document import CALCULATOR, Document, Section
@@ -131,7 +132,7 @@ def _frontier(figures: Collection[str]) -> str:
     if FRONTIER_FIGURE not in figures:
         return ""
     return (
-        f"![Accuracy against the RAM of serving]({FRONTIER_FIGURE})\n\n"
+        f"![Accuracy against the RAM of serving]({FRONTIER_FIGURE})\n\n{ACCURACY_CAVEAT} "
         "Points whose bars overlap are not ranked by these queries. Left out: the speed of answering, which "
         "the table above shows."
     )

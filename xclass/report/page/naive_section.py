@@ -23,16 +23,16 @@ def naive_section(study: Study, variant: str | None) -> str:
         return ""
     phases = [phase for phase in study.measured[variant] if phase.phase in PURPOSES]
     baseline = naive(phases[0].classes, study.hardware, num_features=study.num_features)
-    headers = ["", "dense linear model (predicted)", f"{code(variant)} (measured)", "less by"]
+    headers = ["RAM", "dense linear model (predicted)", f"{code(variant)} (measured)", "less by"]
     headers += ["server of the dense linear model", "server of ours"]
     rows = [_row(baseline, phase, study) for phase in phases]
     count, features = format_count(baseline.num_classes), format_count(baseline.num_features)
     note = (
         f"The dense linear model has one float32 weight for each of {count} classes and {features} features "
         "(`features=` sets their number); training adds the gradient and two moments of Adam. Of it only "
-        f"this arithmetic is known: it was not run. Ours has {phases[0].dim} numbers per class in place of the "
-        "features: that the accuracy stays good enough with them is for your data to show. GB are powers of "
-        "1000 here."
+        f"this arithmetic is known: it was not run. Ours has {phases[0].dim} numbers per class in place "
+        "of the features: that the accuracy stays good enough with them is for your data to show. GB are "
+        "powers of 1000 here."
     )
     shown = table(headers, rows, num_text_columns=1, text_columns=tuple(headers[4:]))
     return f"{shown}\n\n{note}"
@@ -43,7 +43,7 @@ def _row(baseline: Naive, phase: ProjectedPhase, study: Study) -> list[str]:
     needed = baseline.weights_bytes if is_serving else baseline.training_bytes
     choice = baseline.serving if is_serving else baseline.training
     return [
-        f"RAM {PURPOSES[phase.phase] if is_serving else f'to {phase.phase}'}",
+        f"to {phase.phase}",
         format_decimal_bytes(needed),
         format_decimal_bytes(phase.peak.value),
         f"**{needed / phase.peak.value:,.0f} times**",

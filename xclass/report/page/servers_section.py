@@ -26,6 +26,7 @@ def servers_section(study: Study) -> str:
         "needs at most",
         "server",
         "a month",
+        "price of",
         "next smaller one",
         "lacks",
     ]
@@ -83,7 +84,8 @@ def _cells(phase: ProjectedPhase, choice: Choice) -> list[str]:
         format_count(phase.classes),
         f"{format_bytes(phase.peak.high)} ({phase.basis})",
         server_text(choice),
-        month_text(choice),
+        format_usd(choice.usd_per_month),
+        escape(choice.server.date) if choice.server and choice.usd_per_month else "-",
         _smaller_text(choice),
         format_bytes(choice.missing_bytes) if choice.missing_bytes else "-",
     ]
