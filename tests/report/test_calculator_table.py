@@ -66,6 +66,11 @@ def test_refused_sizes_have_no_figures(table):
     assert not [size for size in variant.cells if size[1] == 50_000_000]
 
 
+def test_what_would_be_refused_is_marked_where_it_was_asked_for(few_stops):
+    table = make_table(StandInProjector(), {}, is_far_allowed=True)
+    assert variant_of(table, "dense_softmax").states == ["pppxx", "ppmxx", "pppxx"]
+
+
 def test_kinds_that_were_not_measured_are_predicted_and_said_to_be(table):
     keys = [variant.key for variant in table.variants if not variant.is_measured]
     assert keys == ["sampled_softmax", "sampled_softmax, bfloat16", "nearest_neighbour, SQ8",

@@ -48,7 +48,11 @@ class CalculatorFragment:
 
 
 def calculator_fragment(
-    projector: Projector, hardware: Hardware, asked: Mapping[str, int] | None = None
+    projector: Projector,
+    hardware: Hardware,
+    asked: Mapping[str, int] | None = None,
+    *,
+    is_far_allowed: bool = False,
 ) -> CalculatorFragment:
     """Everything that the page needs for it.
 
@@ -56,8 +60,9 @@ def calculator_fragment(
         projector: over the runs that the page reports.
         hardware: the catalogue that servers are chosen from.
         asked: ``classes`` and ``dim`` that the sliders begin at; else the largest that were measured.
+        is_far_allowed: nothing is refused for its distance; it is marked all the same.
     """
-    table = make_table(projector, asked or {})
+    table = make_table(projector, asked or {}, is_far_allowed=is_far_allowed)
     html = (
         _environment()
         .get_template("calculator.html.jinja")
