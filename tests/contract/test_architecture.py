@@ -40,7 +40,8 @@ FORBIDDEN = {
                 "xclass.cli", *ENGINES},
     "report": {"xclass.measure", "xclass.run", "xclass.classifiers", "xclass.data", "xclass.encoders",
                "xclass.cli", *ENGINES},
-    "sizing": {"xclass.measure", "xclass.run", "xclass.report", "xclass.cli", *ENGINES},
+    "sizing": {"xclass.measure", "xclass.run", "xclass.report", "xclass.cli", "xclass.projection", *ENGINES},
+    "projection": {"xclass.measure", "xclass.run", "xclass.report", "xclass.cli", *ENGINES},
     "run": {"xclass.cli", "xclass.report", "xclass.schemas"},
 }  # fmt: skip
 
@@ -159,7 +160,7 @@ def test_the_launcher_loads_no_engine():
     assert "xclass.run.experiment" in loaded
 
 
-@pytest.mark.parametrize("part", ["report", "sizing", "records"])
+@pytest.mark.parametrize("part", ["report", "sizing", "records", "projection"])
 def test_reports_and_plans_load_no_engine(part):
     names = [name_of(path) for path in sorted((PACKAGE / part).rglob("*.py"))]
     assert not ENGINES & set(loaded_by(f"import {', '.join(names)}"))

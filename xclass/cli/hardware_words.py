@@ -3,18 +3,7 @@
     python -m xclass.project runs=outputs/... +classes=5e7 hardware=aws
     python -m xclass.plan +classes=5e6 hardware=ours.yaml
 
-A file of one's own; only ``servers`` must be there, and of each ``instance`` and ``ram``::
-
-    date: 2026-11-01            # of the prices
-    headroom_share: 0.1         # of the usable RAM that stays free (default 0.2)
-    reserve: 2GiB               # for the operator's own processes (default 512 MiB)
-    reserve_share: 0.05         # of the RAM, for hypervisor, firmware and kernel (default 0.075)
-    servers:
-      - {vendor: ours, instance: rack-7, ram: 384GB, vcpus: 48, usd_per_hour: 1.10}
-      - {vendor: ours, instance: gpu-2, ram: 512GiB, gpu_memory: 80GiB, num_gpus: 4}   # no price: comes last
-
-GB is 10**9 bytes and GiB 2**30; what vendors call GB of RAM are GiB as a rule. A price of 0 is refused:
-a price that is not known is left out, and nothing is free.
+What may stand in such a file is said in :data:`HARDWARE_HELP`.
 """
 
 from __future__ import annotations
@@ -33,6 +22,23 @@ from xclass.sizing.hardware import Hardware, Server
 from xclass.units import parse_bytes
 
 DEFAULT_HARDWARE = "clouds"
+HARDWARE_HELP = """\
+hardware=NAME takes a catalogue: clouds (the default; aws, azure and gcp are its parts), or bare (machines of
+so many GB, without prices). hardware=FILE.yaml takes your own; only servers must be there, and of each
+instance and ram:
+
+    date: 2026-11-01            # of the prices
+    headroom_share: 0.1         # of the usable RAM that stays free (default 0.2)
+    reserve: 2GiB               # for the operator's own processes (default 512 MiB)
+    reserve_share: 0.05         # of the RAM, for hypervisor, firmware and kernel (default 0.075)
+    servers:
+      - {vendor: ours, instance: rack-7, ram: 384GB, vcpus: 48, usd_per_hour: 1.10}
+      - {vendor: ours, instance: gpu-2, ram: 512GiB, gpu_memory: 80GiB, num_gpus: 4}
+
+GB is 10**9 bytes and GiB 2**30; what vendors call GB of RAM is GiB as a rule. gpu_memory is that of one GPU.
+A server without a price comes last; a price of 0 is refused, since nothing is free.
+"""
+"""For the ``--help`` of every command that takes the word."""
 _GROUP = "hardware"
 _DEFAULTS = Hardware(name="", date="")
 _KINDS = {"str": "a text", "int": "a whole number", "float": "a number"}

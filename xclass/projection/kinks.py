@@ -13,7 +13,7 @@ from statistics import median
 
 from xclass.projection.hold_outs import Series
 from xclass.projection.points import Point
-from xclass.projection.time_series import fit_series
+from xclass.projection.time_series import CACHED, fit_series
 from xclass.records.record import Record
 from xclass.units import MIB, format_bytes, format_count
 
@@ -22,8 +22,8 @@ TOLERATED_SHARE = 0.05
 _PINNED = "MALLOC_MMAP_THRESHOLD_"
 _MMAP_LIMIT_BYTES = 32 * MIB
 """Source: glibc, malloc/malloc.c, DEFAULT_MMAP_THRESHOLD_MAX: larger blocks never stay in the heap."""
-_CACHE_BYTES = (MIB, 256 * MIB)
-"""Last-level caches of servers lie between; no record has the size of its own."""
+_CACHE_BYTES = 256 * MIB
+"""No last-level cache that one process has to itself is larger; no record has the size of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +62,18 @@ def time_kinks(quantity: str, series: Series) -> list[str]:
     if not fit.num_left_out:
         return []
     ordered = sorted(series.observed, key=lambda one: (one.work, one.measured))
-    out, kept = (ordered[place].point for place in (fit.num_left_out - 1, fit.num_left_out))
-    low, high = _CACHE_BYTES
-    is_cache = out.shape.class_vectors_bytes < high and kept.shape.class_vectors_bytes > low
+    last = ordered[fit.num_left_out - 1]
+    count = "smallest size is" if fit.num_left_out == 1 else f"{fit.num_left_out} smallest sizes are"
+    vectors_bytes = last.point.shape.class_vectors_bytes
+    is_cached = quantity in CACHED and last.measured < fit.seconds(last.work) and vectors_bytes < _CACHE_BYTES
     cause = (
-        f"the class vectors pass {format_bytes(out.shape.class_vectors_bytes)}, about what processors cache"
-        if is_cache
+        f"class vectors of {format_bytes(vectors_bytes)} may still lie in the processor's cache"
+        if is_cached
         else "no record says why"
     )
     return [
-        f"kink: {quantity}: the {fit.num_left_out} smallest sizes, up to {_size(out)}, follow another law "
-        f"and are left out: {cause}"
+        f"kink: {quantity}: the {count} left out, up to {_size(last.point)}, which follow another law than "
+        f"the others: {cause}"
     ]
 
 

@@ -20,7 +20,7 @@ from xclass.projection.points import Point, axes_of, points_of, read_runs, shape
 from xclass.projection.reference import Reference
 from xclass.projection.result import REFUSED_BEYOND, Basis, ByteRange, HeldOut, ProjectedPhase, ProjectedTime
 from xclass.projection.time_forms import time_terms
-from xclass.projection.time_series import project_time
+from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
@@ -169,9 +169,10 @@ class Projector:
         point: Point | None,
     ) -> tuple[ProjectedTime, ...]:  # fmt: skip
         facts = point.records[0].data_facts if point else {}
+        place = Place(extrapolation=extrapolation, class_vectors_bytes=shape.class_vectors_bytes)
         return tuple(
             project_time(
-                term, fit.series[term.quantity], point, extrapolation,
+                term, fit.series[term.quantity], place, point,
                 self._others(fit.largest.variant, phase, term.quantity),
             )
             for term in time_terms(config, fit.largest.method, shape, facts)[phase]

@@ -6,14 +6,14 @@ A power law fitted to logarithms would hide the fixed part ``a`` in its exponent
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _Point = tuple[float, float]
 
 _FEWEST_POINTS = 3
 """That are kept where small ones are left out."""
 _WORTH_LEAVING_OUT = 0.5
-"""A small point goes where the worst residual of the others is then at most this share of what it was."""
+"""Small points go where the worst residual of the others is then at most this share of what it was."""
 _TOLERATED_SHARE = 0.1
 """Worst residual below which no point is left out: times of one configuration repeat to about that.
 
@@ -42,8 +42,8 @@ class TimeFit:
 def fit_time(points: Sequence[_Point]) -> TimeFit:
     """The law with the least sum of squared relative errors, above a change of regime where there is one.
 
-    What fits the cache is up to three times as fast per value as what does not: points at the small end are
-    left out, smallest first, for as long as that halves the worst residual and three are left.
+    What fits the cache is up to three times as fast per value as what does not: of the points at the small
+    end as few are left out as halve the worst residual of the others, where that can be done with three left.
 
     Args:
         points: (work, seconds), seconds above 0, in any order; at least one.
@@ -55,17 +55,15 @@ def fit_time(points: Sequence[_Point]) -> TimeFit:
     """
     kept = sorted(points)
     fit = _fit(kept)
-    while len(kept) > _FEWEST_POINTS and _worst_residual(fit, kept) > _TOLERATED_SHARE:
-        fewer = _fit(kept[1:])
-        if _worst_residual(fewer, kept[1:]) > _WORTH_LEAVING_OUT * _worst_residual(fit, kept):
-            break
-        kept, fit = kept[1:], fewer
-    return TimeFit(
-        fixed_seconds=fit.fixed_seconds,
-        seconds_per_work=fit.seconds_per_work,
-        num_points=len(kept),
-        num_left_out=len(points) - len(kept),
-    )
+    worst = _worst_residual(fit, kept)
+    if worst <= _TOLERATED_SHARE:
+        return fit
+    for num_left_out in range(1, len(kept) - _FEWEST_POINTS + 1):
+        larger = kept[num_left_out:]
+        above = _fit(larger)
+        if _worst_residual(above, larger) <= _WORTH_LEAVING_OUT * worst:
+            return replace(above, num_left_out=num_left_out)
+    return fit
 
 
 def _fit(points: Sequence[_Point]) -> TimeFit:

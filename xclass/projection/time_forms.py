@@ -85,7 +85,7 @@ def measured_times(record: Record) -> dict[str, float]:
         return _answer_times(record)
     details = record.details
     found = {SAVE: details.get("save_seconds"), INDEX: details.get("index_seconds")}
-    is_of_means = details.get("init") == "means" or not details.get("vectors")
+    is_of_means = details.get("init") == "means" if "init" in details else "vectors" not in details
     found[CLASS_MEANS] = details.get("init_seconds", details.get("means_seconds")) if is_of_means else None
     found[STEP] = _step_seconds(record)
     allowed = QUANTITIES.get(record.phase, ())

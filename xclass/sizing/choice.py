@@ -100,6 +100,48 @@ def replica_bytes(peak_bytes: int, mapped_bytes: int, num_processes: int) -> int
     return peak_bytes + (num_processes - 1) * (peak_bytes - mapped_bytes)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replicas:
+    """Some equal processes that serve: on one machine, or each on one of its own."""
+
+    num_replicas: int
+    together: Choice
+    """One machine for all."""
+    apart: Choice
+    """One machine for each."""
+
+    @property
+    def usd_per_month_apart(self) -> float | None:
+        """Of all machines; None where none fits or the price is not known."""
+        month = self.apart.usd_per_month
+        return None if month is None else month * self.num_replicas
+
+    @property
+    def words(self) -> str:
+        """Both ways in one line, without a full stop."""
+        apart = (
+            self.apart.words if self.apart.server is None else describe(self.apart.server, self.num_replicas)
+        )
+        need = format_bytes(self.together.needed_bytes)
+        return f"on one machine {need}, {self.together.words}; on machines of their own {apart}"
+
+
+def choose_replicas(hardware: Hardware, peak_bytes: int, mapped_bytes: int, num_replicas: int) -> Replicas:
+    """Servers for some equal processes.
+
+    Args:
+        hardware: the catalogue.
+        peak_bytes: of one process, base included.
+        mapped_bytes: part of it that is pages of files, which processes share.
+        num_replicas: at least 1.
+    """
+    return Replicas(
+        num_replicas=num_replicas,
+        together=choose(hardware, replica_bytes(peak_bytes, mapped_bytes, num_replicas)),
+        apart=choose(hardware, peak_bytes),
+    )
+
+
 def describe(server: Server, num_machines: int = 1) -> str:
     """In one line; of several machines the price together.
 
