@@ -19,8 +19,9 @@ from xclass.units import format_bytes, format_count, format_seconds
 _WIDTHS = (18, 36)
 _CHECKED_WORDS = (
     "Runs that were made took up to twice as long, on a machine that others used too (main_1e5, "
-    "synthetic_5e6, measure/repeats, lemmas_all of benchmarks/records)."
+    "synthetic_5e6 and measure/repeats of benchmarks/records)."
 )
+"""Held by tests/projection/test_duration.py."""
 
 
 def plan_text(estimate: Estimate) -> str:
