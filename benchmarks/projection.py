@@ -4,10 +4,10 @@
     python benchmarks/projection.py --only dense-fit1  # these; an arm that has its record is not run again
     python benchmarks/projection.py --again flat-held1 # these, whether they have a record or not
     python benchmarks/projection.py --quick            # a fiftieth of the classes; no record is touched
-    python benchmarks/projection.py --quiet            # also again what others disturbed
     python benchmarks/projection.py --report-only
 
-Each run goes through the command line as a user's does. Times need a quiet machine; bytes do not.
+Each run goes through the command line as a user's does. Times need a quiet machine, or first claim on a
+shared one (``sudo nice -n -20 python benchmarks/projection.py``); bytes do not. What others took is noted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from projection_arms import ARMS, VARIANTS
-from projection_disturbance import OTHERS_SHARE, QUIET_SHARE, Disturbance
+from projection_disturbance import OTHERS_SHARE, Disturbance
 from projection_judge import judge, make_reference, read_arm
 from projection_report import write_report
 
@@ -38,14 +38,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM")
     parser.add_argument("--again", nargs="+", choices=ARMS, default=[], metavar="ARM")
     parser.add_argument("--quick", action="store_true", help="small, into outputs/projection_quick")
-    parser.add_argument("--quiet", action="store_true", help="repeat arms that others took over 4 % from")
     parser.add_argument("--report-only", action="store_true", help="make the report again from the record")
     arguments = parser.parse_args()
     folder = _ROOT / "outputs" / "projection_quick" if arguments.quick else _RECORD
     folder.mkdir(parents=True, exist_ok=True)
     if not arguments.report_only:
         for name in arguments.again or arguments.only:
-            if arguments.again or _is_wanted(folder / f"{name}.json", is_quiet=arguments.quiet):
+            if arguments.again or not (folder / f"{name}.json").exists():
                 _run(name, folder, scale=_QUICK_SCALE if arguments.quick else 1.0)
     arms = {name: read_arm(folder, name) for name in ARMS}
     write_report(folder, arms, judge(arms))
@@ -55,19 +54,8 @@ def main() -> None:
     print(folder / "README.md")
 
 
-def _is_wanted(path: Path, *, is_quiet: bool) -> bool:
-    """There is no record, or one that was disturbed where none should be."""
-    return not path.exists() or (is_quiet and _disturbance(path) > QUIET_SHARE)
-
-
-def _disturbance(path: Path) -> float:
-    return float(json.loads(path.read_text(encoding="utf-8"))[0]["conditions"][OTHERS_SHARE])
-
-
 def _run(name: str, folder: Path, *, scale: float) -> None:
     """One arm in a folder of its own; its records are kept without timelines, which are most of their bytes.
-
-    Of two measurements of an arm the one stays that was disturbed less, whatever it says.
 
     Raises:
         SystemExit: the run failed.
@@ -87,12 +75,9 @@ def _run(name: str, folder: Path, *, scale: float) -> None:
     for document in documents:
         del document["timeline"]
         document["conditions"][OTHERS_SHARE] = share
-    path = folder / f"{name}.json"
-    if path.exists() and _disturbance(path) <= share:
-        return
     partial = folder / f"{name}.partial"
     partial.write_text(json.dumps(documents, separators=(",", ":")), encoding="utf-8")
-    partial.replace(path)
+    partial.replace(folder / f"{name}.json")
 
 
 if __name__ == "__main__":

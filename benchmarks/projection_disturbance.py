@@ -1,4 +1,4 @@
-"""How much of the machine others took while a child ran: what decides whether its times can be used."""
+"""How much of the machine others took while a child ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 OTHERS_SHARE = "others_cpu_share"
 """Key in the conditions of a record: of all processor time, what other processes and the kernel took."""
-QUIET_SHARE = 0.04
 
 
 class Disturbance:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import median
 
 from children import markdown_table
 from projection_arms import ARMS, VARIANTS
-from projection_disturbance import OTHERS_SHARE, QUIET_SHARE
+from projection_disturbance import OTHERS_SHARE
 from projection_judge import FITS, Judged
 
 from xclass.classifiers.work import STEP
@@ -42,9 +43,9 @@ ledger), and only the distinct negatives of sampled softmax touch its scratch. O
 exponential, an updated value and a page that comes and goes cost beside a multiply-add. No floor and no width
 of an interval was.
 
-**Which arms were run again.** An arm during which other processes took more than {quiet:.0%} of the machine
-was repeated, and the least disturbed one kept, whatever it said (`--quiet`). {num_disturbed} of {num_arms}
-arms stayed above that, the worst with {most_disturbed:.0%}.
+**Times were taken on a shared machine**, each arm with first claim on its two cores (`nice -n -20`). Others
+took {median_others:.0%} of them in the median arm and {most_others:.0%} in the worst, mostly what the arm
+itself left idle (`{others_key}` in the conditions of a record).
 
 ![Predicted against measured]({figure})
 
@@ -57,8 +58,7 @@ def write_report(folder: Path, arms: dict[str, list[Record]], judged: list[Judge
     shares = [records[0].conditions[OTHERS_SHARE] for records in arms.values() if records]
     text = _HEAD.format(
         num_configurations=len(held), num_variants=len({ARMS[arm][0] for arm in held}), bars=_bars(judged),
-        figure=FIGURE, quiet=QUIET_SHARE, num_arms=len(shares), most_disturbed=max(shares),
-        num_disturbed=sum(share > QUIET_SHARE for share in shares),
+        figure=FIGURE, median_others=median(shares), most_others=max(shares), others_key=OTHERS_SHARE,
     )  # fmt: skip
     text += "## Worst error of the peak, by method and phase\n\n" + _worst_peaks(judged)
     text += "\n## Errors of times, by method and quantity\n\n" + _worst_times(judged)

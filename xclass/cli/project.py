@@ -19,7 +19,7 @@ from xclass.cli.targets import targets
 from xclass.errors import ConfigError
 from xclass.projection.projector import Projector
 from xclass.records.store import write_json
-from xclass.report.projected import Projected, projection_json
+from xclass.report.projected import project_variant, projection_json
 from xclass.report.projection_table import print_projection
 
 HELP = """\
@@ -73,7 +73,7 @@ def _project(words: list[str]) -> int:
     is_far_allowed = parse_switch("far", values["far"])
     projector = Projector(_folders(values["runs"]))
     found = [
-        Projected.of(projector, projector.project(config, method, is_far_allowed=is_far_allowed), hardware)
+        project_variant(projector, config, method, hardware, is_far_allowed=is_far_allowed)
         for config, method in targets(projector.configs, settings)
     ]
     print_projection(Console(), found, hardware)
@@ -86,11 +86,10 @@ def _project(words: list[str]) -> int:
 
 
 def _folders(text: str) -> list[Path]:
-    """Folders that exist, at least one."""
-    folders = parse_runs(text)
-    if not folders:
-        raise ConfigError(
-            "runs", "(nothing)", allowed="folders of runs or sweeps, separated by commas",
-            remedy="measure first: python -m xclass -m +classes=1e4,1e5,1e6 hydra.sweep.dir=outputs/sizes",
-        )  # fmt: skip
-    return folders
+    """At least one."""
+    if folders := parse_runs(text):
+        return folders
+    raise ConfigError(
+        "runs", "(nothing)", allowed="folders of runs or sweeps, separated by commas",
+        remedy="measure first: python -m xclass -m +classes=1e4,1e5,1e6 hydra.sweep.dir=outputs/sizes",
+    )  # fmt: skip

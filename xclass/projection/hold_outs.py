@@ -124,6 +124,10 @@ class Series:
         """Every hold-out, with the interval that would have been printed from what the fit saw."""
         return [self._held_out(miss, others) for miss in self.misses]
 
+    def largest_held_out(self, others: Sequence[Miss]) -> HeldOut | None:
+        """The largest size, predicted from all smaller ones."""
+        return self._held_out(self.misses[-1], others) if self.misses else None
+
     def _held_out(self, miss: Miss, others: Sequence[Miss]) -> HeldOut:
         own, pooled = (
             [one for one in misses if one.observed.point.size <= miss.seen_size]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from xclass.projection.hold_outs import Series
 from xclass.projection.points import Point
-from xclass.projection.time_series import CACHED, fit_series
+from xclass.projection.time_series import CACHED, TimeSeries
 from xclass.records.record import Record
 from xclass.units import MIB, format_bytes, format_count
 
@@ -56,25 +55,27 @@ def byte_kinks(points: Sequence[Point]) -> list[str]:
     ]
 
 
-def time_kinks(quantity: str, series: Series) -> list[str]:
-    """A line where the smallest sizes follow another law of time than the others and were left out."""
-    fit = fit_series(series.observed)
-    if not fit.num_left_out:
+def time_kinks(quantity: str, series: TimeSeries) -> list[str]:
+    """A line where the smallest sizes follow another law of time than the others and were left out.
+
+    Only of what is repeated until its time is steady: opening and saving happen once in a run.
+    """
+    fit = series.fit
+    if not fit.num_left_out or quantity not in CACHED:
         return []
     ordered = sorted(series.observed, key=lambda one: (one.work, one.measured))
     last = ordered[fit.num_left_out - 1]
-    count = "smallest size is" if fit.num_left_out == 1 else f"{fit.num_left_out} smallest sizes are"
+    which = f"smallest size, {_size(last.point)}, follows another law than the others and is"
+    if fit.num_left_out > 1:
+        which = f"{fit.num_left_out} smallest sizes, up to {_size(last.point)}, follow another law and are"
     vectors_bytes = last.point.shape.class_vectors_bytes
-    is_cached = quantity in CACHED and last.measured < fit.seconds(last.work) and vectors_bytes < _CACHE_BYTES
+    is_cached = last.measured < fit.seconds(last.work) and vectors_bytes < _CACHE_BYTES
     cause = (
         f"class vectors of {format_bytes(vectors_bytes)} may still lie in the processor's cache"
         if is_cached
         else "no record says why"
     )
-    return [
-        f"kink: {quantity}: the {count} left out, up to {_size(last.point)}, which follow another law than "
-        f"the others: {cause}"
-    ]
+    return [f"kink: {quantity}: the {which} left out: {cause}"]
 
 
 def _steps(points: Sequence[Point]) -> Iterator[_Step]:

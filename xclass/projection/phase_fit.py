@@ -10,7 +10,7 @@ from xclass.projection.byte_series import PEAK, byte_series
 from xclass.projection.hold_outs import Series
 from xclass.projection.kinks import byte_kinks, time_kinks
 from xclass.projection.points import Point, extrapolation_of
-from xclass.projection.time_series import time_series
+from xclass.projection.time_series import TimeSeries, time_series
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import PhasePlan
 from xclass.units import format_count
@@ -34,15 +34,24 @@ class PhaseFit:
         return fit_bytes(self.points)
 
     @cached_property
+    def peaks(self) -> Series:
+        """Peak bytes."""
+        return byte_series(self.points)
+
+    @cached_property
+    def times(self) -> dict[str, TimeSeries]:
+        """Quantity -> what was timed."""
+        return time_series(self.points)
+
+    @property
     def series(self) -> dict[str, Series]:
-        """Quantity -> its series: the peak, and what was timed."""
-        return {PEAK: byte_series(self.points), **time_series(self.points)}
+        """All of them."""
+        return {PEAK: self.peaks, **self.times}
 
     @cached_property
     def caveats(self) -> tuple[str, ...]:
         """Kinks of bytes and times."""
-        timed = {quantity: series for quantity, series in self.series.items() if quantity != PEAK}
-        kinks = [line for quantity, series in timed.items() for line in time_kinks(quantity, series)]
+        kinks = [line for quantity, series in self.times.items() for line in time_kinks(quantity, series)]
         return (*byte_kinks(self.points), *kinks)
 
     def caveats_at(self, shape: ProblemShape) -> tuple[str, ...]:

@@ -63,13 +63,13 @@ class Point:
         """How far the kernel's count may be off."""
         return int(self.records[0].machine.get("rss_counter_error_bytes") or COUNTER_ERROR_BYTES)
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """What points of a variant are ordered by: values of the table, and the batch."""
         classes, dim, batch = axes_of(self.shape, self.phase)
         return classes * dim, batch
 
-    @property
+    @cached_property
     def axes(self) -> tuple[int, int, int]:
         """See :func:`axes_of`."""
         return axes_of(self.shape, self.phase)

@@ -126,7 +126,7 @@ class Projector:
         self, config: RunConfig, fit: PhaseFit, plan: PhasePlan, shape: ProblemShape, extrapolation: float
     ) -> ProjectedPhase:
         """A phase of a variant that was measured, here or at other sizes."""
-        variant, phase, peaks = fit.largest.variant, plan.phase, fit.series[PEAK]
+        variant, phase, peaks = fit.largest.variant, plan.phase, fit.peaks
         point = fit.measured_at(plan, axes_of(shape, phase))
         components, base = fit.bytes_fit.components(plan), fit.bytes_fit.base_bytes
         others = self._others(variant, phase, PEAK)
@@ -136,14 +136,13 @@ class Projector:
         else:
             error = peaks.error_at(extrapolation, others)
             low, high, words = peaks.interval(base + sum(components.values()), error)
-        held = peaks.held_out(others)
         return ProjectedPhase(
             variant=variant, method=plan.method, phase=phase, classes=shape.num_classes, dim=shape.dim,
             basis=Basis.MEASURED if point else Basis.PROJECTED, base_bytes=base, components=components,
             factors=fit.bytes_fit.factors_of(plan), peak=_range(base, components, low, high),
             mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
             times=self._times(config, fit, shape, phase, extrapolation, point), extrapolation=extrapolation,
-            error_words=words, held_out=held[-1] if held else None,
+            error_words=words, held_out=peaks.largest_held_out(others),
             caveats=fit.caveats_at(shape),
         )  # fmt: skip
 
@@ -172,11 +171,11 @@ class Projector:
         place = Place(extrapolation=extrapolation, class_vectors_bytes=shape.class_vectors_bytes)
         return tuple(
             project_time(
-                term, fit.series[term.quantity], place, point,
+                term, fit.times[term.quantity], place, point,
                 self._others(fit.largest.variant, phase, term.quantity),
             )
             for term in time_terms(config, fit.largest.method, shape, facts)[phase]
-            if term.quantity in fit.series
+            if term.quantity in fit.times
         )  # fmt: skip
 
     def _others(self, variant: str, phase: Phase, quantity: str) -> list[Miss]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from statistics import median
 
 from xclass.classifiers.work import BATCH_QUERY, OPEN, QUERY, SAVE, STEP
@@ -41,16 +41,24 @@ class Place:
     class_vectors_bytes: int
 
 
-def fit_series(observed: Sequence[Observed]) -> TimeFit:
-    """Seconds against work."""
+class TimeSeries(Series):
+    """One of them."""
+
+    @cached_property
+    def fit(self) -> TimeFit:
+        """Seconds against work, of all sizes."""
+        return _fit(self.observed)
+
+
+def _fit(observed: Sequence[Observed]) -> TimeFit:
     return fit_time([(one.work, one.measured) for one in observed])
 
 
 def _predict(seen: Sequence[Observed], unseen: Observed) -> float:
-    return fit_series(seen).seconds(unseen.work)
+    return _fit(seen).seconds(unseen.work)
 
 
-def time_series(points: Sequence[Point]) -> dict[str, Series]:
+def time_series(points: Sequence[Point]) -> dict[str, TimeSeries]:
     """Quantity -> its series, of points of one variant and phase; what no record measured is not there."""
     observed: dict[str, list[Observed]] = {}
     for point in points:
@@ -59,7 +67,7 @@ def time_series(points: Sequence[Point]) -> dict[str, Series]:
             if quantity in works:
                 one = Observed(point=point, measured=seconds, work=works[quantity])
                 observed.setdefault(quantity, []).append(one)
-    return {quantity: Series(_kind(quantity), ones) for quantity, ones in observed.items()}
+    return {quantity: TimeSeries(_kind(quantity), ones) for quantity, ones in observed.items()}
 
 
 def terms_of(point: Point) -> list[TimeTerm]:
@@ -69,12 +77,12 @@ def terms_of(point: Point) -> list[TimeTerm]:
 
 
 def project_time(
-    term: TimeTerm, series: Series, place: Place, point: Point | None, others: Sequence[Miss]
+    term: TimeTerm, series: TimeSeries, place: Place, point: Point | None, others: Sequence[Miss]
 ) -> ProjectedTime:
     """One time, measured at ``point`` or projected from the series to ``place``."""
     measured = next((one.measured for one in series.observed if one.point is point), None)
     if measured is None:
-        value = fit_series(series.observed).seconds(term.work)
+        value = series.fit.seconds(term.work)
         error = _beyond_cache(series.error_at(place.extrapolation, others), series, term, place)
         low, high, words = series.interval(value, error)
     else:

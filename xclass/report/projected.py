@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xclass.config import RunConfig
 from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy
 from xclass.projection.projector import Projector
 from xclass.projection.result import HeldOut, ProjectedPhase
 from xclass.records.record import Phase
+from xclass.sizing.alternatives import Alternative, suggest
 from xclass.sizing.choice import Choice, choose
 from xclass.sizing.hardware import Hardware
 
@@ -27,17 +29,8 @@ class Projected:
     trend: AccuracyTrend | None
     servers: dict[Phase, Choice]
     """The cheapest server that offers the upper end of the interval: the side on which an error costs."""
-
-    @classmethod
-    def of(cls, projector: Projector, phases: Sequence[ProjectedPhase], hardware: Hardware) -> Projected:
-        """What the runs and the catalogue say beside the phases of a variant."""
-        variant = phases[0].variant
-        return cls(
-            phases=tuple(phases),
-            accuracies=tuple(projector.accuracies(variant)),
-            trend=projector.accuracy_trend(variant),
-            servers={one.phase: choose(hardware, one.peak.high) for one in phases if one.phase in RENTED},
-        )
+    leaner: dict[Phase, Alternative]
+    """The cheapest leaner way, for phases that have one for which a cheaper server is enough."""
 
     @property
     def variant(self) -> str:
@@ -53,6 +46,33 @@ class Projected:
     def dim(self) -> int:
         """Of it."""
         return self.phases[0].dim
+
+
+def project_variant(
+    projector: Projector, config: RunConfig, method: str, hardware: Hardware, *, is_far_allowed: bool
+) -> Projected:
+    """What runs and catalogue say of one variant.
+
+    Args:
+        projector: over the runs.
+        config: at the size that is asked about, with ``classes``.
+        method: its name.
+        hardware: the catalogue.
+        is_far_allowed: beyond REFUSED_BEYOND too.
+
+    Raises:
+        ConfigError: beyond it and not allowed.
+    """
+    phases = projector.project(config, method, is_far_allowed=is_far_allowed)
+    needs = {one.phase: one.peak.high for one in phases if one.phase in RENTED}
+    leaner = {phase: suggest(config, method, phase, need, hardware) for phase, need in needs.items()}
+    return Projected(
+        phases=tuple(phases),
+        accuracies=tuple(projector.accuracies(phases[0].variant)),
+        trend=projector.accuracy_trend(phases[0].variant),
+        servers={phase: choose(hardware, need) for phase, need in needs.items()},
+        leaner={phase: found[0] for phase, found in leaner.items() if found},
+    )
 
 
 def projection_json(found: Sequence[Projected], held_out: Sequence[HeldOut], command: str) -> dict[str, Any]:

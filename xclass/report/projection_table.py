@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy
-from xclass.projection.result import MARKED_BEYOND, Basis, HeldOut, ProjectedPhase
+from xclass.projection.result import MARKED_BEYOND, Basis, HeldOut, ProjectedPhase, TimeRange
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.projected import Projected
 from xclass.report.text import clean, share_with_interval
+from xclass.sizing.alternatives import Alternative
 from xclass.sizing.choice import Choice, describe
 from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware
 from xclass.units import format_bytes, format_count, format_seconds
@@ -99,14 +100,23 @@ def _evidence(one: Projected) -> Iterator[tuple[str, str]]:
         if phase.phase in one.servers:
             yield label, f"needs {_server(one.servers[phase.phase])}"
             label = ""
+        if phase.phase in one.leaner:
+            yield "", f"leaner: {_leaner(one.leaner[phase.phase])}"
         yield label, f"interval: {clean(phase.error_words)}"
         if phase.held_out is not None:
             yield "", _held_out(phase.held_out)
         yield from (("", clean(caveat)) for caveat in phase.caveats)
 
 
+def _leaner(way: Alternative) -> str:
+    """With the first of its measured costs; projection.json has them all."""
+    how = f" ({' '.join(way.settings)})" if way.settings else ""
+    cost = clean(way.costs[0].words) if way.costs else "its cost was not measured"
+    return f"{way.meaning}{how}: {format_bytes(way.needed_bytes)}, {clean(way.choice.words)}; {cost}"
+
+
 def _server(choice: Choice) -> str:
-    words = clean(choice.words)
+    words = f"{format_bytes(choice.needed_bytes)} at most: {clean(choice.words)}"
     if choice.server is None or choice.smaller is None:
         return words
     return f"{words}; {format_bytes(choice.missing_bytes)} less would fit {clean(describe(choice.smaller))}"
@@ -130,10 +140,16 @@ def _times_table(phases: Sequence[ProjectedPhase]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for phase in phases:
         for time in phase.times:
-            low, high = format_seconds(time.seconds.low), format_seconds(time.seconds.high)
             value = Text(format_seconds(time.seconds.value), style="bold")
-            table.add_row(str(phase.phase), clean(time.meaning), value, f"{low} to {high}", str(time.basis))
+            interval = _interval(time.seconds)
+            table.add_row(str(phase.phase), clean(time.meaning), value, interval, str(time.basis))
     return table
+
+
+def _interval(seconds: TimeRange) -> str:
+    if seconds.low <= 0.0:
+        return f"up to {format_seconds(seconds.high)}"
+    return f"{format_seconds(seconds.low)} to {format_seconds(seconds.high)}"
 
 
 def _accuracy_lines(one: Projected) -> Iterator[str]:
