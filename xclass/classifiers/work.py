@@ -10,13 +10,28 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from xclass.shapes import ProblemShape
+from xclass.shapes import FLOAT32_BYTES, ProblemShape
 
 LOGIT_VALUES = 24
 """Multiply-adds that all else done to a logit costs: exponential, sum, comparison with the best so far.
 
 Source: steps and scans at dim 32 to 128 in benchmarks/records/projection: seconds over classes x batch grow
 with dim as ``dim + 23``.
+"""
+
+
+def logit_values(value_bytes: int) -> float:
+    """The same beside products of values of so many bytes: those of bfloat16 take half as long.
+
+    Source: steps of dense_softmax in both formats, in benchmarks/records/projection.
+    """
+    return LOGIT_VALUES * FLOAT32_BYTES / value_bytes
+
+
+CACHE_BYTES = 32 << 20
+"""Of the last-level cache, beyond which values come from memory.
+
+Source: the machine of benchmarks/records/projection (lscpu); other processors have 16 to 512 MiB.
 """
 
 
@@ -82,6 +97,11 @@ def scan_works(shape: ProblemShape) -> dict[str, Work]:
         QUERY: query_work(float(classes) * dim, "linear in classes x dim"),
         BATCH_QUERY: batch_work(shape, float(classes) * (dim + LOGIT_VALUES), "linear in classes x dim"),
     }
+
+
+def miss_share(num_bytes: float) -> float:
+    """Share of accesses at random places of so many bytes that no cache holds."""
+    return max(0.0, 1.0 - CACHE_BYTES / num_bytes) if num_bytes > 0 else 0.0
 
 
 def query_work(amount: float, form: str) -> Work:

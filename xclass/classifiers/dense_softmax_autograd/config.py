@@ -18,7 +18,7 @@ _VALUE_PRODUCTS = 90
 
 Source: steps with batches of 16 to 128 in benchmarks/records/projection.
 """
-_LOGIT_MOVES = 10
+_LOGIT_MOVES = 28
 """Of one logit: logits, log-probabilities and their gradient are written and read by operations of torch."""
 
 
@@ -98,7 +98,7 @@ class DenseSoftmaxAutogradConfig(ServedHead):
         return shape.class_vectors_bytes
 
     def works(self, shape: ProblemShape, num_examples: int, **_: Any) -> dict[str, Work]:
-        """Of a step ``3 B C D`` multiply-adds, and values moved: 10 per logit, 20 (sgd: 5) per class value.
+        """Of a step ``3 B C D`` multiply-adds, and values moved: 28 per logit, 20 (sgd: 5) per class value.
 
         Source: torch/optim/adam.py, ``_single_tensor_adam``: eight operations, each reads and writes whole
         tensors; sgd has one.

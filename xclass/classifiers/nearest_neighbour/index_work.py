@@ -16,6 +16,7 @@ from xclass.classifiers.work import (
     QUERY,
     Work,
     batch_work,
+    miss_share,
     query_work,
     scan_works,
 )
@@ -30,8 +31,13 @@ _READ_VALUES = 20
 """Multiply-adds that reading a value of a class vector and encoding it costs."""
 _BUILD_WIDTH = 40
 """efConstruction of HNSW. Source: faiss/impl/HNSW.h."""
-_VISIT_VALUES = 400
-"""Multiply-adds that a jump to a vector elsewhere in memory costs, beside its D."""
+_VISIT_VALUES, _MISS_FACTOR = 400, 18
+"""Multiply-adds that a jump to a vector costs beside its D, and what one of its values costs besides where it
+comes from memory and not from the cache.
+
+Source: seconds per class and ln(classes) of HNSW32 at dim 32 to 96, in benchmarks/records/projection at 2,000
+to 250,000 classes; they give those of 1,000,000 in benchmarks/records/measure/ledger within 10 %.
+"""
 
 
 def build_form(kind: IndexKind) -> str:
@@ -57,7 +63,7 @@ def build_amount(
     classes, dim = float(shape.num_classes), kind.rotated_dim or shape.dim
     amount = (2 if has_rerank else 1) * _READ_VALUES * classes * shape.dim
     if kind.num_links:
-        return amount + classes * math.log(classes) * _BUILD_WIDTH * (dim + _VISIT_VALUES)
+        return amount + classes * math.log(classes) * _BUILD_WIDTH * _visit_values(kind, shape)
     points = kind.training_points(shape.num_classes, wanted) if kind.needs_training else 0
     if kind.has_rotation:
         used = min(points, _ROTATION_POINTS)
@@ -72,6 +78,12 @@ def build_amount(
     elif kind.code == "RaBitQ":
         amount += classes * dim * _rabitq_values(kind)
     return amount
+
+
+def _visit_values(kind: IndexKind, shape: ProblemShape) -> float:
+    """Looking at one vector of a graph on a walk through it."""
+    num_bytes = float(kind.code_bytes(shape.dim)) * shape.num_classes
+    return shape.dim * (1 + _MISS_FACTOR * miss_share(num_bytes)) + _VISIT_VALUES
 
 
 def _quantise(kind: IndexKind, dim: int) -> float:
@@ -92,7 +104,7 @@ def search_amount(kind: IndexKind, shape: ProblemShape, *, num_probes: int, widt
     classes, dim = float(shape.num_classes), kind.rotated_dim or shape.dim
     rotating = float(shape.dim) * dim if kind.has_rotation else 0.0
     if kind.num_links:
-        return width * math.log(classes) * (dim + _VISIT_VALUES)
+        return width * math.log(classes) * _visit_values(kind, shape)
     per_code = kind.num_segments if kind.code == "PQ" else dim
     if not kind.num_lists:
         return rotating + classes * per_code

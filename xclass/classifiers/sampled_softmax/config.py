@@ -161,4 +161,5 @@ class SampledSoftmaxConfig(ServedHead):
         """See :func:`xclass.classifiers.sampled_softmax.work.training_works`."""
         from xclass.classifiers.sampled_softmax.work import training_works
 
-        return self.saved_works(shape, weights=weights) | training_works(self, shape, num_examples)
+        weights = weights or WeightsConfig()
+        return self.saved_works(shape, weights=weights) | training_works(self, shape, num_examples, weights)

@@ -6,13 +6,8 @@ from xclass.classifiers.init import Init
 from xclass.classifiers.nearest_neighbour.index_work import build_amount, search_amount
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.sampled_softmax.memory import HARD_PER_EXAMPLE, distinct_sampled
-from xclass.classifiers.work import (
-    CLASS_MEANS,
-    LOGIT_VALUES,
-    STEP,
-    Work,
-    means_work,
-)
+from xclass.classifiers.weights.config import WeightsConfig
+from xclass.classifiers.work import CLASS_MEANS, STEP, Work, logit_values, means_work
 from xclass.shapes import ProblemShape
 
 _ROW_VALUES = 200
@@ -22,14 +17,17 @@ Source: steps at dim 32 to 512 in benchmarks/records/projection.
 """
 
 
-def training_works(config: SampledSoftmaxConfig, shape: ProblemShape, num_examples: int) -> dict[str, Work]:
+def training_works(
+    config: SampledSoftmaxConfig, shape: ProblemShape, num_examples: int, weights: WeightsConfig
+) -> dict[str, Work]:
     """Of a step ``B S (D + 24) + 200 (B + S) D`` with S distinct negatives.
 
     Hard negatives add a search for an eighth of as many examples, and their share of building the index anew.
     """
     batch, dim = shape.batch_size, shape.dim
     sampled = distinct_sampled(config, shape)
-    amount: float = batch * sampled * (dim + LOGIT_VALUES) + _ROW_VALUES * (batch + sampled) * dim
+    logit = logit_values(weights.value_bytes)
+    amount = batch * sampled * (dim + logit) + _ROW_VALUES * (batch + sampled) * dim
     form = "flat in classes, linear in batch x negatives x dim"
     if config.num_hard:
         kind = config.hard_kind
