@@ -18,7 +18,7 @@ from xclass.sizing.plan import make_shape, plan_method
 RECORDS = ROOT / "benchmarks" / "records"
 RAM = "ram=24GiB"
 ALL = "methods=[dense_softmax,dense_softmax_autograd,sampled_softmax,nearest_neighbour]"
-TABLE_WIDTH = 91
+TABLE_WIDTH = 100
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def plan(monkeypatch, capsys):
 
 
 def estimate(*words):
-    return make_estimate(parse_words([RAM, *words]))
+    return make_estimate(parse_words([RAM, "hardware=bare", *words]))
 
 
 def phases_of(found):
@@ -58,6 +58,8 @@ def test_what_fits_ends_with_0_and_what_does_not_with_3(plan):
     assert "this method fits up to 300,000 classes here" in flowing
     assert "a model made elsewhere could be served from disk with dense_softmax" in flowing
     assert "nearest_neighbour build would fit with pq_fast_scan_rerank below: 1.01 GiB" in flowing
+    assert "instead of 85.5 ms of exact search" in flowing, "at a cost that was measured"
+    assert "USD a month" in flowing
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,8 @@ def test_what_fits_ends_with_0_and_what_does_not_with_3(plan):
     ],
 )
 def test_a_mistake_is_one_line_and_ends_with_2(plan, words, key, says):
-    code, out, err = plan(*words)
+    hardware = [] if key.startswith("hardware") else ["hardware=bare"]
+    code, out, err = plan(*words, *hardware)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert err.startswith(f"xclass: {key.replace('1e3,1e4', '1000,10000')}: allowed is ")
@@ -94,7 +97,7 @@ def test_a_mistake_is_one_line_and_ends_with_2(plan, words, key, says):
 def test_a_run_that_cannot_be_read_ends_with_1(plan, tmp_path):
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "dense_softmax-train-rss.json").write_text('{"schema_version": 0}')
-    code, out, err = plan(f"runs={tmp_path}")
+    code, out, err = plan(f"runs={tmp_path}", "hardware=bare")
     assert (code, out) == (1, "")
     assert "schema_version=0" in err
     assert len(err.splitlines()) == 1
@@ -155,7 +158,6 @@ def test_kinds_of_index_stand_side_by_side():
     assert [method.name for method in found.methods] == ["index=flat", "index=sq8", "index=pq_fast_scan"]
     assert flat.saved_bytes > 3 * sq8.saved_bytes > 4 * pq.saved_bytes
     assert flat.capacity.fit_classes < sq8.capacity.fit_classes < pq.capacity.fit_classes
-    assert len(estimate("indexes=all").methods) > 10
 
 
 @pytest.mark.parametrize("words", [["classes=2"], ["classes=1e12"], ["data=lemmas"], ["device=cuda"], []])
@@ -166,7 +168,6 @@ def test_every_size_and_source_has_an_answer(words):
     flowing = " ".join(text.split())
     assert "inf" not in flowing.lower().replace("information", "").split()
     assert "a machine of 25.8 GB: 24 GiB of RAM" in flowing
-    assert "USD a month" in flowing
     assert "25,000 features" in flowing
     assert ("steps on a GPU were never measured" in flowing) == (words == ["device=cuda"])
     assert ("all 3,027,563" in flowing) == (words == ["data=lemmas"])
@@ -182,7 +183,7 @@ def test_the_time_says_whose_it_is_and_how_to_have_ones_own():
 
 def test_everything_is_there_for_programs(plan, tmp_path):
     path = tmp_path / "plan.json"
-    code, out, _ = plan("+classes=1e12", RAM, f"out={path}")
+    code, out, _ = plan("+classes=1e12", RAM, "hardware=bare", f"out={path}")
     document = json.loads(path.read_text())
     assert (code, document["fits"]) == (3, False)
     assert " ".join(out.split()).startswith(document["verdict"])

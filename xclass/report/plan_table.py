@@ -164,6 +164,7 @@ def capacity_table(estimate: Estimate) -> list[str]:
 
 
 def _most(classes: int, most_classes: int) -> str:
+    """In words where it is no limit: nothing but the data, or not even that, sets one."""
     if classes == 0:
         return "none"
     if classes < most_classes:
