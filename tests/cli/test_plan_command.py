@@ -35,7 +35,8 @@ def plan(monkeypatch, capsys):
 
 
 def estimate(*words):
-    return make_estimate(parse_words([RAM, "hardware=bare", *words]))
+    ram = [] if any(word.startswith("ram=") for word in words) else [RAM]
+    return make_estimate(parse_words([*ram, "hardware=bare", *words]))
 
 
 def phases_of(found):
@@ -202,6 +203,28 @@ def test_this_machine_is_asked_where_no_other_is_named(tmp_path):
     assert 0 < place.room.usable_bytes == int(place.available_bytes * 0.75)
     assert place.available_bytes <= place.ram_bytes
     assert place.is_disk_known
+
+
+def test_a_file_that_cannot_be_written_is_named(plan, tmp_path):
+    code, _, err = plan(RAM, "hardware=bare", f"out={tmp_path}")
+    assert code == 2
+    assert err.startswith(f"xclass: out={tmp_path}: allowed is a file that can be written; ")
+
+
+def test_of_what_does_not_fit_the_settings_that_give_up_least_are_named():
+    """bfloat16 halves the 14.3 GiB of a head; an index of one byte per value is a quarter of them."""
+    found = estimate("classes=5e6", "dim=768", "ram=12GB", "methods=[dense_softmax,nearest_neighbour]")
+    head, index = found.methods
+    assert {one.phase: one.option for one in head.leaner} == {
+        "train": "bfloat16_dense_softmax",
+        "serve": "bfloat16_dense_softmax",
+    }
+    assert index.leaner[0].option.startswith("sq8")
+    for one in (*head.leaner, *index.leaner):
+        assert one.needed_bytes <= found.place.room.usable_bytes
+    text = " ".join(plan_text(found).split())
+    assert "dense_softmax train would fit with bfloat16_dense_softmax below" in text
+    assert "weights.dtype=bfloat16" in text
 
 
 def test_help_has_examples(plan):

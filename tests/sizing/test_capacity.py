@@ -2,12 +2,13 @@
 
 import pytest
 
+from xclass.classifiers.device import Device
 from xclass.config import EvaluateConfig, MeasureConfig, RunConfig
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.sizing.capacity import Room, capacity, explain_misfit
 from xclass.sizing.hardware import Hardware
 from xclass.sizing.place import ANY_DISK_BYTES, rented_place
-from xclass.sizing.plan import make_shape, plan_method, saved_bytes
+from xclass.sizing.plan import gpu_bytes, make_shape, plan_method, saved_bytes
 
 GIB = 1 << 30
 METHODS = ("dense_softmax", "dense_softmax_autograd", "sampled_softmax", "nearest_neighbour")
@@ -86,3 +87,14 @@ def test_the_heap_pass_needs_room_for_a_second_model():
         for heap in (False, True)
     )
     assert two == 2 * one == 2 * saved_bytes(RunConfig(), "dense_softmax", make_shape(RunConfig(), 1000))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_on_a_gpu_the_heads_train_in_its_memory(method):
+    """The class vectors at least; what is built on the CPU takes none of it."""
+    cpu, cuda = (
+        gpu_bytes(config, method, make_shape(config, 10**6))
+        for config in (RunConfig(), RunConfig(device=Device.cuda))
+    )
+    assert cpu == 0
+    assert cuda == 0 if method == "nearest_neighbour" else cuda > 4 * 10**6 * 64

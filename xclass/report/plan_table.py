@@ -150,7 +150,8 @@ def _phase_notes(phase: PhaseEstimate) -> list[str]:
 def capacity_table(estimate: Estimate) -> list[str]:
     """The inverse question: how many classes."""
     lines = [
-        f"the largest number of classes that fits {estimate.place.name}, dim {estimate.config.dim}",
+        f"the largest number of classes that fits {estimate.place.name} at dim {estimate.config.dim}, "
+        "by closed form",
         line(_CAPACITY_WIDTHS, "", "train or build", "serve, all in RAM", "serve, from disk"),
     ]
     for method in estimate.methods:
