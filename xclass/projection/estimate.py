@@ -41,6 +41,8 @@ class PhaseEstimate:
     """The same with the upper end of its interval: the side on which an error costs."""
     shortage: str | None
     """What is short, in words; None where it fits."""
+    missing_bytes: int
+    """Of memory, or else of disk; 0 where it fits."""
     is_tight: bool
     """It fits, but the upper end of its interval does not."""
     is_from_disk: bool
@@ -213,6 +215,7 @@ def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstim
         promised_bytes=promised_bytes,
         rented_bytes=max(projected.peak.high, plan.import_peak_bytes),
         shortage=shortage,
+        missing_bytes=room.missing_bytes(required_bytes=required_bytes, disk_bytes=plan.disk_bytes),
         is_tight=shortage is None and required(projected.peak.high) > room.usable_bytes,
         is_from_disk=shortage is None and promised_bytes > room.usable_bytes,
     )

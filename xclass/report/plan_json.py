@@ -66,6 +66,7 @@ def _phase(phase: PhaseEstimate) -> dict[str, Any]:
         "promised_bytes": phase.promised_bytes,
         "fits": phase.shortage is None,
         "shortage": phase.shortage,
+        "missing_bytes": phase.missing_bytes,
         "is_tight": phase.is_tight,
         "is_from_disk": phase.is_from_disk,
     }

@@ -102,7 +102,7 @@ def _phase_line(method: MethodEstimate, phase: PhaseEstimate) -> str:
 
 def _fits(phase: PhaseEstimate) -> str:
     if phase.shortage is not None:
-        return "no"
+        return f"no, {format_bytes(phase.missing_bytes)} short"
     words = "yes, from disk" if phase.is_from_disk else "yes"
     return f"{words}, tight" if phase.is_tight else words
 
