@@ -19,7 +19,9 @@ WIDTH = 80
 _NAME_WIDTH = 19
 _WIDTHS = (10, 11, 9, 10, 13)
 """Columns of peak, file pages, base, disk and time; what fits comes last."""
-_CAPACITY_WIDTHS = (16, 19, 19)
+_CAPACITY_WIDTHS = (16, 18, 18)
+_CAPACITY_HEADERS = ("train or build", "serve, all in RAM", "serve, from disk")
+_CAPACITY_NAME_WIDTH = 26
 
 
 def verdict(estimate: Estimate) -> str:
@@ -152,7 +154,7 @@ def capacity_table(estimate: Estimate) -> list[str]:
     lines = [
         f"the largest number of classes that fits {estimate.place.name} at dim {estimate.config.dim}, "
         "by closed form",
-        line(_CAPACITY_WIDTHS, "", "train or build", "serve, all in RAM", "serve, from disk"),
+        line(_CAPACITY_WIDTHS, "", *_CAPACITY_HEADERS, name_width=_CAPACITY_NAME_WIDTH),
     ]
     for method in estimate.methods:
         found = method.capacity
@@ -160,7 +162,7 @@ def capacity_table(estimate: Estimate) -> list[str]:
             _most(classes, found.most_classes)
             for classes in (found.fit_classes, found.serve_classes, found.mapped_classes)
         ]
-        lines.append(line(_CAPACITY_WIDTHS, f"  {method.name}", *cells))
+        lines.append(line(_CAPACITY_WIDTHS, f"  {method.name}", *cells, name_width=_CAPACITY_NAME_WIDTH))
     return lines
 
 
@@ -184,7 +186,7 @@ def paragraph(text: str) -> str:
     return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False))
 
 
-def line(widths: Sequence[int], name: str, *cells: str) -> str:
+def line(widths: Sequence[int], name: str, *cells: str, name_width: int = _NAME_WIDTH) -> str:
     """The name to the left, figures to the right, and what is left over as it is."""
     aligned = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)]
-    return f"{name:<{_NAME_WIDTH}}{''.join(aligned)}{''.join(cells[len(widths) :])}".rstrip()
+    return f"{name:<{name_width}}{''.join(aligned)}{''.join(cells[len(widths) :])}".rstrip()
