@@ -90,7 +90,9 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         write_json(path, document)
     except RecordError as error:
         remedy = f"choose another place ({error.__cause__})"
-        raise ConfigError("out", path.parent, allowed="a folder that can be written", remedy=remedy) from error
+        raise ConfigError(
+            "out", path.parent, allowed="a folder that can be written", remedy=remedy
+        ) from error
 
 
 def _folders(text: str) -> list[Path]:
