@@ -70,6 +70,7 @@ def from_disk() -> list[dict[str, Any]]:
             "dim": short["dim"],
             "room_share": short["file_share"],
             "equal_share": short["equal_share"],
+            "disk_bytes_per_second": round(short["read_bytes"] / short["seconds"], -7),
             "p50_seconds": _round(_single(short)),
             "p50_seconds_before": _round(_single(roomy)),
             "source": str(path.relative_to(ROOT)),

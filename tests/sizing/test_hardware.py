@@ -50,3 +50,14 @@ def test_servers_are_ranked_by_price_then_size_and_unpriced_ones_come_last():
     assert [found.instance for found in hardware.ranked()] == [
         "tied-large", "tied-small", "dear", "unpriced-small", "unpriced-large",
     ]  # fmt: skip
+
+
+def test_prices_are_as_old_as_the_oldest_and_as_new_as_the_newest():
+    old, new = (
+        server("a", usd_per_hour=1.0, date="2020-06-30"),
+        server("b", usd_per_hour=1.0, date="2025-03-02"),
+    )
+    unpriced = server("c", date="2026-01-01")
+    assert Hardware(name="h", date="", servers=(new, unpriced, old)).price_dates == "2020-06-30 to 2025-03-02"
+    assert Hardware(name="h", date="", servers=(new,)).price_dates == "2025-03-02"
+    assert Hardware(name="h", date="", servers=(unpriced,)).price_dates == ""

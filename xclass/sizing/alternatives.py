@@ -48,10 +48,9 @@ class Alternative:
     def words(self) -> str:
         """In one line: what, bytes, server, cost."""
         how = f" ({' '.join(self.settings)})" if self.settings else ""
-        cost = "; ".join(cost.words for cost in self.costs) or "its cost was not measured"
-        return (
-            f"{self.meaning}{how}: {format_bytes(self.needed_bytes)}, {self.choice.words}; measured: {cost}"
-        )
+        measured = "; ".join(cost.words for cost in self.costs)
+        cost = f"measured on {measured}" if measured else "its cost was not measured"
+        return f"{self.meaning}{how}: {format_bytes(self.needed_bytes)}, {self.choice.words}; {cost}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

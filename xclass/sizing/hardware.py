@@ -60,6 +60,12 @@ class Hardware:
     measured size), for page cache, and for the classes that come later."""
     servers: tuple[Server, ...] = field(default=())
 
+    @property
+    def price_dates(self) -> str:
+        """``2020-06-30 to 2025-03-02``: of the oldest and the newest price; empty where there are none."""
+        dates = sorted({server.date for server in self.servers if server.usd_per_hour and server.date})
+        return " to ".join(dict.fromkeys([dates[0], dates[-1]])) if dates else ""
+
     def usable_bytes(self, server: Server) -> int:
         """RAM that processes can have."""
         return max(0, int(server.ram_bytes * (1.0 - self.reserve_share)) - self.reserve_bytes)

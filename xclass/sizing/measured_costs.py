@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from xclass.units import format_count, format_seconds
+from xclass.units import format_count, format_decimal_bytes, format_seconds
 
 _FILE = Path(__file__).with_name("measured_costs.json")
 """Made by scripts/condense_costs.py from benchmarks/records."""
@@ -41,28 +41,30 @@ class MeasuredCost:
     """Part of the mapped file that there was room for in memory."""
     equal_share: float | None = None
     """Queries that got the same answer as with all the room."""
+    disk_bytes_per_second: float | None = None
+    """That the disk gave, where it is what one waits for."""
 
     @property
     def words(self) -> str:
-        """What it costs, in words, and where that was measured."""
+        """Where it was measured, and what it costs there beside what it was compared with."""
         parts = []
         if self.recall is not None:
-            parts.append(f"finds {100 * self.recall:.2f} % of the ten that exact search finds")
+            parts.append(f"{100 * self.recall:.2f} % of the ten that exact search finds")
         if self.accuracy is not None and self.accuracy_before is not None:
-            parts.append(f"{100 * self.accuracy:.1f} % right instead of {100 * self.accuracy_before:.1f} %")
+            parts.append(f"{100 * self.accuracy:.1f} % right ({100 * self.accuracy_before:.1f} % before)")
         if self.equal_share is not None:
             parts.append(f"{100 * self.equal_share:.0f} % of the answers the same")
-        if self.p50_seconds is not None and self.p50_seconds_before is not None:
-            before = f"{format_seconds(self.p50_seconds_before)}{' of exact search' if self.recall else ''}"
-            ratio = self.p50_seconds / self.p50_seconds_before
-            parts.append(
-                f"{ratio:.2g} x the time of a query ({format_seconds(self.p50_seconds)} instead of {before})"
-            )
+        if self.p50_seconds is not None:
+            before = format_seconds(self.p50_seconds_before)
+            compared = f"exact search {before}" if self.recall is not None else f"{before} before"
+            parts.append(f"{format_seconds(self.p50_seconds)} a query ({compared})")
+        if self.disk_bytes_per_second is not None:
+            parts.append(f"from a disk of {format_decimal_bytes(self.disk_bytes_per_second)} a second")
         if self.steps_per_second is not None:
             parts.append(
-                f"{self.steps_per_second:.3g} steps a second instead of {self.steps_per_second_before:.3g}"
+                f"{self.steps_per_second:.3g} steps a second ({self.steps_per_second_before:.3g} before)"
             )
-        return f"{', '.join(parts)} ({self.data}, {format_count(self.classes)} classes x {self.dim})"
+        return f"{self.data}, {format_count(self.classes)} x {self.dim}: {', '.join(parts)}"
 
 
 @cache
