@@ -55,6 +55,7 @@ the measurement
   -m, --multirun         sweep over comma-separated values    --version
   hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
 
+  python -m xclass.plan classes=5e6           RAM, disk, time and server of a run before there is data
   python -m xclass.resume FOLDER              go on with a run or sweep that was cut off
   python -m xclass.compare A B                what grew between two runs, against noise; --fail-on-increase 5%
   python -m xclass.project runs=A,B +classes=5e7   measured sizes carried over to another: RAM, time, server
