@@ -123,6 +123,7 @@ def test_two_runs_a_size_and_a_catalogue_without_prices(tmp_path):
         (("runs=empty",), 1, "empty: no run in it or below it"),
         (("runs=empty", "colour=red"), 2, "colour=red: allowed is runs="),
         (("runs={sizes}", "classes=5.5"), 2, "classes=5.5: allowed is a whole number"),
+        (("runs={sizes}", "out=/proc/nothing"), 2, "out=/proc/nothing: allowed is a folder that can be"),
         (("runs={sizes}", "far=yes"), 2, "far=yes: allowed is true or false"),
         (("runs={sizes}", "features=0"), 2, "features=0: allowed is"),
         (("runs={sizes}", "hardware=none.yaml"), 2, "hardware=none.yaml: allowed is"),

@@ -48,7 +48,7 @@ projected.
 leaves report.html (one file: opens offline, prints, survives e-mail), report.md, figures/*.svg,
 summary.json, numbers.csv and, with pyarrow, numbers.parquet. Neither torch nor faiss is loaded, and no record
 is changed.
-exit codes: 0 written; 1 the records cannot be used, or the page cannot be written; 2 the command is wrong.
+exit codes: 0 written; 1 the records cannot be used; 2 the command is wrong, or out= cannot be written.
 """
 
 _DEFAULTS = {
@@ -105,8 +105,16 @@ def _report(words: Sequence[str]) -> int:
             num_features=num_features,
         )
     folder = Path(values["out"]) if values["out"] else _own_folder(folders)
-    _tell(write_document(folder, runs, damaged, study), folder)
+    _tell(_write(folder, runs, damaged, study), folder)
     return 0
+
+
+def _write(folder: Path, runs: Sequence[RunRecords], damaged: list[str], study: Study | None) -> Reports:
+    try:
+        return write_document(folder, runs, damaged, study)
+    except RecordError as error:
+        remedy = f"choose another with out= ({error.__cause__})"
+        raise ConfigError("out", folder, allowed="a folder that can be written", remedy=remedy) from error
 
 
 def _projector(runs: Sequence[RunRecords], damaged: list[str]) -> Projector | None:
