@@ -58,4 +58,5 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing xclass and its development tools into $(VENV); a minute or so"
 	$(PIP) --editable ".[dev]"
+	@scripts/install_browser.sh
 	@touch $@ $(VENV)/.installed

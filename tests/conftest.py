@@ -1,11 +1,13 @@
 """Runs the real command in real processes."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
-from real_runs import Finished, RunFolder, command
+from real_runs import ROOT, Finished, RunFolder, command
 
 
 def pytest_configure():
@@ -46,6 +48,35 @@ def start_xclass(tmp_path):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def client_report(tmp_path_factory):
+    """What ``python -m xclass.report`` makes of the committed sweep, two records spoilt: (folder, Finished).
+
+    Its last line of output is JSON: what it loaded and the processor seconds that it took.
+    """
+    folder = tmp_path_factory.mktemp("client_report") / "sizes"
+    shutil.copytree(ROOT / "benchmarks" / "records" / "sizes", folder)
+    for name in ("report.md", "summary.json"):
+        (folder / name).unlink()
+    spoilt = folder / "0" / "records"
+    (spoilt / "damaged-train-rss.json").write_text("{")
+    (spoilt / "old-train-rss.json").write_text('{"schema_version": 0}')
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT_PROGRAM, f"runs={folder}"],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    return folder, Finished(done.returncode, done.stdout, done.stderr)
+
+
+REPORT_PROGRAM = """
+import atexit, json, sys, time
+seen = lambda: json.dumps({"seconds": time.process_time(), "loaded": sorted(sys.modules)})
+atexit.register(lambda: print(seen()))
+from xclass.report.__main__ import main
+main()
+"""
 
 
 @pytest.fixture(scope="session")

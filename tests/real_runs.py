@@ -1,6 +1,7 @@
 """Real commands in real processes: what they leave behind, and waiting for what they do."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -20,6 +21,14 @@ SMALL = (
     "evaluate.single_queries=5",
 )
 """Overrides that shrink everything but the number of classes."""
+
+
+def load_script(name):
+    """A module of scripts/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass(frozen=True)

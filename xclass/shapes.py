@@ -9,10 +9,12 @@ Legend for shape suffixes (``weights_CD``, ``classes_BK``):
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 FLOAT32_BYTES = 4
 INT64_BYTES = 8
+DATA_BATCHES = "data batches"
+"""Component of a data source that is gone when no more examples are wanted."""
 MAPPED = " (mapped)"
 """Ends the name of a component that is pages of a file: the kernel may drop them."""
 
@@ -52,6 +54,8 @@ class Regime:
     """What happens at this moment, e.g. ``optimiser step``."""
     components: Mapping[str, int] = field(default_factory=dict)
     """Component -> bytes alive at this moment, over the base."""
+    is_fed: bool = True
+    """Examples are still being made: their batches are alive too."""
 
     @property
     def total_bytes(self) -> int:
@@ -86,11 +90,13 @@ class MemoryLaw:
             name=worst.name, components={**worst.components, **_without(elsewhere, worst.components)}
         )
 
-    def plus(self, components: Mapping[str, int]) -> MemoryLaw:
-        """The same law with ``components`` alive in every regime (data, encoder)."""
+    def plus(self, components: Mapping[str, int], *, only_fed: bool = False) -> MemoryLaw:
+        """The same law with ``components`` alive in every regime, or in those that examples are made for."""
         return MemoryLaw(
             regimes=tuple(
-                Regime(name=regime.name, components={**regime.components, **components})
+                replace(regime, components={**regime.components, **components})
+                if regime.is_fed or not only_fed
+                else regime
                 for regime in self.regimes
             )
         )

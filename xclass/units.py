@@ -12,6 +12,7 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
+_HOURS_FROM_SECONDS, _DAYS_FROM_SECONDS = 3 * 3600, 3 * 86400
 _COUNT_SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 _SIZE = re.compile(r"([0-9][0-9_.]*(?:e[+]?[0-9]+)?) *([a-z]*)", re.IGNORECASE)
 _SIZE_UNITS = {
@@ -114,7 +115,7 @@ def format_count(number: int | None) -> str:
 
 
 def format_seconds(seconds: float | None) -> str:
-    """Render a duration: ``1.3 ms``, ``4.2 s``, ``3 min 05 s``; ``-`` for None."""
+    """Render a duration: ``1.3 ms``, ``4.2 s``, ``3 min 05 s``, ``7 h 02 min``, ``12.5 days``; or ``-``."""
     if seconds is None:
         return "-"
     if seconds < 1e-3:
@@ -123,5 +124,10 @@ def format_seconds(seconds: float | None) -> str:
         return f"{seconds * 1e3:.3g} ms"
     if seconds < 60:
         return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
+    if seconds < _HOURS_FROM_SECONDS:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest:02d} s"
+    if seconds < _DAYS_FROM_SECONDS:
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"{hours} h {minutes:02d} min"
+    return f"{seconds / 86400:,.3g} days" if seconds < 8.64e7 else f"{seconds / 86400:,.0f} days"

@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from real_runs import ROOT, SMALL, RunFolder
 
 from xclass.cli.compose import to_run_config
+from xclass.cli.hardware_words import take_hardware
 from xclass.config import MethodsConfig, RunConfig, from_dict
 from xclass.data.registry import DATA_CONFIGS
 from xclass.schemas import register_schemas
@@ -18,6 +19,7 @@ from xclass.schemas import register_schemas
 CONF = ROOT / "conf"
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 INDEXES = sorted(path.stem for path in (CONF / "index").glob("*.yaml"))
+CATALOGUES = sorted(path.stem for path in (CONF / "hardware").glob("*.yaml"))
 CONFIG_MODULES = [ROOT / "xclass" / "config.py", *sorted((ROOT / "xclass").glob("*/**/config.py"))]
 
 
@@ -42,6 +44,7 @@ def keys_of(section, prefix=""):
 def test_no_yaml_escapes_these_tests():
     known = {CONF / "config.yaml", *(CONF / "experiment" / f"{name}.yaml" for name in EXPERIMENTS)}
     known |= {CONF / "index" / f"{name}.yaml" for name in INDEXES}
+    known |= {CONF / "hardware" / f"{name}.yaml" for name in CATALOGUES}
     assert set(CONF.rglob("*.y*ml")) == known
 
 
@@ -64,6 +67,18 @@ def test_lists_follow_the_number_of_classes(num_classes, factory):
 def test_a_choice_can_be_changed_key_by_key():
     index = composed("index=ivf_pq", "index.rerank=200", "index.num_probes=7").index
     assert (index.factory, index.rerank, index.num_probes) == ("IVF{lists},PQ16", 200, 7)
+
+
+@pytest.mark.parametrize("name", CATALOGUES)
+def test_a_catalogue_composes_as_a_hydra_group_and_holds_servers(name):
+    hardware, rest = take_hardware([f"hardware={name}", "dim=8"])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        tree = compose(f"hardware/{name}")
+    assert [entry["instance"] for entry in tree.hardware.servers] == [s.instance for s in hardware.servers]
+    assert rest == ["dim=8"]
+    assert all(server.ram_bytes >= 4e9 for server in hardware.servers)
+    names = [(server.vendor, server.instance, server.region) for server in hardware.servers]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("name", sorted(DATA_CONFIGS))

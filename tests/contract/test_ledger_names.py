@@ -35,6 +35,8 @@ CASES = {
         methods=["nearest_neighbour"], index=IndexConfig(factory="IVF8,SQ8", on_disk_lists=True)
     ),
     "two stages": RunConfig(methods=["nearest_neighbour"], index=IndexConfig(factory="RaBitQ2", rerank=20)),
+    "candidates read": RunConfig(methods=["nearest_neighbour"], index=IndexConfig(
+        factory="RaBitQ2", rerank=20, is_rerank_mapped=False)),
     "means in memory": RunConfig(methods=["nearest_neighbour"], index=IndexConfig(
         factory="SQ8", means_storage=MeansStorage.memory)),
     "tuned": RunConfig(methods=["nearest_neighbour"], index=IndexConfig(

@@ -25,7 +25,8 @@ def test_reports_are_made_from_records_alone_and_again(tmp_path, run_records):
     text = reports.report_md.read_text()
     assert text.startswith("# xclass report\n")
     assert write_reports(tmp_path).report_md.read_text() == text
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "records", "report.md", "summary.json"]
+    found = sorted(p.name for p in tmp_path.iterdir())
+    assert found == ["figures", "records", "report.html", "report.md", "summary.json"]
 
 
 def test_a_damaged_record_is_reported_beside_the_others(tmp_path, run_records):
@@ -36,6 +37,14 @@ def test_a_damaged_record_is_reported_beside_the_others(tmp_path, run_records):
     assert "Not readable:" in reports.report_md.read_text()
     row = next(r for r in reports.rows if (r["method"], r["phase"]) == ("dense_softmax", "train"))
     assert row["verdict"] == "failed"
+
+
+def test_a_page_that_cannot_be_written_costs_nothing_else(tmp_path, run_records):
+    fill(tmp_path, run_records)
+    (tmp_path / "report.html").mkdir()
+    reports = write_reports(tmp_path)
+    assert reports.report_md.exists()
+    assert [reason for reason in reports.damaged if "report.html: cannot be written" in reason]
 
 
 def test_a_folder_without_records_is_refused(tmp_path):

@@ -256,12 +256,13 @@ def test_what_does_not_fit_is_refused_in_seconds(run_xclass, tmp_path):
 def test_adam_at_five_million_by_128_is_refused_on_24_gib():
     """The issue's own case, on a machine of that size whatever this one has."""
     from xclass.config import RunConfig
-    from xclass.sizing.plan import explain_misfit, make_shape, plan_method
+    from xclass.sizing.capacity import Room, explain_misfit
+    from xclass.sizing.plan import make_shape, plan_method
 
     config = RunConfig(classes=5_000_000, dim=128, methods=["dense_softmax_autograd"])
     shape = make_shape(config, 5_000_000)
     plan = plan_method(config, "dense_softmax_autograd", shape)[0]
-    misfit = explain_misfit(config, plan, shape, usable_bytes=22 << 30, free_disk_bytes=1 << 40)
+    misfit = explain_misfit(config, plan, shape, Room(usable_bytes=22 << 30, free_disk_bytes=1 << 40))
     assert misfit is not None
     assert "dense_softmax, sampled_softmax, nearest_neighbour" in misfit
 

@@ -8,6 +8,7 @@ from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.work import Work
 from xclass.shapes import MemoryLaw, ProblemShape
 
 
@@ -32,6 +33,10 @@ class MethodConfig(Protocol):
         """Closed-form peak of the fit phase over the base, data and encoder not counted."""
         ...
 
+    def gpu_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
+        """Closed-form bytes that fitting takes on the GPU; 0 with ``device=cpu``."""
+        ...
+
     def model_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
         """Closed-form bytes of the saved model, encoder not counted."""
         ...
@@ -46,6 +51,13 @@ class MethodConfig(Protocol):
 
     def search_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
         """Bytes that answering a batch takes beside the model."""
+        ...
+
+    def works(self, shape: ProblemShape, num_examples: int, *_: Any, **sections: Any) -> dict[str, Work]:
+        """Closed-form work of each quantity of :mod:`xclass.classifiers.work` that the method has.
+
+        ``num_examples`` is the number of training examples; encoding of text is not told apart.
+        """
         ...
 
 

@@ -48,7 +48,19 @@ def to_run_config(config: DictConfig) -> RunConfig:
 
 
 def check_overrides(overrides: list[str], *, is_sweep: bool, extra_dir: str | None = None) -> None:
-    """Compose every job that these overrides ask for and throw the result away.
+    """Compose every job that these overrides ask for and throw the result away; see :func:`compose_jobs`.
+
+    Raises:
+        ConfigError: the first mistake found, as one line.
+    """
+    for _ in compose_jobs(overrides, is_sweep=is_sweep, extra_dir=extra_dir):
+        pass
+
+
+def compose_jobs(
+    overrides: list[str], *, is_sweep: bool, extra_dir: str | None = None
+) -> Iterator[RunConfig]:
+    """The configuration of every job that these overrides ask for.
 
     Args:
         overrides: words after :func:`xclass.cli.overrides.normalise_overrides`.
@@ -64,9 +76,10 @@ def check_overrides(overrides: list[str], *, is_sweep: bool, extra_dir: str | No
         for job in _jobs(overrides, is_sweep=is_sweep):
             check_words(job, choices)
             try:
-                to_run_config(compose("config", overrides=job + extra))
+                config = to_run_config(compose("config", overrides=job + extra))
             except (HydraException, OmegaConfBaseException) as error:
                 raise explain(error, job) from None
+            yield config
 
 
 def _choices(group: str, extra_dir: str | None) -> list[str]:

@@ -57,6 +57,7 @@ the measurement
 
   python -m xclass.resume FOLDER              go on with a run or sweep that was cut off
   python -m xclass.compare A B                what grew between two runs, against noise; --fail-on-increase 5%
+  python -m xclass.project runs=A,B +classes=5e7   measured sizes carried over to another: RAM, time, server
   python -m xclass.prove RUN size=2GB         a recorded phase again under a real cap: proven or refuted
   python -m xclass.amend MODEL                add classes to a saved model and drop some, without training
                                               (each of them has a --help)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from xclass.errors import ConfigError, XclassError
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_DOES_NOT_FIT, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -25,7 +25,7 @@ from xclass.cli.command_file import Command, write_command
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
 from xclass.cli.help import HELP
 from xclass.cli.overrides import normalise_overrides
-from xclass.cli.parser import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
+from xclass.cli.parser import EXIT_DOES_NOT_FIT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
@@ -37,8 +37,6 @@ from xclass.run import interrupts
 from xclass.run.experiment import Experiment, ExperimentResult, InvalidRequestError
 from xclass.schemas import register_schemas
 from xclass.units import format_bytes
-
-EXIT_DOES_NOT_FIT = 3
 
 
 class _Session:
@@ -168,6 +166,7 @@ def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
         )  # fmt: skip
     if result.was_interrupted:
         console.print("interrupted: what was measured until then is kept", highlight=False)
+    console.print(f"page: {reports.report_html}", soft_wrap=True, highlight=False)
     console.print(f"report: {reports.report_md}", soft_wrap=True, highlight=False)
 
 

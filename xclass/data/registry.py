@@ -27,9 +27,17 @@ class DataConfig(Protocol):
     """Module of ``prepare`` and ``open_source``."""
     encoder: ClassVar[str]
     """Kind of encoder its inputs need: ``identity`` or ``ngrams``."""
+    default_classes: ClassVar[int]
+    """Where ``classes`` is null."""
+    most_classes: ClassVar[int | None]
+    """Classes that there are, as far as is known before the data is prepared; None: any number."""
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Component -> bytes that reading adds to fitting: a scan, and steps in random order after it."""
+        ...
+
+    def num_train(self, num_classes: int) -> int:
+        """Training examples of so many classes, before they are prepared: to a few percent."""
         ...
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:

@@ -48,6 +48,13 @@ class Pass(StrEnum):
     """As shortened as the heap pass but untraced: what the tracer costs is the difference of the two."""
 
 
+SHORT_CHUNKS, SHORT_STEPS = 4, 2
+"""What a shortened pass (heap, twin) does of fitting: so many scan chunks per thread, every buffer has been
+allocated after as many; and so many steps, Adam's state exists from the second on."""
+SHORT_BATCHES, SHORT_SINGLES = 2, 2
+"""The same of serving: batches, and single queries besides the first answer."""
+
+
 @dataclass(kw_only=True, slots=True)
 class MemorySplit:
     """Resident bytes of a process at one moment, as /proc/PID/status splits them."""

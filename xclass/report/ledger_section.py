@@ -10,15 +10,14 @@ from xclass.sizing.ledger import explain_peak
 from xclass.units import format_bytes
 
 
-def ledger_section(records: Sequence[Record], figure: str | None) -> str:
+def ledger_section(records: Sequence[Record], figure: str) -> str:
     """The picture and one table per phase.
 
     Args:
         records: merged, one per method, phase and pass.
-        figure: path of the picture, relative to the report; None where there is none.
+        figure: the picture as Markdown; empty where there is none.
     """
-    parts = [f"![Bytes by component: closed form, held, kernel]({figure})"] if figure else []
-    parts += [_ledger(record) for record in records if record.pass_ is Pass.RSS]
+    parts = [figure, *(_ledger(record) for record in records if record.pass_ is Pass.RSS)]
     return "\n\n".join(part for part in parts if part)
 
 

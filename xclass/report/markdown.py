@@ -1,8 +1,8 @@
-"""report.md: one run on one page, for the person who has to answer for the server."""
+"""The sections of one run, for the person who has to answer for the server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from xclass.records.proof import Proof
@@ -12,10 +12,12 @@ from xclass.report.conditions_section import conditions_section, repeats_section
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
+from xclass.report.page.document import Section
 from xclass.report.pictures_section import latency_picture, pictures_section
 from xclass.report.proofs import proofs_section
 from xclass.report.repeat import repeat_section
 from xclass.report.rows import Row, merged_records, rows
+from xclass.report.run_figures import LEDGER, TIMELINE
 from xclass.report.text import (
     code,
     escape,
@@ -29,7 +31,8 @@ from xclass.report.text import (
 from xclass.report.verdict import verdict_text
 from xclass.units import format_bytes, format_count, format_seconds
 
-LEDGER_FIGURE, TIMELINE_FIGURE = "figures/ledger.svg", "figures/timeline.svg"
+_FOLDED = {"Who asked for the memory", "What each phase did", "Conditions", "How to repeat"}
+"""Long, and read by whoever makes the run again."""
 
 _PASS_NAMES = {
     Pass.RSS: "untraced pass",
@@ -38,15 +41,15 @@ _PASS_NAMES = {
 }
 
 
-def render_markdown(
+def run_sections(
     records: Iterable[Record],
     *,
     run_dir: Path,
     damaged: Sequence[str] = (),
-    figures: Sequence[str] = (),
+    figures: Collection[str] = (),
     proofs: Sequence[Proof] = (),
-) -> str:
-    """The report of one run as GitHub-flavoured Markdown.
+) -> list[Section]:
+    """What one run says of itself; the first section is its verdict.
 
     Args:
         records: of one run, in any order; may be empty where every one was damaged.
@@ -57,7 +60,7 @@ def render_markdown(
     """
     every = sorted(records, key=record_order)
     ordered, merged = merged_records(every), rows(every)
-    sections = {
+    bodies = {
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
@@ -65,8 +68,8 @@ def render_markdown(
         "Latency and throughput": _latency(ordered) + latency_picture(figures),
         "Under a cap": proofs_section(proofs),
         "How far the numbers repeat": repeats_section(merged) if merged else "",
-        "Where the bytes are": ledger_section(ordered, _figure(figures, LEDGER_FIGURE)),
-        "Memory over time": _timeline(_figure(figures, TIMELINE_FIGURE)),
+        "Where the bytes are": ledger_section(ordered, LEDGER.markdown(figures)),
+        "Memory over time": TIMELINE.markdown(figures),
         "Who asked for the memory": heap_section(ordered, merged, run_dir),
         "What each phase did": _details(ordered),
         "Data": _data(ordered),
@@ -76,16 +79,9 @@ def render_markdown(
         "Conditions": conditions_section(every),
         "How to repeat": repeat_section(every, run_dir=run_dir),
     }
-    parts = [f"## {title}\n\n{body}" if title else body for title, body in sections.items() if body]
-    return "\n\n".join(["# xclass report", *parts]) + "\n"
-
-
-def _figure(figures: Sequence[str], name: str) -> str | None:
-    return name if name in figures else None
-
-
-def _timeline(figure: str | None) -> str:
-    return f"![Resident memory of each phase over time]({figure})" if figure else ""
+    return [
+        Section(title=title, body=body, is_folded=title in _FOLDED) for title, body in bodies.items() if body
+    ]
 
 
 def _name(record: Record) -> str:

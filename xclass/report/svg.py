@@ -56,10 +56,11 @@ class Page:
             f'stroke-width="{width:g}"{dashes}/>'
         )
 
-    def area(self, points: Iterable[tuple[float, float]], fill: str) -> None:
+    def area(self, points: Iterable[tuple[float, float]], fill: str, *, opacity: float = 1) -> None:
         """A filled polygon."""
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        self._parts.append(f'<polygon points="{path}" fill="{fill}"/>')
+        see_through = f' fill-opacity="{opacity:g}"' if opacity < 1 else ""
+        self._parts.append(f'<polygon points="{path}" fill="{fill}"{see_through}/>')
 
     def polyline(
         self, points: Iterable[tuple[float, float]], colour: str, *, width: float = 2, dash: str = ""

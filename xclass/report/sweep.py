@@ -1,4 +1,4 @@
-"""report.md of a sweep: how memory grows from run to run, in one table."""
+"""How memory grows from run to run, in one table."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from collections.abc import Iterable, Sequence
 from xclass.records.record import Phase, Record, Verdict
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import verdict_label
+from xclass.report.page.document import Section
 from xclass.report.rows import Row, rows
 from xclass.report.text import code, escape, link, share_with_interval, table
 from xclass.units import format_bytes, format_count, format_seconds
 
 
-def render_sweep_markdown(
-    runs: Iterable[tuple[str, Sequence[Record]]], *, damaged: Sequence[str] = ()
-) -> str:
-    """The report of several runs as GitHub-flavoured Markdown.
+def sweep_sections(
+    runs: Iterable[tuple[str, Sequence[Record]]], *, damaged: Sequence[str] = (), has_links: bool = True
+) -> list[Section]:
+    """All runs in one table, and what was not measured in any of them.
 
     Args:
-        runs: (label, records); the label is the run's folder relative to the sweep and becomes a link.
+        runs: (label, records).
         damaged: reasons of the record files that could not be read.
+        has_links: labels are folders relative to the report, and become links.
     """
     lines = [
         (row, label, by_phase)
@@ -33,16 +35,19 @@ def render_sweep_markdown(
         "right at first place (95 % interval)",
         *(f"{phase}: time" for phase in (Phase.TRAIN, Phase.SERVE)),
     ]
-    body = [_cells(row, label, by_phase) for row, label, by_phase in lines]
-    parts = [
-        "# xclass sweep report",
+    body = [_cells(row, label, by_phase, has_links) for row, label, by_phase in lines]
+    intro = (
         "Every number is measured; bytes are the peak resident memory of a phase minus the base of its "
-        f"engine, so that only what grows with the data is compared. {ACCURACY_CAVEAT}",
-        table(headers, body, num_text_columns=5) if body else "No run left a record that could be read.",
-        _causes(lines),
-        "\n".join(f"- Not readable: {escape(reason)}" for reason in damaged),
+        f"engine, so that only what grows with the data is compared. {ACCURACY_CAVEAT}"
+    )
+    all_runs = (
+        table(headers, body, num_text_columns=5) if body else "No run left a record that could be read."
+    )
+    left_out = [*_causes(lines), *(f"- Not readable: {escape(reason)}" for reason in damaged)]
+    return [
+        Section(title="All runs", body=f"{intro}\n\n{all_runs}"),
+        Section(title="Left out, refused or failed", body="\n".join(left_out)),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _by_method(merged: Sequence[Row]) -> list[dict[str, Row]]:
@@ -54,7 +59,7 @@ def _by_method(merged: Sequence[Row]) -> list[dict[str, Row]]:
     return list(methods.values())
 
 
-def _cells(row: Row, label: str, by_phase: dict[str, Row]) -> list[str]:
+def _cells(row: Row, label: str, by_phase: dict[str, Row], has_links: bool) -> list[str]:
     answered = next((r for r in by_phase.values() if r["accuracy_at_1"] is not None), None)
     accuracy = "-"
     if answered:
@@ -64,7 +69,7 @@ def _cells(row: Row, label: str, by_phase: dict[str, Row]) -> list[str]:
         accuracy = f"{share} % ({low} to {high})"
     return [
         format_count(row["classes"]),
-        link(label, f"{label}/report.md"),
+        link(label, f"{label}/report.md") if has_links else code(label),
         code(row["data"]),
         str(row["dim"]),
         code(row["method"]),
@@ -82,12 +87,11 @@ def _peak(row: Row | None) -> str:
     return format_bytes(row["peak_over_base_bytes"])
 
 
-def _causes(lines: Sequence[tuple[Row, str, dict[str, Row]]]) -> str:
-    causes = [
+def _causes(lines: Sequence[tuple[Row, str, dict[str, Row]]]) -> list[str]:
+    return [
         f"- {code(label)}, {code(row['method'])} {row['phase']}: **{verdict_label(row['verdict'])}:** "
         f"{escape(row['cause'] or 'no cause was recorded')}"
         for _, label, by_phase in lines
         for row in by_phase.values()
         if row["verdict"] != Verdict.MEASURED
     ]
-    return "\n".join(["## Left out, refused or failed", "", *causes]) if causes else ""

@@ -7,7 +7,7 @@ or :func:`fence`, so that it can neither break a table nor smuggle HTML into a p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Any
 from urllib.parse import quote
@@ -62,15 +62,25 @@ def clean_line(line: str) -> str:
     return "".join(c if c.isprintable() else " " for c in line).rstrip()
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]], *, num_text_columns: int) -> str:
+def table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    num_text_columns: int,
+    text_columns: Collection[str] = (),
+) -> str:
     """A Markdown table.
 
     Args:
         headers: one per column.
         rows: cells, already escaped.
         num_text_columns: how many columns from the left are text; the others are aligned as numbers.
+        text_columns: headers of further columns that are text.
     """
-    rules = ["---" if i < num_text_columns else "---:" for i in range(len(headers))]
+    rules = [
+        "---" if i < num_text_columns or header in text_columns else "---:"
+        for i, header in enumerate(headers)
+    ]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (headers, rules, *rows))
 
 

@@ -27,6 +27,11 @@ def _has_peak(row: Row) -> bool:
     return row["verdict"] == Verdict.MEASURED and row["peak_rss_bytes"] is not None
 
 
+def _names(row: Row) -> tuple[str, str]:
+    """What the phases of one method in one run share; rows of a lone run do not name it."""
+    return row.get("run", ""), row["method"]
+
+
 def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
     best = max(answered, key=lambda row: float(row["accuracy_at_1"]))
     share, low, high = share_with_interval(best["accuracy_at_1"], best["accuracy_low"], best["accuracy_high"])
@@ -34,20 +39,18 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
         f"{format_bytes(row['peak_rss_bytes'])} to {purpose}"
         for phase, purpose in _PURPOSES.items()
         for row in rows
-        if row["method"] == best["method"] and row["phase"] == phase and _has_peak(row)
+        if _names(row) == _names(best) and row["phase"] == phase and _has_peak(row)
     )
-    others = {row["method"] for row in answered} - {best["method"]}
+    others = [row for row in answered if row is not best]
     text = (
         f"At {format_count(best['classes'])} classes of {code(best['data'])} ({best['dim']} dimensions), "
         f"**{code(best['method'])} answered {'best' if others else 'right'}: {share} %** "
         f"of {format_count(best['num_queries'])} queries (95 % interval {low} to {high})"
     )
     text += f", with a measured peak RAM of **{peaks}**." if peaks else "; its peak RAM was not measured."
-    close = [
-        code(row["method"])
-        for row in answered
-        if row["method"] in others and row["accuracy_high"] >= best["accuracy_low"]
-    ]
+    close = dict.fromkeys(
+        code(row["method"]) for row in others if row["accuracy_high"] >= best["accuracy_low"]
+    )
     if close:
         text += f" The interval of {' and '.join(close)} overlaps its: this run alone does not rank them."
     return text

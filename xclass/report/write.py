@@ -1,23 +1,24 @@
-"""Writes the reports of a run or a sweep; both can be made again at any time from the records alone."""
+"""Writes the reports of a run or a sweep; all can be made again at any time from the records alone."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from xclass.errors import RecordError
-from xclass.records.proof import Proof, read_proofs
-from xclass.records.record import Record
-from xclass.records.store import RECORDS_FOLDER, read_records, write_json, write_text
-from xclass.report.ledger_figure import draw_ledger
-from xclass.report.markdown import LEDGER_FIGURE, TIMELINE_FIGURE, render_markdown
-from xclass.report.pictures_section import draw_pictures
-from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, merged_records, rows, summary
-from xclass.report.sweep import render_sweep_markdown
-from xclass.report.timeline_figure import draw_timeline
+from xclass.records.store import write_json, write_text
+from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
+from xclass.report.page.contents import make_document
+from xclass.report.page.document import Document
+from xclass.report.page.number_rows import number_rows
+from xclass.report.page.sources import RunRecords, read_run, run_folders
+from xclass.report.page.study import Study
+from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
 
-SUMMARY_FILE = "summary.json"
-REPORT_FILE = "report.md"
+SUMMARY_FILE, REPORT_FILE, PAGE_FILE = "summary.json", "report.md", "report.html"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +27,7 @@ class Reports:
 
     summary_json: Path
     report_md: Path
+    report_html: Path
     rows: list[Row]
     """The rows of summary.json, for a table on the terminal."""
     damaged: list[str]
@@ -33,49 +35,20 @@ class Reports:
 
 
 def write_reports(run_dir: Path) -> Reports:
-    """Write ``summary.json``, ``report.md`` and its ``figures/*.svg`` of one run.
+    """Write ``summary.json``, ``report.md``, ``report.html`` and ``figures/*.svg`` of one run.
 
     Raises:
         RecordError: the folder has no record files at all, or a report cannot be written.
     """
     damaged: list[str] = []
-    records = read_records(run_dir, damaged=damaged)
-    if not records and not damaged:
+    run = read_run(run_dir, "", damaged)
+    if not run.records and not damaged:
         raise RecordError(f"{run_dir}: no records/*.json in it; give the folder of one run")
-    paths = run_dir / SUMMARY_FILE, run_dir / REPORT_FILE
-    document = summary(records)
-    write_json(paths[0], document)
-    figures = _write_figures(run_dir, records)
-    proofs = _proofs(run_dir, damaged)
-    report = render_markdown(records, run_dir=run_dir, damaged=damaged, figures=figures, proofs=proofs)
-    write_text(paths[1], report)
-    return Reports(summary_json=paths[0], report_md=paths[1], rows=document["rows"], damaged=damaged)
-
-
-def _proofs(run_dir: Path, damaged: list[str]) -> list[Proof]:
-    try:
-        return read_proofs(run_dir)
-    except RecordError as error:
-        damaged.append(str(error))
-        return []
-
-
-def _write_figures(run_dir: Path, records: list[Record]) -> list[str]:
-    """Draw what the records allow; paths relative to the run."""
-    merged = merged_records(records)
-    drawn = {
-        LEDGER_FIGURE: draw_ledger(merged),
-        TIMELINE_FIGURE: draw_timeline(merged),
-        **draw_pictures(merged),
-    }
-    for name, page in drawn.items():
-        if page is not None:
-            write_text(run_dir / name, page)
-    return [name for name, page in drawn.items() if page is not None]
+    return write_document(run_dir, [run], damaged)
 
 
 def write_sweep_reports(sweep_dir: Path) -> Reports:
-    """Write ``summary.json`` (rows of all runs, each with its ``run``) and ``report.md`` of a sweep.
+    """Write the same of a sweep; each row of ``summary.json`` has its ``run``.
 
     The runs are the folders below ``sweep_dir`` that hold ``records/``; their own reports are left alone.
 
@@ -83,14 +56,67 @@ def write_sweep_reports(sweep_dir: Path) -> Reports:
         RecordError: there is no run below the folder, or a report cannot be written.
     """
     damaged: list[str] = []
-    runs: list[tuple[str, list[Record]]] = []
-    for folder in sorted(path.parent for path in sweep_dir.rglob(RECORDS_FOLDER) if path.is_dir()):
-        if folder != sweep_dir:
-            runs.append((folder.relative_to(sweep_dir).as_posix(), read_records(folder, damaged=damaged)))
+    folders = [folder for folder in run_folders(sweep_dir) if folder != sweep_dir]
+    runs = [read_run(folder, folder.relative_to(sweep_dir).as_posix(), damaged) for folder in folders]
     if not runs:
         raise RecordError(f"{sweep_dir}: no run below it holds records/; give the folder of a sweep")
-    merged = [{"run": label, **row} for label, records in runs for row in rows(records)]
-    paths = sweep_dir / SUMMARY_FILE, sweep_dir / REPORT_FILE
-    write_json(paths[0], {"schema_version": SUMMARY_SCHEMA_VERSION, "rows": merged, "notes": NOTES})
-    write_text(paths[1], render_sweep_markdown(runs, damaged=damaged))
-    return Reports(summary_json=paths[0], report_md=paths[1], rows=merged, damaged=damaged)
+    return write_document(sweep_dir, runs, damaged)
+
+
+def write_document(
+    folder: Path, runs: Sequence[RunRecords], damaged: list[str], study: Study | None = None
+) -> Reports:
+    """Write all reports of some runs.
+
+    Args:
+        folder: where; the runs may lie elsewhere.
+        runs: at least one; one without a label stands alone.
+        damaged: reasons of the record files that could not be read.
+        study: adds projections, servers and a calculator to the page, and the numbers as tables.
+
+    Raises:
+        RecordError: a report cannot be written.
+    """
+    is_alone = len(runs) == 1 and not runs[0].label
+    numbers = summary(runs[0].records) if is_alone else _summary_of(runs)
+    write_json(folder / SUMMARY_FILE, numbers)
+    document = make_document(runs, folder=folder, damaged=damaged, study=study)
+    for path, svg in document.figures.items():
+        write_text(folder / path, svg)
+    write_text(folder / REPORT_FILE, document.to_markdown())
+    try:
+        _write_page(folder / PAGE_FILE, document, numbers, study)
+    except RecordError as error:
+        # Of a run that has just been measured the page is the least: its records and report.md are there.
+        if study is not None:
+            raise
+        damaged.append(str(error))
+    if study is not None:
+        tables = number_rows(runs, study)
+        write_csv(folder / CSV_FILE, tables)
+        write_parquet(folder / PARQUET_FILE, tables)
+    return Reports(
+        summary_json=folder / SUMMARY_FILE,
+        report_md=folder / REPORT_FILE,
+        report_html=folder / PAGE_FILE,
+        rows=numbers["rows"],
+        damaged=damaged,
+    )
+
+
+def _summary_of(runs: Sequence[RunRecords]) -> dict[str, Any]:
+    rows = [row for run in runs for row in run.rows]
+    return {"schema_version": SUMMARY_SCHEMA_VERSION, "rows": rows, "notes": NOTES}
+
+
+def _write_page(path: Path, document: Document, numbers: dict[str, Any], study: Study | None) -> None:
+    # Jinja2 and markdown-it take 0.1 s to import, which a run that has not ended need not wait for.
+    from xclass.report.page.html import render_html
+
+    calculator = None
+    if study is not None:
+        from xclass.report.page.calculator import calculator_fragment
+
+        calculator = calculator_fragment(study.projector, study.hardware)
+    embedded = json.dumps(numbers, separators=(",", ":"))
+    write_text(path, render_html(document, calculator=calculator, numbers_json=embedded))

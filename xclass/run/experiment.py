@@ -25,10 +25,11 @@ from xclass.run.models import tidy_models
 from xclass.run.outcome import add_blame, fill_record
 from xclass.run.progress import ProgressSink
 from xclass.run.recorder import Recorder
+from xclass.run.room import room_here
 from xclass.run.spec import ChildSpec
 from xclass.shapes import ProblemShape
-from xclass.sizing.plan import PhasePlan, explain_misfit, make_shape, plan_method
-from xclass.units import MIB
+from xclass.sizing.capacity import explain_misfit
+from xclass.sizing.plan import PhasePlan, make_shape, plan_method
 
 
 class InvalidRequestError(XclassError):
@@ -152,12 +153,9 @@ class Experiment:
     def _run_method(self, method: str, shape: ProblemShape) -> None:
         plans = plan_method(self._config, method, shape)
         memory = available_memory()
-        usable_bytes = int(memory.available_bytes * (1.0 - self._config.measure.reserve_share))
-        free_disk_bytes = max(0, shutil.disk_usage(self._run_dir).free - 256 * MIB)
+        room = room_here(self._run_dir, memory, self._config.measure.reserve_share)
         for plan in plans:
-            misfit = explain_misfit(
-                self._config, plan, shape, usable_bytes=usable_bytes, free_disk_bytes=free_disk_bytes
-            )
+            misfit = explain_misfit(self._config, plan, shape, room)
             if misfit is not None:
                 self._refuse(method, plans, plan.phase, misfit, memory)
                 return

@@ -27,16 +27,11 @@ from xclass.evaluate.pictures import make_pictures
 from xclass.measure.conditions import process_conditions
 from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
-from xclass.records.record import Pass, Phase
+from xclass.records.record import SHORT_CHUNKS, SHORT_STEPS, Pass, Phase
 from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.run.questions import Questions
 from xclass.run.spec import ChildSpec
-
-_SHORT_CHUNKS = 4
-"""Scan chunks of the shortened heap pass: every buffer has been allocated after as many."""
-_SHORT_STEPS = 2
-"""Steps of the shortened heap pass: Adam's state exists from the second on."""
 
 Outcome = dict[str, Any]
 """What a phase says of itself; ``held`` is asked for after the meter has read."""
@@ -232,8 +227,8 @@ class Job:
         limits = FeedLimits(minutes=config.budget.minutes, examples=config.budget.examples)
         if self._is_short:
             limits = FeedLimits(
-                scan_examples=_SHORT_CHUNKS * config.num_threads * config.scan_batch_size,
-                steps=_SHORT_STEPS,
+                scan_examples=SHORT_CHUNKS * config.num_threads * config.scan_batch_size,
+                steps=SHORT_STEPS,
                 examples=config.budget.examples,
                 minutes=config.budget.minutes,
             )

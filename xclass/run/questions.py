@@ -14,9 +14,8 @@ from xclass.config import RunConfig
 from xclass.data.base import DataSource, Texts
 from xclass.encoders.base import Encoder
 from xclass.evaluate.metrics import accuracy, latency
+from xclass.records.record import SHORT_BATCHES, SHORT_SINGLES
 from xclass.run.events import EventWriter
-
-_FEW_SINGLES = 2
 
 
 class Questions:
@@ -45,11 +44,11 @@ class Questions:
         Times under a tracer and the accuracy of a few queries are no results.
         """
         size = self._settings.batch_size
-        self._draw(min(2 * size, self._source.num_test))
+        self._draw(min(SHORT_BATCHES * size, self._source.num_test))
         self._answer(0, 1)
         for start, stop in self._batches():
             self._answer(start, stop)
-        for at in range(min(_FEW_SINGLES, self._num_queries)):
+        for at in range(min(SHORT_SINGLES, self._num_queries)):
             self._answer(at, at + 1)
 
     def ask_all(self, answers: Path) -> dict[str, Any]:

@@ -87,8 +87,9 @@ class DenseSoftmax:
         report.facts |= {"product_library": head.product_library} | kernel_facts(
             load_kernels(self._device.value)
         )
-        terms = self._config.step_terms(self._shape, self._weights, self._device)
-        report.facts |= meter.facts(sum(terms.values()))
+        report.facts |= meter.facts(
+            self._config.gpu_bytes(self._shape, weights=self._weights, device=self._device)
+        )
         self._vectors.bring_back()
         return report
 

@@ -18,6 +18,7 @@ from xclass.classifiers.init import (
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
+from xclass.classifiers.work import CLASS_MEANS, DENSE_FORM, STEP, Work, logit_values, means_work
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -32,6 +33,9 @@ class Loss(StrEnum):
     """Binary cross-entropy of each class on its own: one pass, no normaliser. A logit of 0 means 1 / C."""
 
 
+_UPDATE_VALUES = 28
+"""Multiply-adds that reading a value of the class vectors twice and writing it costs, whatever the batch.
+Source: steps with batches of 128 to 1024 in benchmarks/records/projection."""
 _BLOCK_MEBIBYTES = {Device.cpu: 4, Device.cuda: 256}
 
 
@@ -132,6 +136,31 @@ class DenseSoftmaxConfig(ServedHead):
             }
         )
 
+    def gpu_bytes(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, device: Device = Device.cpu
+    ) -> int:
+        """Bytes of a step on the GPU; 0 on the CPU."""
+        if device is Device.cpu:
+            return 0
+        return sum(self.step_terms(shape, weights or WeightsConfig(), device).values())
+
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)
+
+    def works(
+        self,
+        shape: ProblemShape,
+        num_examples: int,
+        *,
+        weights: WeightsConfig | None = None,
+        device: Device = Device.cpu,
+    ) -> dict[str, Work]:
+        """Of a step ``C (B (D + 24) + 28 D)``: products, a logit's exponential, the update of every value."""
+        weights = weights or WeightsConfig()
+        classes, dim, batch = shape.num_classes, shape.dim, shape.batch_size
+        logit = logit_values(weights.value_bytes)
+        amount = float(classes) * (batch * (dim + logit) + _UPDATE_VALUES * dim)
+        step = Work(meaning=f"a gradient step of {batch} examples", amount=amount, form=DENSE_FORM)
+        works = self.saved_works(shape, weights=weights) | {STEP: step}
+        return works | ({CLASS_MEANS: means_work(shape, num_examples)} if self.init is Init.means else {})

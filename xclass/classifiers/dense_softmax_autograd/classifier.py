@@ -69,7 +69,7 @@ class DenseSoftmaxAutograd:
         facts["optimizer"] = self._config.optimizer.value
         weights_CD.requires_grad_(False)
         weights_CD.grad = None  # else it stays for as long as the class vectors do
-        facts |= meter.facts(max(r.total_bytes for r in self._config.step_regimes(self._shape)))
+        facts |= meter.facts(self._config.gpu_bytes(self._shape, device=self._device))
         self._vectors.bring_back()
         return FitReport(examples_seen=examples_seen, facts=facts)
 

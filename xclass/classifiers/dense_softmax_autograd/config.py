@@ -10,7 +10,16 @@ from xclass.classifiers.device import Device, law_on
 from xclass.classifiers.init import Init, check_positive, saving_regime, starting_regime
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
+from xclass.classifiers.work import CLASS_MEANS, DENSE_FORM, STEP, Work, means_work
 from xclass.shapes import FLOAT32_BYTES, MemoryLaw, ProblemShape, Regime
+
+_VALUE_PRODUCTS = 90
+"""Multiply-adds that moving one value to or from memory costs.
+
+Source: steps with batches of 16 to 128 in benchmarks/records/projection.
+"""
+_LOGIT_MOVES = 28
+"""Of one logit: logits, log-probabilities and their gradient are written and read by operations of torch."""
 
 
 class Optimizer(StrEnum):
@@ -78,6 +87,29 @@ class DenseSoftmaxAutogradConfig(ServedHead):
             step = {"class vectors": p_bytes, "gradient": p_bytes, "logits": l_bytes}
         return (Regime(name="backward", components=backward), Regime(name="optimiser step", components=step))
 
+    def gpu_bytes(self, shape: ProblemShape, *, device: Device = Device.cpu) -> int:
+        """Bytes of a step on the GPU; 0 on the CPU."""
+        if device is Device.cpu:
+            return 0
+        return max(regime.total_bytes for regime in self.step_regimes(shape))
+
     def model_bytes(self, shape: ProblemShape, **_: Any) -> int:
         """Bytes of the saved class vectors: ``4 C D``."""
         return shape.class_vectors_bytes
+
+    def works(self, shape: ProblemShape, num_examples: int, **_: Any) -> dict[str, Work]:
+        """Of a step ``3 B C D`` multiply-adds, and values moved: 28 per logit, 20 (sgd: 5) per class value.
+
+        Source: torch/optim/adam.py, ``_single_tensor_adam``: eight operations, each reads and writes whole
+        tensors; sgd has one.
+        """
+        logits = float(shape.batch_size) * shape.num_classes
+        values = float(shape.num_classes) * shape.dim
+        moved = _LOGIT_MOVES * logits + (20 if self.optimizer is Optimizer.adam else 5) * values
+        step = Work(
+            meaning=f"a gradient step of {shape.batch_size} examples",
+            amount=3 * logits * shape.dim + _VALUE_PRODUCTS * moved,
+            form=DENSE_FORM,
+        )
+        works = self.saved_works(shape) | {STEP: step}
+        return works | ({CLASS_MEANS: means_work(shape, num_examples)} if self.init is Init.means else {})

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from xclass.classifiers.nearest_neighbour.index_kind import LEVEL_BYTES, IndexKind, parse_index_kind
-from xclass.classifiers.nearest_neighbour.index_training import product_bytes, visited_terms
+from xclass.classifiers.nearest_neighbour.index_training import (
+    LIST_OBJECT_BYTES,
+    product_bytes,
+    visited_terms,
+)
 from xclass.errors import ConfigError
 from xclass.shapes import MAPPED, ProblemShape
 
@@ -20,8 +24,6 @@ _POINTS_PER_LIST = 39
 
 INDEX_MAPPED, INDEX_COPIED, EXACT_MAPPED = f"index{MAPPED}", "index", f"exact vectors{MAPPED}"
 """Names of what a server holds: mapped parts of the index, copied ones, and vectors of the second stage."""
-_LIST_OBJECT_BYTES = 256
-"""Of one inverted list: the objects that own or view its codes and its ids (measured)."""
 SECOND_STAGE_BYTES = 8 << 20
 """Scratch in which candidates are ranked again; 1 to 32 MiB are equally fast."""
 
@@ -147,12 +149,13 @@ class IndexConfig:
         copied = LEVEL_BYTES * num_classes if kind.num_links else 0
         if kind.is_fast_scan:
             copied = parts["index codes"] + parts.get("index ids", 0)
-        exact = shape.class_vectors_bytes // 2 if self.rerank else 0
+        # Candidates that are read leave nothing resident: benchmarks/records/heads/index_frontier, "read".
+        exact = shape.class_vectors_bytes // 2 if self.rerank and self.is_rerank_mapped else 0
         terms = {
             INDEX_MAPPED: sum(parts.values()) - (copied if kind.is_fast_scan else 0),
             INDEX_COPIED: copied,
             EXACT_MAPPED: exact,
-            "list objects": _LIST_OBJECT_BYTES * kind.num_lists,
+            "list objects": LIST_OBJECT_BYTES * kind.num_lists,
         }
         terms |= kind.table_terms(is_l2=is_l2)
         return {name: size for name, size in terms.items() if size}

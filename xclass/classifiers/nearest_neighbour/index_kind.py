@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES
@@ -178,6 +179,7 @@ class IndexKind:
         return None
 
 
+@lru_cache(maxsize=256)
 def parse_index_kind(factory: str, *, key: str = INDEX_KEY) -> IndexKind:
     """Read a FAISS factory string.
 

@@ -17,6 +17,9 @@ _SCALAR_POINTS = 100_000
 """Source: ``IndexIVFScalarQuantizer::train_encoder_num_vectors``."""
 _BLAS, _MAX_BLAS_BYTES = "buffer of OpenBLAS", 128 << 20
 """Source: OpenBLAS, driver/others/memory.c, ``BUFFER_SIZE``: mapped whole, resident as it is packed into."""
+_PACKED_DIM = 192
+LIST_OBJECT_BYTES = 256
+"""Of one inverted list: the objects that own or view its codes and its ids (measured)."""
 _VISITED_SET_CLASSES = 10_000_000
 _ROTATION_BITS = 8
 """Of the product quantiser that a rotation is trained with. Source: ``OPQMatrix::train``."""
@@ -66,6 +69,7 @@ def training_regimes(
             regimes.append(Regime(name="rotating", components={"training sample": both}))
         sample = rotated | {_BLAS: terms[_BLAS]}
     if kind.num_lists:
+        sample |= {name: size for name, size in list_terms(kind, coded_dim).items() if name not in sample}
         terms = _k_means_terms(points, kind.num_lists, coded_dim)
         regimes.append(Regime(name="list training", components=sample | terms))
         sample |= {"list centroids": FLOAT32_BYTES * kind.num_lists * coded_dim}
@@ -78,6 +82,16 @@ def training_regimes(
         residuals |= {"code training": quantiser}
     regimes.append(Regime(name="code training", components=sample | residuals))
     return tuple(regimes)
+
+
+def list_terms(kind: IndexKind, dim: int) -> dict[str, int]:
+    """Beside the inverted lists: two objects of each, and what OpenBLAS packs to find a vector's list.
+
+    Source: measured less all other terms at dim 32 to 512, in benchmarks/records/measure/ledger and on the
+    sizes of benchmarks/records/projection that are fitted: ``1.5 MB + 20 kB min(D, 192)``.
+    """
+    packed = 1_500_000 + 20_000 * min(dim, _PACKED_DIM)
+    return {_BLAS: packed, "list objects": LIST_OBJECT_BYTES * kind.num_lists}
 
 
 def _k_means_terms(points: int, num_centroids: int, dim: int) -> dict[str, int]:

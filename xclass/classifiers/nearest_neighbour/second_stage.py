@@ -109,8 +109,8 @@ class SecondStage:
         return self._gather(rows_B).astype(np.float32)
 
     def held_bytes(self) -> int:
-        """Of the file."""
-        return self._vectors_CD.nbytes
+        """Of the file, where its pages are used."""
+        return self._vectors_CD.nbytes if self._descriptor < 0 else 0
 
     def _score(self, queries: FloatArray, rows: IntArray) -> FloatArray:
         vectors = self._gather(np.maximum(rows, 0)).astype(np.float32)

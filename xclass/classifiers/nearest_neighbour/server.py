@@ -125,9 +125,8 @@ class FaissServer:
         copied = self._copied_bytes()
         held = {INDEX_MAPPED: 0 if self._is_copied else self._file_bytes, INDEX_COPIED: copied}
         held = {name: size for name, size in held.items() if size} | self._class_ids.held_bytes()
-        if self._second_stage is not None:
-            held[EXACT_MAPPED] = self._second_stage.held_bytes()
-        return held
+        exact = self._second_stage.held_bytes() if self._second_stage is not None else 0
+        return held | ({EXACT_MAPPED: exact} if exact else {})
 
     def _copied_bytes(self) -> int:
         """All of the file where nothing can be mapped; of a mapped graph, levels and offsets once more."""

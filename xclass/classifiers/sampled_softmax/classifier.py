@@ -15,7 +15,7 @@ from xclass.classifiers.kernels.sampled import RowState
 from xclass.classifiers.products import single_threaded_products
 from xclass.classifiers.sampled_softmax.config import HARD_INDEX_KEY, SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.sampled_softmax.hard import HardNegatives
-from xclass.classifiers.sampled_softmax.memory import max_sampled, step_terms
+from xclass.classifiers.sampled_softmax.memory import max_sampled
 from xclass.classifiers.sampled_softmax.negatives import (
     InBatchNegatives,
     MixedNegatives,
@@ -118,7 +118,7 @@ class SampledSoftmax:
                 step.close()
         report.facts = facts | report.facts | {"product_library": step.product_library}
         report.facts |= kernel_facts(load_sampled_kernels(self._device.value))
-        report.facts |= meter.facts(sum(step_terms(config, self._shape, self._weights).values()))
+        report.facts |= meter.facts(config.gpu_bytes(self._shape, weights=self._weights, device=self._device))
         self._vectors.bring_back()
         return report
 

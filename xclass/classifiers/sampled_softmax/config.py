@@ -12,6 +12,7 @@ from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_ind
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
+from xclass.classifiers.work import Work
 from xclass.errors import ConfigError
 from xclass.shapes import MemoryLaw, ProblemShape
 
@@ -135,6 +136,30 @@ class SampledSoftmaxConfig(ServedHead):
 
         return training_law(self, shape, weights or WeightsConfig(), device)
 
+    def gpu_bytes(
+        self, shape: ProblemShape, *, weights: WeightsConfig | None = None, device: Device = Device.cpu
+    ) -> int:
+        """Bytes of a step on the GPU; 0 on the CPU."""
+        from xclass.classifiers.sampled_softmax.memory import step_terms
+
+        if device is Device.cpu:
+            return 0
+        return sum(step_terms(self, shape, weights or WeightsConfig()).values())
+
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""
         return (weights or WeightsConfig()).model_bytes(shape)
+
+    def works(
+        self,
+        shape: ProblemShape,
+        num_examples: int,
+        *,
+        weights: WeightsConfig | None = None,
+        device: Device = Device.cpu,
+    ) -> dict[str, Work]:
+        """See :func:`xclass.classifiers.sampled_softmax.work.training_works`."""
+        from xclass.classifiers.sampled_softmax.work import training_works
+
+        weights = weights or WeightsConfig()
+        return self.saved_works(shape, weights=weights) | training_works(self, shape, num_examples, weights)

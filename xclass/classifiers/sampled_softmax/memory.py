@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from xclass.classifiers.device import Device
 from xclass.classifiers.init import saving_regime, starting_regime
 from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES
 from xclass.classifiers.nearest_neighbour.index_training import training_regimes
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
+from xclass.classifiers.work import distinct_log_uniform
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
 
 TABLE_BYTES_PER_CLASS = 12
@@ -34,6 +37,18 @@ def max_sampled(config: SampledSoftmaxConfig, shape: ProblemShape) -> int:
     of_batch = shape.batch_size if config.sampler.has_batch else 0
     random = 0 if config.sampler is SamplerKind.in_batch else config.num_samples
     return min(shape.num_classes, of_batch + random + config.num_hard)
+
+
+def distinct_sampled(config: SampledSoftmaxConfig, shape: ProblemShape) -> int:
+    """Distinct negatives of a step as expected; of other samplers than log_uniform at most so many.
+
+    Scratch for the most there can be is taken, but only what is written becomes resident.
+    """
+    most = max_sampled(config, shape)
+    if config.sampler is not SamplerKind.log_uniform:
+        return most
+    drawn = distinct_log_uniform(shape.num_classes, config.num_samples)
+    return min(most, math.ceil(drawn) + config.num_hard)
 
 
 def step_terms(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> dict[str, int]:
@@ -82,7 +97,7 @@ def _scratch_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: W
     rows and gradients, ``(2 V + 12) B D`` of inputs and their gradient, a dozen integers for each row.
     """
     value, batch, dim = weights.value_bytes, shape.batch_size, shape.dim
-    sampled = round_up(max_sampled(config, shape))
+    sampled = round_up(distinct_sampled(config, shape))
     rows = value * dim * (2 * batch + (1 + shape.threads) * sampled)
     integers = (12 + shape.threads) * INT64_BYTES * (batch + sampled)
     return value * sampled * batch + rows + (2 * value + 3 * FLOAT32_BYTES) * batch * dim + integers

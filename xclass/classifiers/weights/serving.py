@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
+from xclass.classifiers.work import OPEN, SAVE, Work, open_work, save_work, scan_works
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
 from xclass.units import MIB
 
@@ -60,3 +61,8 @@ class ServedHead:
     ) -> dict[str, int]:
         """See :func:`search_terms`."""
         return search_terms(weights or WeightsConfig(), shape)
+
+    def saved_works(self, shape: ProblemShape, *, weights: WeightsConfig | None = None) -> dict[str, Work]:
+        """Saving the class vectors, opening them - a map, whatever their size - and exact answers."""
+        num_bytes = self.model_bytes(shape, weights=weights)
+        return {SAVE: save_work(num_bytes), OPEN: open_work(0)} | scan_works(shape)

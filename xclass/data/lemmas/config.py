@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from xclass.errors import ConfigError
-from xclass.shapes import MAPPED, ProblemShape
+from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
 # Measured with tracemalloc on batches of 16,384 of all parts of the data: at most 39 and 333.
 _SCAN_BYTES_PER_TEXT = 40
@@ -42,6 +42,8 @@ class LemmasConfig:
     name: ClassVar[str] = "lemmas"
     entry: ClassVar[str] = "xclass.data.lemmas.entry"
     encoder: ClassVar[str] = "ngrams"
+    default_classes: ClassVar[int] = _TRAIN_TEXTS[-1][0]
+    most_classes: ClassVar[int | None] = _TRAIN_TEXTS[-1][0]
 
     cache: str | None = None
     """Folder of the prepared data; None: ``$XDG_CACHE_HOME/xclass``, else ``~/.cache/xclass``."""
@@ -75,7 +77,11 @@ class LemmasConfig:
         step = (_TRAIN_BYTES_PER_TEXT + 2 * _SCAN_BYTES_PER_TEXT) * shape.batch_size
         texts = train_texts(shape.num_classes)
         index = _INDEX_BYTES_PER_CLASS * shape.num_classes + texts // _TEXTS_PER_STARTS_BYTE
-        return {"data batches": max(scan, step), _INDEX: index + (texts if has_steps else 0)}
+        return {DATA_BATCHES: max(scan, step), _INDEX: index + (texts if has_steps else 0)}
+
+    def num_train(self, num_classes: int) -> int:
+        """Training examples, to a few percent."""
+        return train_texts(num_classes)
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """Index of the held-out texts, mapped: a random sample touches all of it (fault-around, 64 KiB).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xclass.errors import ConfigError
-from xclass.shapes import FLOAT32_BYTES, ProblemShape
+from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, ProblemShape
 
 
 @dataclass(kw_only=True, slots=True)
@@ -16,6 +16,7 @@ class SyntheticConfig:
     name: ClassVar[str] = "synthetic"
     entry: ClassVar[str] = "xclass.data.synthetic.entry"
     default_classes: ClassVar[int] = 100_000
+    most_classes: ClassVar[int | None] = None
     encoder: ClassVar[str] = "identity"
 
     bayes_accuracy: float = 0.95
@@ -52,7 +53,11 @@ class SyntheticConfig:
         Each encoding thread holds the chunk it makes and one that waits to be taken.
         """
         chunk = max(shape.batch_size, shape.scan_batch_size)
-        return {"data batches": (3 + 1) * shape.threads * chunk * shape.dim * FLOAT32_BYTES}
+        return {DATA_BATCHES: (3 + 1) * shape.threads * chunk * shape.dim * FLOAT32_BYTES}
+
+    def num_train(self, num_classes: int) -> int:
+        """Training examples."""
+        return self.examples_per_class * num_classes
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """None: nothing is stored."""

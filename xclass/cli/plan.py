@@ -1,0 +1,102 @@
+"""``python -m xclass.plan``: what a comparison will need, before it runs and before there is data.
+
+Exit codes: 0 all of it fits; 3 something does not; 2 the command was wrong; 1 a run could not be read.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from xclass.cli.parser import EXIT_DOES_NOT_FIT, run_command
+from xclass.cli.plan_words import HELP, PlanWords, parse_words
+from xclass.config import RunConfig
+from xclass.projection.duration import prepare_seconds
+from xclass.projection.estimate import Context, Estimate, MethodEstimate, estimate_method
+from xclass.projection.projector import Projector
+from xclass.projection.reference import Reference
+from xclass.records.store import write_json
+from xclass.report.plan_json import as_json
+from xclass.report.plan_sections import plan_text
+from xclass.run.room import place_here
+from xclass.sizing.naive import naive
+from xclass.sizing.place import Place, rented_place
+
+
+def main() -> NoReturn:
+    """The entry point of ``python -m xclass.plan``."""
+    words = sys.argv[1:]
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(HELP)
+        sys.exit(0)
+    run_command(
+        lambda: _carry_out(parse_words(words)),
+        disk_remedy="free space there or choose another out=FILE.json",
+        interrupted="interrupted; nothing was written",
+    )
+
+
+def _carry_out(words: PlanWords) -> int:
+    estimate = make_estimate(words)
+    if words.out is not None:
+        write_json(words.out, as_json(estimate))
+    sys.stdout.write(plan_text(estimate))
+    return 0 if estimate.fits else EXIT_DOES_NOT_FIT
+
+
+def make_estimate(words: PlanWords) -> Estimate:
+    """What the command answers.
+
+    Raises:
+        RecordError: a run cannot be read.
+        ConfigError: a size too far beyond the measured ones.
+    """
+    projector = Projector(words.runs) if words.runs else Projector.without_runs()
+    config, reference, place = words.config, Reference.load(), _place(words)
+    context = Context(place=place, reference=reference, hardware=words.hardware)
+    methods: list[MethodEstimate] = []
+    room = place.room
+    for name, changed, method in _subjects(words):
+        phases = projector.project(changed, method, is_far_allowed=words.is_far_allowed)
+        found = estimate_method(changed, method, context, room, name=name, phases=phases)
+        methods.append(found)
+        if config.keep_models and found.fits and name == method:
+            # As in a run: what is saved stays there while the next method is measured.
+            room = replace(room, free_disk_bytes=max(0, room.free_disk_bytes - found.saved_bytes))
+    assert config.classes is not None
+    return Estimate(
+        config=config,
+        place=place,
+        methods=tuple(methods),
+        naive=naive(
+            config.classes,
+            words.hardware,
+            num_features=words.features,
+            num_examples=config.data.num_train(config.classes),
+        ),
+        hardware=words.hardware,
+        prepare_seconds=prepare_seconds(config, reference),
+        reference_words=f"{reference.processor} with {reference.num_cpus} CPUs",
+        has_runs=bool(words.runs),
+    )
+
+
+def _subjects(words: PlanWords) -> list[tuple[str, RunConfig, str]]:
+    """Name, configuration and method of every row; kinds of index stand for nearest_neighbour."""
+    own = [(method, words.config, method) for method in words.config.methods]
+    if not words.indexes:
+        return own
+    kinds = [(f"index={name}", config, "nearest_neighbour") for name, config in words.indexes.items()]
+    return [subject for subject in own if subject[2] != "nearest_neighbour"] + kinds
+
+
+def _place(words: PlanWords) -> Place:
+    reserve_share = words.config.measure.reserve_share
+    place = (
+        place_here(Path.cwd(), reserve_share)
+        if words.ram_bytes is None
+        else rented_place(words.ram_bytes, words.hardware, reserve_share)
+    )
+    return place if words.disk_bytes is None else place.with_disk(words.disk_bytes)

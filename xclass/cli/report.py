@@ -1,0 +1,153 @@
+"""``python -m xclass.report runs=A,B,C``: the page over some runs or sweeps, from their records alone.
+
+Exit codes: 0 written; 1 the records cannot be used; 2 the command is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+from xclass.cli.hardware_words import take_hardware
+from xclass.cli.parser import complain, run_command
+from xclass.cli.run_words import parse_runs, parse_switch, take_words
+from xclass.errors import ConfigError, RecordError
+from xclass.projection.projector import Projector
+from xclass.projection.recorded_config import recorded_config
+from xclass.records.record import Phase, Record
+from xclass.report.number_tables import NO_PARQUET, PARQUET_FILE
+from xclass.report.page.sources import RunRecords, read_runs
+from xclass.report.page.study import Study
+from xclass.report.write import Reports, write_document
+from xclass.sizing.naive import DEFAULT_FEATURES
+from xclass.units import parse_count
+
+HELP = """\
+usage: python -m xclass.report runs=A,B,C [key=value ...]
+
+One page over runs and sweeps, made from their records alone: which method, how accurate, how much RAM to
+train, build and serve, which server and what a month of it costs, and how far each figure was measured or
+projected.
+
+  python -m xclass.report runs=outputs/SWEEP
+  python -m xclass.report runs=outputs/A,outputs/B out=for_the_client hardware=aws
+  python -m xclass.report runs=outputs/SWEEP classes=5e7 dim=128
+
+  runs=A,B,C        folders of runs or sweeps
+  out=FOLDER        where it is written; default: the folder itself if one is given, else outputs/report/DATE
+  hardware=clouds   catalogue of servers: a name of conf/hardware or a YAML file
+  classes=5e7       the size that is asked about: projections and servers are shown for it besides the largest
+                    measured one; default: ten times the largest measured number of classes
+  dim=128           its dimensions; default: as measured
+  features=25000    inputs of the dense linear model that is shown beside what was measured
+  far=true          projects beyond 100 times what was measured, which is refused otherwise
+
+leaves report.html (one file: opens offline, prints, survives e-mail), report.md, figures/*.svg,
+summary.json, numbers.csv and, with pyarrow, numbers.parquet. Neither torch nor faiss is loaded, and no record
+is changed.
+exit codes: 0 written; 1 the records cannot be used, or the page cannot be written; 2 the command is wrong.
+"""
+
+_DEFAULTS = {
+    "runs": "",
+    "out": "",
+    "far": "false",
+    "classes": "",
+    "dim": "",
+    "features": str(DEFAULT_FEATURES),
+}
+_SIZES = ("classes", "dim")
+
+
+def main() -> NoReturn:
+    """The entry point of ``python -m xclass.report``."""
+    words = sys.argv[1:]
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(HELP)
+        sys.exit(0)
+    run_command(
+        lambda: _report(words),
+        disk_remedy="free space there or choose another folder (out=...)",
+        interrupted="interrupted; every file that was written is whole",
+    )
+
+
+def _report(words: Sequence[str]) -> int:
+    hardware, rest = take_hardware([word.removeprefix("+") for word in words])
+    values, unknown = take_words(rest, _DEFAULTS)
+    if unknown:
+        raise ConfigError(
+            "command line",
+            " ".join(unknown),
+            allowed=f"{', '.join(f'{name}=' for name in [*_DEFAULTS, 'hardware'])}",
+            remedy="see python -m xclass.report --help",
+        )
+    folders = parse_runs(values["runs"])
+    if not folders:
+        raise ConfigError(
+            "runs", "(nothing)", allowed="folders of runs or sweeps", remedy="add runs=outputs/A,outputs/B"
+        )
+    changes = {name: _count(name, values[name]) for name in _SIZES if values[name]}
+    num_features, is_far_allowed = _count("features", values["features"]), parse_switch("far", values["far"])
+    damaged: list[str] = []
+    runs = read_runs(folders, damaged)
+    projector = _projector(runs, damaged)
+    study = None
+    if projector is not None:
+        study = Study(
+            projector=projector,
+            hardware=hardware,
+            changes=changes,
+            is_far_allowed=is_far_allowed,
+            num_features=num_features,
+        )
+    folder = Path(values["out"]) if values["out"] else _own_folder(folders)
+    _tell(write_document(folder, runs, damaged, study), folder)
+    return 0
+
+
+def _projector(runs: Sequence[RunRecords], damaged: list[str]) -> Projector | None:
+    """What can be projected; None, with the reason among the damaged, where nothing can."""
+    known = [record for run in runs for record in run.records if _has_closed_form(record, run, damaged)]
+    try:
+        return Projector.of_records(known)
+    except RecordError as error:
+        damaged.append(f"nothing is projected: {error}")
+        return None
+
+
+def _has_closed_form(record: Record, run: RunRecords, damaged: list[str]) -> bool:
+    """Records of an older xclass may have settings that no form of today knows: shown, not projected."""
+    if record.phase is Phase.PREPARE:
+        return True
+    try:
+        recorded_config(record, source=f"{run.folder}: {record.method} {record.phase}")
+    except RecordError as error:
+        damaged.append(f"not projected: {error}")
+        return False
+    return True
+
+
+def _count(name: str, text: str) -> int:
+    try:
+        return parse_count(text)
+    except ValueError as error:
+        raise ConfigError(name, text, allowed="a whole number such as 5e7", remedy=str(error)) from None
+
+
+def _own_folder(folders: Sequence[Path]) -> Path:
+    if len(folders) == 1:
+        return folders[0]
+    return Path("outputs") / "report" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+
+
+def _tell(reports: Reports, folder: Path) -> None:
+    for reason in reports.damaged:
+        complain(reason)
+    sys.stdout.write(f"page: {reports.report_html}\n")
+    sys.stdout.write(f"the same as Markdown: {reports.report_md}\n")
+    sys.stdout.write(f"numbers: {reports.summary_json}, numbers.csv")
+    sys.stdout.write(f", {PARQUET_FILE}\n" if (folder / PARQUET_FILE).exists() else f"\n{NO_PARQUET}\n")

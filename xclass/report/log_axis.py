@@ -1,0 +1,53 @@
+"""A logarithmic axis of a figure: round numbers, and where they lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from xclass.units import KIB
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogAxis:
+    """From ``low`` to ``high`` over the pixels from ``start`` to ``end``."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: tuple[float, ...]
+
+    def place(self, value: float) -> float:
+        """Pixels of a value, which may lie beyond the ends."""
+        share = math.log(max(value, 1e-12) / self.low) / math.log(self.high / self.low)
+        return self.start + share * (self.end - self.start)
+
+
+def count_axis(values: Iterable[float], start: float, end: float) -> LogAxis:
+    """Powers of ten around the values."""
+    found = list(values)
+    first, last = math.floor(math.log10(min(found))), math.ceil(math.log10(max(found)))
+    last = max(last, first + 1)
+    ticks = tuple(10.0**power for power in range(first, last + 1))
+    return LogAxis(low=ticks[0], high=ticks[-1], start=start, end=end, ticks=ticks)
+
+
+def byte_axis(values: Iterable[float], start: float, end: float) -> LogAxis:
+    """Powers of two of a KiB around the values, labelled at every second where they are many."""
+    found = list(values)
+    first = math.floor(math.log2(min(found) / KIB))
+    last = max(math.ceil(math.log2(max(found) / KIB)), first + 1)
+    step = 1 if last - first <= 6 else 2
+    # From an even power on, so that the labels read 64 MiB, 256 MiB, 1 GiB.
+    ticks = tuple(KIB * 2.0**power for power in range(first + first % step, last + 1, step))
+    return LogAxis(low=KIB * 2.0**first, high=KIB * 2.0**last, start=start, end=end, ticks=ticks)
+
+
+def count_label(number: float) -> str:
+    """Of a power of ten: ``10k``, ``5M``."""
+    for scale, suffix in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if number >= scale:
+            return f"{number / scale:g}{suffix}"
+    return f"{number:g}"

@@ -1,0 +1,1 @@
+"""The page that a client reads: one document of sections and figures, rendered as Markdown and as HTML."""

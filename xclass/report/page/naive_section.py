@@ -1,0 +1,57 @@
+"""From where to where: the dense linear model that people start from, beside what was measured here."""
+
+from __future__ import annotations
+
+from xclass.projection.result import ProjectedPhase
+from xclass.records.record import Phase
+from xclass.report.page.servers_section import choice_of, month_text, server_text
+from xclass.report.page.study import PURPOSES, Study
+from xclass.report.text import code, table
+from xclass.sizing.choice import Choice
+from xclass.sizing.naive import Naive, naive
+from xclass.units import format_count, format_decimal_bytes
+
+
+def naive_section(study: Study, variant: str | None) -> str:
+    """The two side by side, each with its server; empty where the variant is not known.
+
+    Args:
+        study: gives the size and the catalogue.
+        variant: which of ours, at its largest measured size.
+    """
+    if variant not in study.configs:
+        return ""
+    phases = [phase for phase in study.measured[variant] if phase.phase in PURPOSES]
+    baseline = naive(phases[0].classes, study.hardware, num_features=study.num_features)
+    headers = ["RAM", "dense linear model (predicted)", f"{code(variant)} (measured)", "less by"]
+    headers += ["server of the dense linear model", "server of ours"]
+    rows = [_row(baseline, phase, study) for phase in phases]
+    count, features = format_count(baseline.num_classes), format_count(baseline.num_features)
+    note = (
+        f"The dense linear model has one float32 weight for each of {count} classes and {features} features "
+        "(`features=` sets their number); training adds the gradient and two moments of Adam. Of it only "
+        f"this arithmetic is known: it was not run. Ours has {phases[0].dim} numbers per class in place "
+        "of the features: that the accuracy stays good enough with them is for your data to show. GB are "
+        "powers of 1000 here."
+    )
+    shown = table(headers, rows, num_text_columns=1, text_columns=tuple(headers[4:]))
+    return f"{shown}\n\n{note}"
+
+
+def _row(baseline: Naive, phase: ProjectedPhase, study: Study) -> list[str]:
+    is_serving = phase.phase is Phase.SERVE
+    needed = baseline.weights_bytes if is_serving else baseline.training_bytes
+    choice = baseline.serving if is_serving else baseline.training
+    return [
+        f"to {phase.phase}",
+        format_decimal_bytes(needed),
+        format_decimal_bytes(phase.peak.value),
+        f"**{needed / phase.peak.value:,.0f} times**",
+        _rented(choice),
+        _rented(choice_of(study.hardware, phase)),
+    ]
+
+
+def _rented(choice: Choice) -> str:
+    month = month_text(choice)
+    return server_text(choice) + ("" if month == "-" else f": {month}")

@@ -1,0 +1,98 @@
+"""The runs that a report is made from, read from folders of runs and of sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from xclass.errors import RecordError
+from xclass.projection.recorded_config import recorded_config
+from xclass.projection.variants import variant_of
+from xclass.records.proof import Proof, read_proofs
+from xclass.records.record import Phase, Record
+from xclass.records.store import RECORDS_FOLDER, read_records
+from xclass.report.rows import Row, rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecords:
+    """What one run left."""
+
+    label: str
+    """Names it among the others; empty for a run that stands alone."""
+    folder: Path
+    records: list[Record]
+    proofs: list[Proof] = field(default_factory=list)
+
+    @cached_property
+    def variants(self) -> dict[str, str]:
+        """Method -> key of the variant that it was measured as: what lines of figures are named by."""
+        firsts: dict[str, Record] = {}
+        for record in self.records:
+            if record.phase is not Phase.PREPARE:
+                firsts.setdefault(record.method, record)
+        return {method: _variant(record) for method, record in firsts.items()}
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Of its summary, each with the name of the run."""
+        return [{"run": self.label, **row} for row in rows(self.records)]
+
+
+def _variant(record: Record) -> str:
+    try:
+        return variant_of(recorded_config(record), record.method)
+    except RecordError:
+        # Of another xclass, whose closed forms are not known here: it can be shown all the same.
+        return record.method
+
+
+def read_run(folder: Path, label: str, damaged: list[str]) -> RunRecords:
+    """One run.
+
+    Args:
+        folder: holds ``records/``.
+        label: its name.
+        damaged: gets the reason of each file that cannot be read.
+    """
+    records = read_records(folder, damaged=damaged)
+    try:
+        proofs = read_proofs(folder)
+    except RecordError as error:
+        damaged.append(str(error))
+        proofs = []
+    return RunRecords(label=label, folder=folder, records=records, proofs=proofs)
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The folder itself if it is a run, else the runs below it."""
+    if (folder / RECORDS_FOLDER).is_dir():
+        return [folder]
+    return sorted(path.parent for path in folder.rglob(RECORDS_FOLDER) if path.is_dir())
+
+
+def read_runs(folders: Sequence[Path], damaged: list[str]) -> list[RunRecords]:
+    """All runs of some folders, each named so that no other has its name.
+
+    Args:
+        folders: of runs and of sweeps.
+        damaged: gets the reason of each file that cannot be read.
+
+    Raises:
+        RecordError: one of the folders holds no run.
+    """
+    found: dict[Path, str] = {}
+    for folder in folders:
+        below = run_folders(folder)
+        if not below:
+            raise RecordError(
+                f"{folder}: no run in it or below it holds records/*.json; give the folder of a run or sweep"
+            )
+        for run in below:
+            name = run.relative_to(folder).as_posix()
+            if len(folders) > 1:
+                name = folder.as_posix() if name == "." else f"{folder.as_posix()}/{name}"
+            found.setdefault(run, "" if name == "." else name)
+    return [read_run(run, label, damaged) for run, label in found.items()]

@@ -1,0 +1,78 @@
+"""The plan as JSON, for programs: every figure of the text, bytes and seconds as plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from xclass.projection.estimate import Estimate, MethodEstimate, PhaseEstimate
+from xclass.report.plan_table import verdict
+from xclass.sizing.choice import Choice
+
+_SCHEMA_VERSION = 1
+_ENDS = ("low_seconds", "seconds", "high_seconds")
+
+
+def as_json(estimate: Estimate) -> dict[str, Any]:
+    """One object; a value that is not known is null."""
+    seconds = estimate.seconds
+    return {
+        "schema_version": _SCHEMA_VERSION,
+        "verdict": verdict(estimate),
+        "fits": estimate.fits,
+        "classes": estimate.config.classes,
+        "dim": estimate.config.dim,
+        "data": estimate.config.data.name,
+        "place": asdict(estimate.place),
+        "methods": [_method(method) for method in estimate.methods],
+        "experiment": None
+        if seconds is None
+        else dict(zip(("low", "seconds", "high"), seconds, strict=True)),
+        "has_runs": estimate.has_runs,
+        "times_measured_on": estimate.reference_words,
+    }
+
+
+def _method(method: MethodEstimate) -> dict[str, Any]:
+    duration = method.duration
+    return {
+        "name": method.name,
+        "method": method.method,
+        "fits": method.fits,
+        "phases": [_phase(phase) for phase in method.phases],
+        "advice": method.advice,
+        "leaner": [one.words for one in method.leaner],
+        "cheaper": [one.words for one in method.cheaper],
+        "saved_bytes": method.saved_bytes,
+        "largest_classes": asdict(method.capacity),
+        "fit_server": _server(method.fit_server),
+        "serve_server": _server(method.serve_server),
+        "epoch_steps": method.epoch_steps,
+        "budget_steps": method.budget_steps,
+        "experiment": None if duration is None else asdict(duration.value),
+    }
+
+
+def _phase(phase: PhaseEstimate) -> dict[str, Any]:
+    projected = asdict(phase.projected)
+    # A variant that was not measured lies infinitely far: JSON has no word for it.
+    is_measured = projected["extrapolation"] != float("inf")
+    return projected | {
+        "extrapolation": projected["extrapolation"] if is_measured else None,
+        "required_bytes": phase.required_bytes,
+        "promised_bytes": phase.promised_bytes,
+        "fits": phase.shortage is None,
+        "shortage": phase.shortage,
+        "is_tight": phase.is_tight,
+        "is_from_disk": phase.is_from_disk,
+    }
+
+
+def _server(choice: Choice) -> dict[str, Any]:
+    return {
+        "needed_bytes": choice.needed_bytes,
+        "gpu_bytes": choice.gpu_bytes,
+        "server": None if choice.server is None else asdict(choice.server),
+        "usd_per_month": choice.usd_per_month,
+        "words": choice.words,
+    }

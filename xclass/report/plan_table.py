@@ -1,0 +1,188 @@
+"""The plan for a terminal: a verdict, the machine, one line per method and phase, and what would fit.
+
+Plain text of 80 columns, so that it can be piped and mailed.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from xclass.config import MAX_CLASSES
+from xclass.projection.estimate import Estimate, MethodEstimate, PhaseEstimate
+from xclass.projection.result import Basis
+from xclass.records.record import Phase
+from xclass.sizing.place import Place
+from xclass.units import format_bytes, format_count, format_seconds
+
+WIDTH = 80
+_NAME_WIDTH = 19
+_WIDTHS = (10, 11, 9, 10, 13)
+"""Columns of peak, file pages, base, disk and time; what fits comes last."""
+_CAPACITY_WIDTHS = (16, 19, 19)
+
+
+def verdict(estimate: Estimate) -> str:
+    """One sentence: what fits, what does not."""
+    config, place = estimate.config, estimate.place
+    size = f"{format_count(config.classes)} classes x {config.dim}"
+    if config.data.name != "synthetic":
+        size += f" of {config.data.name}"
+    fitting = [method for method in estimate.methods if method.fits]
+    if estimate.fits:
+        phases = [(method, phase) for method in fitting for phase in method.phases]
+        method, most = max(phases, key=lambda pair: pair[1].required_bytes)
+        return (
+            f"Fits: {size} with {_names(fitting)} on {place.name}; the most is needed by {method.name} to "
+            f"{most.projected.phase}, {format_bytes(most.required_bytes)} of "
+            f"{format_bytes(place.room.usable_bytes)}."
+        )
+    failing = [method for method in estimate.methods if not method.fits]
+    parts = [f"Does not fit: {size} with {_names(failing)} on {place.name}"]
+    if fitting:
+        parts.append(f"what fits: {_names(fitting)}")
+    if served := [method for method in failing if method.fits_served]:
+        from_disk = any(phase.is_from_disk for method in served for phase in method.phases)
+        how = " from disk" if from_disk else ""
+        parts.append(f"a model made elsewhere could be served{how} with {_names(served)}")
+    return "; ".join(parts) + "."
+
+
+def place_words(place: Place) -> str:
+    """The machine, and what of it may be planned with."""
+    room = place.room
+    ram = f"{place.name}: {format_bytes(place.ram_bytes)} of RAM"
+    available = f"{format_bytes(place.available_bytes)} available"
+    disk = (
+        f"{format_bytes(room.free_disk_bytes)} of disk, {place.disk_words}"
+        if place.is_disk_known
+        else place.disk_words
+    )
+    return (
+        f"{ram}, {available} ({place.available_words}), {place.reserve_share:.0%} of it left alone "
+        f"(measure.reserve_share): {format_bytes(room.usable_bytes)} may be planned with; {disk}"
+    )
+
+
+def phase_table(estimate: Estimate) -> list[str]:
+    """One line per method and phase, and what has to be said of them."""
+    lines = [line(_WIDTHS, "", "peak RAM", "file pages", "base", "disk", "run time", "  fits")]
+    for method in estimate.methods:
+        lines.append(method.name)
+        lines += [_phase_line(method, phase) for phase in method.phases]
+    shared: dict[str, list[str]] = {}
+    notes = []
+    for method in estimate.methods:
+        notes += [paragraph(note) for note in _notes(method)]
+        for phase in method.phases:
+            for note in _phase_notes(phase):
+                shared.setdefault(note, []).append(method.name)
+    notes += [paragraph(f"{', '.join(names)} {note}") for note, names in shared.items()]
+    return [*lines, *notes]
+
+
+def _phase_line(method: MethodEstimate, phase: PhaseEstimate) -> str:
+    projected = phase.projected
+    is_fit = projected.phase in (Phase.TRAIN, Phase.BUILD)
+    seconds = None
+    if method.duration is not None and projected.phase is not Phase.LOAD:
+        whole = method.duration.value
+        seconds = whole.fit_seconds if is_fit else whole.serve_seconds
+    return line(
+        _WIDTHS,
+        f"  {projected.phase}",
+        format_bytes(projected.peak.value),
+        format_bytes(projected.mapped_bytes),
+        format_bytes(projected.base_bytes),
+        format_bytes(projected.disk_bytes),
+        format_seconds(seconds),
+        f"  {_fits(phase)}",
+    )
+
+
+def _fits(phase: PhaseEstimate) -> str:
+    if phase.shortage is not None:
+        return "no"
+    words = "yes, from disk" if phase.is_from_disk else "yes"
+    return f"{words}, tight" if phase.is_tight else words
+
+
+def _notes(method: MethodEstimate) -> list[str]:
+    """What does not fit, and what would."""
+    notes = [
+        f"{method.name} {phase.projected.phase}: does not fit: {phase.shortage}"
+        for phase in method.phases
+        if phase.shortage is not None
+    ]
+    if method.advice is not None:
+        notes[-1] += f"; {method.advice}"
+    for one in method.leaner:
+        notes.append(
+            f"{method.name} {one.phase} would fit with {one.option} below: {format_bytes(one.needed_bytes)}"
+        )
+    if method.fit_server.gpu_bytes:
+        notes.append(
+            f"{method.name}: besides {format_bytes(method.fit_server.gpu_bytes)} on the GPU to train"
+        )
+    return notes
+
+
+def _phase_notes(phase: PhaseEstimate) -> list[str]:
+    projected = phase.projected
+    notes = []
+    if phase.is_from_disk:
+        pages = format_bytes(projected.mapped_bytes)
+        notes.append(
+            f"from disk: not all of its {pages} of file pages find room in memory; what an answer touches is "
+            "read again, an exact scan all of it (benchmarks/records/measure/serving_curve)"
+        )
+    if phase.is_tight:
+        high = format_bytes(projected.peak.high)
+        notes.append(f"tight: the upper end of its interval, {high}, does not fit")
+    if projected.basis is not Basis.PREDICTED:
+        mark = f", {projected.extrapolation:.3g}x beyond what was measured" if projected.is_marked else ""
+        low, high = format_bytes(projected.peak.low), format_bytes(projected.peak.high)
+        notes.append(f"{low} to {high}, {projected.basis}{mark}: {projected.error_words}")
+    notes += projected.caveats
+    return [f"{projected.phase}: {note}" for note in notes]
+
+
+def capacity_table(estimate: Estimate) -> list[str]:
+    """The inverse question: how many classes."""
+    lines = [
+        f"the largest number of classes that fits {estimate.place.name}, dim {estimate.config.dim}",
+        line(_CAPACITY_WIDTHS, "", "train or build", "serve, all in RAM", "serve, from disk"),
+    ]
+    for method in estimate.methods:
+        found = method.capacity
+        cells = [
+            _most(classes, found.most_classes)
+            for classes in (found.fit_classes, found.serve_classes, found.mapped_classes)
+        ]
+        lines.append(line(_CAPACITY_WIDTHS, f"  {method.name}", *cells))
+    return lines
+
+
+def _most(classes: int, most_classes: int) -> str:
+    if classes == 0:
+        return "none"
+    if classes < most_classes:
+        return format_count(classes)
+    return "any number" if classes == MAX_CLASSES else f"all {format_count(classes)}"
+
+
+def _names(methods: Sequence[MethodEstimate]) -> str:
+    *first, last = [method.name for method in methods]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def paragraph(text: str) -> str:
+    """The text in lines of :data:`WIDTH`; those after the first are indented by two more."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False))
+
+
+def line(widths: Sequence[int], name: str, *cells: str) -> str:
+    """The name to the left, figures to the right, and what is left over as it is."""
+    aligned = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)]
+    return f"{name:<{_NAME_WIDTH}}{''.join(aligned)}{''.join(cells[len(widths) :])}".rstrip()
