@@ -7,7 +7,8 @@
     python benchmarks/projection.py --report-only
 
 Each run goes through the command line as a user's does. Times need a quiet machine, or first claim on a
-shared one (``sudo nice -n -20 python benchmarks/projection.py``); bytes do not. What others took is noted.
+shared one (``cpu.shares`` of a control group: niceness counts within a session only, and each child has its
+own); bytes do not. What others took is noted.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ _SIZES = {
 ``fit1`` to ``fit3`` alone; ``wide`` is so in two axes, 2x the classes and 4x the dimensions."""
 FITTED = ("fit1", "fit2", "fit3", "fit4", "fit5")
 FITTED_SMALL = FITTED[:3]
+_SMALL_FACTOR = 4
+"""More steps at sizes that are fitted: the first one compiles products and allocates."""
 _EXAMPLES_PER_CLASS = {"fit4": 3, "held3": 2}
 
 
@@ -57,7 +59,7 @@ class Variant:
             f"methods=[{self.method}]",
             *self.words,
             f"data.examples_per_class={_EXAMPLES_PER_CLASS.get(size, 1)}",
-            f"budget.examples={self.num_steps * batch}",
+            f"budget.examples={self.num_steps * batch * (_SMALL_FACTOR if size in FITTED else 1)}",
             *_FEW,
             *_LEAN,
         ]

@@ -43,9 +43,10 @@ ledger), and only the distinct negatives of sampled softmax touch its scratch. O
 exponential, an updated value and a page that comes and goes cost beside a multiply-add. No floor and no width
 of an interval was.
 
-**Times were taken on a shared machine**, each arm with first claim on its two cores (`nice -n -20`). Others
-took {median_others:.0%} of them in the median arm and {most_others:.0%} in the worst, mostly what the arm
-itself left idle (`{others_key}` in the conditions of a record).
+**Times were taken on a shared machine.** Of {num_arms} arms {num_noted} ran with first claim on its two
+processors (a control group with 200 times the usual share); others took {median_others:.0%} of them in the
+median of these, mostly what the arm itself left idle (`{others_key}` in the conditions of a record). The rest
+ran before the others came.
 
 ![Predicted against measured]({figure})
 
@@ -55,10 +56,12 @@ itself left idle (`{others_key}` in the conditions of a record).
 def write_report(folder: Path, arms: dict[str, list[Record]], judged: list[Judged]) -> None:
     """Write README.md and the figure into the folder of the records."""
     held = {one.arm for one in judged}
-    shares = [records[0].conditions[OTHERS_SHARE] for records in arms.values() if records]
+    conditions = [records[0].conditions for records in arms.values() if records]
+    shares = [facts[OTHERS_SHARE] for facts in conditions if OTHERS_SHARE in facts]
     text = _HEAD.format(
         num_configurations=len(held), num_variants=len({ARMS[arm][0] for arm in held}), bars=_bars(judged),
-        figure=FIGURE, median_others=median(shares), most_others=max(shares), others_key=OTHERS_SHARE,
+        figure=FIGURE, num_arms=len(conditions), num_noted=len(shares), median_others=median(shares),
+        others_key=OTHERS_SHARE,
     )  # fmt: skip
     text += "## Worst error of the peak, by method and phase\n\n" + _worst_peaks(judged)
     text += "\n## Errors of times, by method and quantity\n\n" + _worst_times(judged)

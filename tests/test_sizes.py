@@ -2,7 +2,7 @@
 
 import pytest
 
-from xclass.units import format_decimal_bytes, parse_bytes
+from xclass.units import format_decimal_bytes, format_seconds, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,15 @@ def test_nonsense_is_refused(text):
 )  # fmt: skip
 def test_bytes_in_thousands_are_rendered(num_bytes, expected):
     assert format_decimal_bytes(num_bytes) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "-"), (0.0013, "1.3 ms"), (4.2, "4.2 s"), (185, "3 min 05 s"), (10_799, "179 min 59 s"),
+        (10_800, "3 h 00 min"), (25_320, "7 h 02 min"), (259_200, "3 days"), (1_080_000, "12.5 days"),
+        (1e9, "11,574 days"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_told_in_the_units_of_its_size(seconds, text):
+    assert format_seconds(seconds) == text

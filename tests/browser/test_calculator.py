@@ -4,6 +4,7 @@ import json
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -14,9 +15,10 @@ from xclass.cli.hardware_words import take_hardware
 from xclass.projection.projector import Projector
 from xclass.report.page import calculator_table
 from xclass.report.page.calculator import calculator_fragment
+from xclass.report.page.compact import write_row
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.html import render_html
-from xclass.sizing.choice import choose, replica_bytes
+from xclass.sizing.choice import choose, format_usd, replica_bytes
 from xclass.units import format_bytes, format_seconds
 
 REPLICAS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -29,6 +31,13 @@ class Calculator:
         self.projector, self.hardware = projector, hardware
         self.fragment = calculator_fragment(projector, hardware)
         self.data = json.loads(self.fragment.data_json)
+        self.settings = {
+            projector.project(replace(config, classes=1000, dim=64), method)[0].variant: (config, method)
+            for config, method in [
+                *calculator_table._unmeasured(projector.configs),
+                *projector.configs.values(),
+            ]
+        }
         sections = (Section(title="", body="Opening."), Section(title=CALCULATOR, body="elsewhere"))
         document = Document(title="xclass report", sections=sections)
         self.path = folder / "report.html"
@@ -86,14 +95,9 @@ def hostile(tmp_path_factory, open_page):
 
 
 def projected(calculator, key, dim, classes):
-    """What the projector says at a stop; of unmeasured variants, by the settings that the table took."""
-    candidates = [*calculator.projector.configs.values(),
-                  *calculator_table._unmeasured(calculator.projector.configs)]  # fmt: skip
-    for config, method in candidates:
-        phases = calculator.projector.project(replace(config, classes=1000, dim=64), method)
-        if phases[0].variant == key:
-            return calculator.projector.project(replace(config, classes=classes, dim=dim), method)
-    raise AssertionError(key)
+    """What the projector says at a stop."""
+    config, method = calculator.settings[key]
+    return calculator.projector.project(replace(config, classes=classes, dim=dim), method)
 
 
 def sample(calculator, letters, number):
@@ -127,6 +131,39 @@ def test_numbers_are_written_as_the_command_writes_them(calculator):
             for time in phase.times:
                 assert time.meaning in text
                 assert format_seconds(time.seconds.value) in text
+
+
+def in_page(calculator, expression, values):
+    """What the page's own functions make of values; BigInt comes back as text."""
+    numbers = (Path(calculator_table.__file__).parent / "templates" / "calculator_numbers.js").read_text()
+    return calculator.page.evaluate(f"values => {{ {numbers}; return values.map({expression}) }}", values)
+
+
+def test_every_unit_is_written_as_the_command_writes_it(calculator):
+    some = random.Random(3)
+    # Halves in the last digit, where JavaScript and Python round differently, and both sides of every border.
+    sizes = [9 * 2**27, 2**30 - 1, 2**20, 1023, 100 * 2**30 + 2**29, 101 * 2**30 + 2**29, 0]
+    sizes += [int(2 ** some.uniform(0, 50)) for _ in range(300)]
+    assert in_page(calculator, "formatBytes", sizes) == [format_bytes(size) for size in sizes]
+    times = [59.99, 60.0, 10799.0, 10800.0, 259199.0, 259200.0, 8.64e7, 0.0]
+    times += [10 ** some.uniform(-6, 9) for _ in range(300)]
+    assert in_page(calculator, "formatSeconds", times) == [format_seconds(time) for time in times]
+    prices = [0.0123, 36.5, 99.99, 100.4, 12345.678] + [10 ** some.uniform(-2, 6) for _ in range(100)]
+    assert in_page(calculator, "formatUsd", prices) == [format_usd(price) for price in prices]
+
+
+def test_rows_are_read_back_whole(calculator):
+    some = random.Random(4)
+    stops = sorted(some.sample(range(1, 10**6), 30))
+    for _ in range(20):
+        values = [some.choice((stop, 0, -5 * stop, some.randrange(10**15))) for stop in stops]
+        guide = [some.choice((2 * value, 0, some.randrange(10**6))) for value in values]
+        for along in (None, guide):
+            read = (
+                "([text, at, along]) => readRow(text, at.map(BigInt), along && along.map(BigInt)).map(String)"
+            )
+            found = in_page(calculator, read, [[write_row(stops, values, along), stops, along]])
+            assert [int(text) for text in found[0]] == values
 
 
 def test_the_servers_and_the_month_are_those_of_the_choice(calculator):

@@ -46,4 +46,6 @@ def test_the_wheel_carries_the_schema_types_and_nothing_of_the_tests(wheel):
         names = archive.namelist()
     assert "xclass/conf/config.yaml" in names
     assert "xclass/py.typed" in names
+    for name in ("page.html.jinja", "page.css", "calculator.js"):
+        assert f"xclass/report/page/templates/{name}" in names
     assert not [name for name in names if name.startswith("tests")]

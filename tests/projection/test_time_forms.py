@@ -55,7 +55,7 @@ def test_every_method_has_work_for_everything_that_is_timed(method):
 
 @pytest.mark.parametrize("method", ["dense_softmax", "dense_softmax_autograd"])
 def test_a_step_of_a_dense_head_is_linear_in_classes(method):
-    assert ratio(method, STEP, 1e5, 8e5) == pytest.approx(8.0)
+    assert ratio(method, STEP, 1e5, 8e5) == pytest.approx(8.0, rel=0.02)
 
 
 def test_a_step_of_sampled_softmax_is_flat_in_classes():

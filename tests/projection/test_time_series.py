@@ -31,8 +31,8 @@ def test_an_exact_law_of_time_is_projected_with_the_spread_of_equal_runs():
     found = query_at(16_000_000, Projector.of_records(runs))
     assert found.seconds.value == pytest.approx(1e-3 + 2e-10 * 16e6 * 64, rel=1e-3)
     assert (found.basis, found.form) == (Basis.PROJECTED, "linear in classes x dim")
-    assert found.seconds.high == pytest.approx(1.15 * found.seconds.value)
-    assert found.error_words.endswith("equal runs differ by 15 %")
+    assert found.seconds.high == pytest.approx(1.30 * found.seconds.value)
+    assert found.error_words.endswith("equal runs differ by 30 %")
 
 
 def test_a_measured_time_is_returned_as_measured():
@@ -44,7 +44,7 @@ def test_a_measured_time_is_returned_as_measured():
 def test_out_of_the_cache_the_interval_allows_a_factor_of_three():
     runs = [asked(size, lambda work: 1e-4 + 1e-10 * work) for size in (20_000, 50_000, 100_000)]
     inside, outside = (query_at(size, Projector.of_records(runs)) for size in (200_000, 1_000_000))
-    assert inside.seconds.high < 1.2 * inside.seconds.value
+    assert inside.seconds.high < 1.35 * inside.seconds.value
     assert outside.seconds.high == pytest.approx(3.0 * outside.seconds.value)
     assert outside.error_words.startswith("no measured size is beyond caches")
 

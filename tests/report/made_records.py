@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from xclass.records.record import (
@@ -15,8 +16,15 @@ from xclass.records.record import (
     Record,
     Verdict,
 )
+from xclass.report.markdown import run_sections
+from xclass.report.page.document import Document
 
 MIB = 1 << 20
+
+
+def render_markdown(records: Iterable[Record], **options: Any) -> str:
+    """The report of one run."""
+    return Document(title="xclass report", sections=tuple(run_sections(records, **options))).to_markdown()
 
 
 def split(rss: int, file: int = 40) -> MemorySplit:

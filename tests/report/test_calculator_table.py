@@ -25,7 +25,7 @@ def few_stops(monkeypatch):
 
 @pytest.fixture
 def table(few_stops):
-    return make_table(StandInProjector())
+    return make_table(StandInProjector(), {})
 
 
 def variant_of(table, key):
@@ -54,10 +54,21 @@ def test_what_was_measured_is_a_stop_and_is_marked_so(table):
     assert variant_of(table, "dense_softmax").states == ["pppxr", "ppmxr", "pppxr"]
 
 
+def test_the_size_that_was_asked_about_is_a_stop_where_the_sliders_begin(few_stops):
+    table = make_table(StandInProjector(), {"classes": 345_678})
+    assert table.start == (345_678, MEASURED_DIM)
+    assert (MEASURED_DIM, 345_678) in variant_of(table, "dense_softmax").cells
+
+
 def test_refused_sizes_have_no_figures(table):
     variant = variant_of(table, "dense_softmax")
     assert (32, 2_000_000) in variant.cells
     assert not [size for size in variant.cells if size[1] == 50_000_000]
+
+
+def test_what_would_be_refused_is_marked_where_it_was_asked_for(few_stops):
+    table = make_table(StandInProjector(), {}, is_far_allowed=True)
+    assert variant_of(table, "dense_softmax").states == ["pppxx", "ppmxx", "pppxx"]
 
 
 def test_kinds_that_were_not_measured_are_predicted_and_said_to_be(table):

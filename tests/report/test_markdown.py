@@ -4,19 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+from made_records import render_markdown
 
 from xclass.records.record import MemorySplit, Pass, Phase, Verdict
 from xclass.report.explain import ACCURACY_CAVEAT
-from xclass.report.markdown import run_sections
 from xclass.report.page.document import Document
 from xclass.report.sweep import sweep_sections
 
 RUN_DIR = Path("outputs/2026-01-02/03-04-05")
 HOSTILE = "x|y`<script>alert(1)</script>\n## owned\n```\n</details>"
-
-
-def render_markdown(records, **options):
-    return Document(title="xclass report", sections=run_sections(records, **options)).to_markdown()
 
 
 def render_sweep_markdown(runs, **options):

@@ -55,15 +55,18 @@ the measurement
   -m, --multirun         sweep over comma-separated values    --version
   hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
 
+  python -m xclass.plan classes=5e6           RAM, disk, time and server of a run before there is data
   python -m xclass.resume FOLDER              go on with a run or sweep that was cut off
   python -m xclass.compare A B                what grew between two runs, against noise; --fail-on-increase 5%
   python -m xclass.project runs=A,B +classes=5e7   measured sizes carried over to another: RAM, time, server
+  python -m xclass.report runs=A,B            the page for the client: servers, prices, projections
   python -m xclass.prove RUN size=2GB         a recorded phase again under a real cap: proven or refuted
   python -m xclass.amend MODEL                add classes to a saved model and drop some, without training
                                               (each of them has a --help)
 
-each run leaves: records/*.json (raw), summary.json (one row per method and phase), report.md, figures/*.svg,
-heap/*.html (flamegraphs), answers/*.npz, models/, config.yaml, command.json (for resume).
+each run leaves: report.html (one file) and report.md, summary.json (one row per method and phase),
+records/*.json (raw), figures/*.svg, heap/*.html (flamegraphs), answers/*.npz, models/, config.yaml,
+command.json (for resume).
 
 exit codes: 0 measured; 1 something failed or ran out of memory; 2 the command is wrong; 3 something does not
 fit and was refused; 130 interrupted (what was measured is kept).

@@ -13,6 +13,7 @@ from typing import NoReturn
 from xclass.cli.parser import EXIT_DOES_NOT_FIT, run_command
 from xclass.cli.plan_words import HELP, PlanWords, parse_words
 from xclass.config import RunConfig
+from xclass.errors import ConfigError, RecordError
 from xclass.projection.duration import prepare_seconds
 from xclass.projection.estimate import Context, Estimate, MethodEstimate, estimate_method
 from xclass.projection.projector import Projector
@@ -41,9 +42,17 @@ def main() -> NoReturn:
 def _carry_out(words: PlanWords) -> int:
     estimate = make_estimate(words)
     if words.out is not None:
-        write_json(words.out, as_json(estimate))
+        _write(words.out, estimate)
     sys.stdout.write(plan_text(estimate))
     return 0 if estimate.fits else EXIT_DOES_NOT_FIT
+
+
+def _write(path: Path, estimate: Estimate) -> None:
+    try:
+        write_json(path, as_json(estimate))
+    except RecordError as error:
+        remedy = f"choose another place ({error.__cause__})"
+        raise ConfigError("out", path, allowed="a file that can be written", remedy=remedy) from error
 
 
 def make_estimate(words: PlanWords) -> Estimate:
@@ -62,7 +71,8 @@ def make_estimate(words: PlanWords) -> Estimate:
         phases = projector.project(changed, method, is_far_allowed=words.is_far_allowed)
         found = estimate_method(changed, method, context, room, name=name, phases=phases)
         methods.append(found)
-        if config.keep_models and found.fits and name == method:
+        is_kept = config.keep_models or method == config.lender
+        if is_kept and found.fits and name == method:
             # As in a run: what is saved stays there while the next method is measured.
             room = replace(room, free_disk_bytes=max(0, room.free_disk_bytes - found.saved_bytes))
     assert config.classes is not None

@@ -81,17 +81,20 @@ def parse_words(words: list[str]) -> PlanWords:
     Raises:
         ConfigError: naming key, value, what is allowed and the remedy.
     """
-    hardware, others = take_hardware(words)
-    values, settings = take_words(others, _DEFAULTS)
+    values, others = take_words(words, _DEFAULTS)
+    # Before what takes time: the catalogue is a long file.
+    runs, sizes = parse_runs(values["runs"]), {key: _size(key, values[key]) for key in ("ram", "disk")}
+    is_far_allowed, features = parse_switch("far", values["far"]), _features(values["features"])
+    hardware, settings = take_hardware(others)
     return PlanWords(
         config=_with_classes(compose_config(settings)),
         indexes=_indexes(values["indexes"], settings),
-        ram_bytes=_size("ram", values["ram"]),
-        disk_bytes=_size("disk", values["disk"]),
+        ram_bytes=sizes["ram"],
+        disk_bytes=sizes["disk"],
         hardware=hardware,
-        runs=parse_runs(values["runs"]),
-        is_far_allowed=parse_switch("far", values["far"]),
-        features=_features(values["features"]),
+        runs=runs,
+        is_far_allowed=is_far_allowed,
+        features=features,
         out=Path(values["out"]) if values["out"] else None,
     )
 

@@ -41,6 +41,8 @@ class PhaseEstimate:
     """The same with the upper end of its interval: the side on which an error costs."""
     shortage: str | None
     """What is short, in words; None where it fits."""
+    missing_bytes: int
+    """Of memory, or else of disk; 0 where it fits."""
     is_tight: bool
     """It fits, but the upper end of its interval does not."""
     is_from_disk: bool
@@ -74,7 +76,7 @@ class MethodEstimate:
     advice: str | None
     """What could run instead; None where all of it fits."""
     leaner: tuple[Alternative, ...]
-    """Leaner settings with which what does not fit would."""
+    """Leaner settings with which what does not fit, or not in memory, would."""
     saved_bytes: int
     """Of its saved model."""
     capacity: Capacity
@@ -183,12 +185,12 @@ def estimate_method(
         method=method,
         phases=judged,
         advice=advise(config, method, shape, room) if is_short else None,
-        leaner=_leaner(config, method, judged, context.place.as_hardware) if is_short else (),
+        leaner=_fitting_leaner(config, method, judged, context.place.as_hardware),
         saved_bytes=saved_bytes(config, method, shape),
         capacity=capacity(config, method, context.place.room),
         fit_server=choose(context.hardware, fit.rented_bytes, gpu_bytes=gpu_bytes(config, method, shape)),
         serve_server=choose(context.hardware, serve.rented_bytes),
-        cheaper=_leaner(config, method, judged, context.hardware),
+        cheaper=_cheaper(config, method, judged, context.hardware),
         **timing,
     )
 
@@ -213,15 +215,29 @@ def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstim
         promised_bytes=promised_bytes,
         rented_bytes=max(projected.peak.high, plan.import_peak_bytes),
         shortage=shortage,
+        missing_bytes=room.missing_bytes(required_bytes=required_bytes, disk_bytes=plan.disk_bytes),
         is_tight=shortage is None and required(projected.peak.high) > room.usable_bytes,
         is_from_disk=shortage is None and promised_bytes > room.usable_bytes,
     )
 
 
-def _leaner(
+def _fitting_leaner(
+    config: RunConfig, method: str, phases: Sequence[PhaseEstimate], place: Hardware
+) -> tuple[Alternative, ...]:
+    """Of what does not fit, or not in memory: the settings that give up least and would."""
+    found = []
+    for phase in phases:
+        if phase.shortage is not None or phase.is_from_disk:
+            options = suggest(config, method, phase.projected.phase, phase.rented_bytes, place)
+            # One without settings is the same phase with less room: that it is from disk is said already.
+            found += [option for option in options if option.settings][-1:]
+    return tuple(found)
+
+
+def _cheaper(
     config: RunConfig, method: str, phases: Sequence[PhaseEstimate], hardware: Hardware
 ) -> tuple[Alternative, ...]:
-    """The best leaner settings of each phase, of those that a cheaper server of the catalogue holds."""
+    """Of every phase the leaner settings for which the cheapest server would do."""
     found = []
     for phase in phases:
         if phase.projected.phase is not Phase.LOAD:

@@ -72,6 +72,8 @@ class Miss:
     """That the fit saw."""
     seen_size: tuple[int, int]
     """Of the largest of them."""
+    least_share: float
+    """By which equal runs of this size differ: no error of the fit, however far it reaches."""
 
     @property
     def error_share(self) -> float:
@@ -103,6 +105,7 @@ class Series:
                     predicted=self.kind.predict(seen, unseen),
                     num_points=len(seen),
                     seen_size=seen_size,
+                    least_share=self.kind.least(unseen.measured) / unseen.measured,
                 )
                 for unseen in self.observed
                 if unseen.point.size > seen_size
@@ -166,11 +169,18 @@ def allowed_error(
         return AllowedError(share=worst, words=f"{whose}{where} was {_percent(worst)}")
     reach = max(miss.extrapolation for miss in misses)
     factor = extrapolation / reach
+    share = max(_scaled(miss, factor) for miss in misses)
     return AllowedError(
-        share=worst * factor,
+        share=share,
         words=f"no hold-out reaches {_times(extrapolation)}: {whose} at up to {_times(reach)} was "
-        f"{_percent(worst)}, which is taken {_times(factor)}: {_percent(worst * factor)}",
+        f"{_percent(worst)}; what of it equal runs do not explain, {_times(factor)}: {_percent(share)}",
     )
+
+
+def _scaled(miss: Miss, factor: float) -> float:
+    """The error as it would be further out: the spread of equal runs does not grow with the distance."""
+    spread = min(miss.error_share, miss.least_share)
+    return spread + (miss.error_share - spread) * factor
 
 
 def _the_worst_of(misses: Sequence[Miss]) -> str:

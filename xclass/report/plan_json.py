@@ -25,9 +25,12 @@ def as_json(estimate: Estimate) -> dict[str, Any]:
         "data": estimate.config.data.name,
         "place": asdict(estimate.place),
         "methods": [_method(method) for method in estimate.methods],
-        "experiment": None
-        if seconds is None
-        else dict(zip(("low", "seconds", "high"), seconds, strict=True)),
+        "experiment": None if seconds is None else dict(zip(_ENDS, seconds, strict=True)),
+        "naive": {
+            "weights_bytes": estimate.naive.weights_bytes,
+            "training_bytes": estimate.naive.training_bytes,
+            "data_bytes": estimate.naive.data_bytes,
+        },
         "has_runs": estimate.has_runs,
         "times_measured_on": estimate.reference_words,
     }
@@ -63,6 +66,7 @@ def _phase(phase: PhaseEstimate) -> dict[str, Any]:
         "promised_bytes": phase.promised_bytes,
         "fits": phase.shortage is None,
         "shortage": phase.shortage,
+        "missing_bytes": phase.missing_bytes,
         "is_tight": phase.is_tight,
         "is_from_disk": phase.is_from_disk,
     }

@@ -19,8 +19,9 @@ from xclass.units import format_bytes, format_count, format_seconds
 _WIDTHS = (18, 36)
 _CHECKED_WORDS = (
     "Runs that were made took up to twice as long, on a machine that others used too (main_1e5, "
-    "synthetic_5e6, measure/repeats, lemmas_all of benchmarks/records)."
+    "synthetic_5e6 and measure/repeats of benchmarks/records)."
 )
+"""Held by tests/projection/test_duration.py."""
 
 
 def plan_text(estimate: Estimate) -> str:
@@ -51,7 +52,8 @@ def duration_lines(estimate: Estimate) -> list[str]:
         ]
     low, value, high = seconds
     measure = estimate.config.measure
-    passes = "every phase" if measure.repeats == 1 else f"every phase {measure.repeats} times"
+    passes = "every phase (its run time above)"
+    passes += "" if measure.repeats == 1 else f" {measure.repeats} times"
     if measure.heap_pass:
         passes += ", each shortened twice more (measure.heap_pass=true)"
     of_what = "" if estimate.fits else ", of what fits,"
@@ -174,7 +176,7 @@ def leaner_lines(estimate: Estimate) -> list[str]:
             needs = f"{method.name} {one.phase} in {format_bytes(one.needed_bytes)}"
             lines.append(paragraph(f"    {needs}: {where}"))
         typed = dict.fromkeys(" ".join(one.settings) for _, one in found)
-        lines += [paragraph(f"    {settings}") for settings in typed]
+        lines += [paragraph(f"    {settings}") for settings in typed if settings]
         lines += [paragraph(f"    measured: {cost.words}") for cost in found[0][1].costs]
     return lines
 
@@ -188,7 +190,10 @@ def basis_lines(estimate: Estimate) -> list[str]:
         )
         return [paragraph(text)]
     error = estimate.methods[0].phases[0].projected.error_words.removeprefix(_NO_RUNS)
-    bytes_text = f"Peaks are closed forms, of which file pages are the part that can be dropped; {error}."
+    bytes_text = (
+        f"Peaks are closed forms for {estimate.config.num_threads} threads (threads=), file pages the part "
+        f"of them that can be dropped; {error}."
+    )
     times_text = (
         f"Times were measured on {estimate.reference_words}: another machine is faster or slower as a "
         "whole. For figures of your own: python -m xclass -m +classes=1e4,1e5,1e6, then this command with "

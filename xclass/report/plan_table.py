@@ -19,7 +19,9 @@ WIDTH = 80
 _NAME_WIDTH = 19
 _WIDTHS = (10, 11, 9, 10, 13)
 """Columns of peak, file pages, base, disk and time; what fits comes last."""
-_CAPACITY_WIDTHS = (16, 19, 19)
+_CAPACITY_WIDTHS = (16, 18, 18)
+_CAPACITY_HEADERS = ("train or build", "serve, all in RAM", "serve, from disk")
+_CAPACITY_NAME_WIDTH = 26
 
 
 def verdict(estimate: Estimate) -> str:
@@ -102,7 +104,7 @@ def _phase_line(method: MethodEstimate, phase: PhaseEstimate) -> str:
 
 def _fits(phase: PhaseEstimate) -> str:
     if phase.shortage is not None:
-        return "no"
+        return f"no, {format_bytes(phase.missing_bytes)} short"
     words = "yes, from disk" if phase.is_from_disk else "yes"
     return f"{words}, tight" if phase.is_tight else words
 
@@ -150,8 +152,9 @@ def _phase_notes(phase: PhaseEstimate) -> list[str]:
 def capacity_table(estimate: Estimate) -> list[str]:
     """The inverse question: how many classes."""
     lines = [
-        f"the largest number of classes that fits {estimate.place.name}, dim {estimate.config.dim}",
-        line(_CAPACITY_WIDTHS, "", "train or build", "serve, all in RAM", "serve, from disk"),
+        f"the largest number of classes that fits {estimate.place.name} at dim {estimate.config.dim}, "
+        "by closed form",
+        line(_CAPACITY_WIDTHS, "", *_CAPACITY_HEADERS, name_width=_CAPACITY_NAME_WIDTH),
     ]
     for method in estimate.methods:
         found = method.capacity
@@ -159,11 +162,12 @@ def capacity_table(estimate: Estimate) -> list[str]:
             _most(classes, found.most_classes)
             for classes in (found.fit_classes, found.serve_classes, found.mapped_classes)
         ]
-        lines.append(line(_CAPACITY_WIDTHS, f"  {method.name}", *cells))
+        lines.append(line(_CAPACITY_WIDTHS, f"  {method.name}", *cells, name_width=_CAPACITY_NAME_WIDTH))
     return lines
 
 
 def _most(classes: int, most_classes: int) -> str:
+    """In words where it is no limit: nothing but the data, or not even that, sets one."""
     if classes == 0:
         return "none"
     if classes < most_classes:
@@ -182,7 +186,7 @@ def paragraph(text: str) -> str:
     return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False))
 
 
-def line(widths: Sequence[int], name: str, *cells: str) -> str:
+def line(widths: Sequence[int], name: str, *cells: str, name_width: int = _NAME_WIDTH) -> str:
     """The name to the left, figures to the right, and what is left over as it is."""
     aligned = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False)]
-    return f"{name:<{_NAME_WIDTH}}{''.join(aligned)}{''.join(cells[len(widths) :])}".rstrip()
+    return f"{name:<{name_width}}{''.join(aligned)}{''.join(cells[len(widths) :])}".rstrip()

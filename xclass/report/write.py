@@ -117,6 +117,8 @@ def _write_page(path: Path, document: Document, numbers: dict[str, Any], study: 
     if study is not None:
         from xclass.report.page.calculator import calculator_fragment
 
-        calculator = calculator_fragment(study.projector, study.hardware)
+        calculator = calculator_fragment(
+            study.projector, study.hardware, study.changes, is_far_allowed=study.is_far_allowed
+        )
     embedded = json.dumps(numbers, separators=(",", ":"))
     write_text(path, render_html(document, calculator=calculator, numbers_json=embedded))

@@ -35,6 +35,10 @@ class Room:
             return f"needs {format_bytes(disk_bytes)} of disk, {format_bytes(self.free_disk_bytes)} free"
         return None
 
+    def missing_bytes(self, *, required_bytes: int, disk_bytes: int) -> int:
+        """By how much :meth:`shortage` is short."""
+        return max(0, required_bytes - self.usable_bytes) or max(0, disk_bytes - self.free_disk_bytes)
+
     def holds(self, plan: PhasePlan) -> bool:
         """Whether a phase can run."""
         return plan.required_bytes <= self.usable_bytes and plan.disk_bytes <= self.free_disk_bytes

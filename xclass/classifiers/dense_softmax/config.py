@@ -18,7 +18,15 @@ from xclass.classifiers.init import (
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
-from xclass.classifiers.work import CLASS_MEANS, DENSE_FORM, STEP, Work, logit_values, means_work
+from xclass.classifiers.work import (
+    CLASS_MEANS,
+    DENSE_FORM,
+    STEP,
+    Work,
+    example_values,
+    logit_values,
+    means_work,
+)
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -156,11 +164,12 @@ class DenseSoftmaxConfig(ServedHead):
         weights: WeightsConfig | None = None,
         device: Device = Device.cpu,
     ) -> dict[str, Work]:
-        """Of a step ``C (B (D + 24) + 28 D)``: products, a logit's exponential, the update of every value."""
+        """Of a step ``C (B (D + 24) + 28 D)`` and its examples: products, exponentials, updates."""
         weights = weights or WeightsConfig()
         classes, dim, batch = shape.num_classes, shape.dim, shape.batch_size
         logit = logit_values(weights.value_bytes)
         amount = float(classes) * (batch * (dim + logit) + _UPDATE_VALUES * dim)
+        amount += example_values(shape, weights.value_bytes)
         step = Work(meaning=f"a gradient step of {batch} examples", amount=amount, form=DENSE_FORM)
         works = self.saved_works(shape, weights=weights) | {STEP: step}
         return works | ({CLASS_MEANS: means_work(shape, num_examples)} if self.init is Init.means else {})

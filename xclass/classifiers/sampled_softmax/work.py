@@ -7,10 +7,10 @@ from xclass.classifiers.nearest_neighbour.index_work import build_amount, search
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.sampled_softmax.memory import HARD_PER_EXAMPLE, distinct_sampled
 from xclass.classifiers.weights.config import WeightsConfig
-from xclass.classifiers.work import CLASS_MEANS, STEP, Work, logit_values, means_work
+from xclass.classifiers.work import CLASS_MEANS, STEP, Work, example_values, logit_values, means_work
 from xclass.shapes import ProblemShape
 
-_ROW_VALUES = 200
+_ROW_VALUES = 180
 """Multiply-adds that gathering a value of a touched row, its gradient and its update cost.
 
 Source: steps at dim 32 to 512 in benchmarks/records/projection.
@@ -20,7 +20,7 @@ Source: steps at dim 32 to 512 in benchmarks/records/projection.
 def training_works(
     config: SampledSoftmaxConfig, shape: ProblemShape, num_examples: int, weights: WeightsConfig
 ) -> dict[str, Work]:
-    """Of a step ``B S (D + 24) + 200 (B + S) D`` with S distinct negatives.
+    """Of a step ``B S (D + 24) + 180 (B + S) D`` and its examples, with S distinct negatives.
 
     Hard negatives add a search for an eighth of as many examples, and their share of building the index anew.
     """
@@ -28,6 +28,7 @@ def training_works(
     sampled = distinct_sampled(config, shape)
     logit = logit_values(weights.value_bytes)
     amount = batch * sampled * (dim + logit) + _ROW_VALUES * (batch + sampled) * dim
+    amount += example_values(shape, weights.value_bytes)
     form = "flat in classes, linear in batch x negatives x dim"
     if config.num_hard:
         kind = config.hard_kind

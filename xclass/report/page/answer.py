@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from xclass.projection.result import ProjectedPhase
 from xclass.records.record import Phase
@@ -21,10 +22,11 @@ def answer(rows: Sequence[Row], study: Study | None) -> str:
     """What the reader asked.
 
     Args:
-        rows: that compare methods at one size, each with its ``variant``.
+        rows: that compare methods at one size of each data set, together, each with its ``variant``.
         study: what else is known; None leaves out server, price and larger sizes.
     """
-    parts = [verdict_text(rows)]
+    # Shares of right answers to the queries of different data do not compare.
+    parts = [verdict_text(list(group)) for _, group in groupby(rows, key=lambda row: str(row["data"]))]
     variant = best_variant(rows)
     if study is not None and variant in study.configs:
         parts.append(_rent(study, study.measured[variant]))
@@ -37,8 +39,8 @@ def answer(rows: Sequence[Row], study: Study | None) -> str:
 
 
 def best_variant(rows: Sequence[Row]) -> str | None:
-    """That which was right most often; None where nothing answered."""
-    answered = [row for row in rows if row["accuracy_at_1"] is not None]
+    """That which was right most often of the first data set; None where nothing answered."""
+    answered = [row for row in rows if row["accuracy_at_1"] is not None and row["data"] == rows[0]["data"]]
     return max(answered, key=lambda row: float(row["accuracy_at_1"]))["variant"] if answered else None
 
 

@@ -6,6 +6,7 @@ Without a script it is a table of a few sizes. With it, everything that is shown
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -30,7 +31,7 @@ _STATE_WORDS = {
 }
 _SCRIPTS = ("calculator_numbers.js", "calculator_results.js", "calculator_plot.js", "calculator.js")
 _EXAMPLE_STEPS = (1, 10, 100)
-"""Of the largest measured number of classes: the sizes of the table that needs no script."""
+"""Of the number of classes that the sliders begin at: the sizes of the table that needs no script."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,14 +47,22 @@ class CalculatorFragment:
     """For ``<script type="application/json" id="calculator-data">``."""
 
 
-def calculator_fragment(projector: Projector, hardware: Hardware) -> CalculatorFragment:
+def calculator_fragment(
+    projector: Projector,
+    hardware: Hardware,
+    asked: Mapping[str, int] | None = None,
+    *,
+    is_far_allowed: bool = False,
+) -> CalculatorFragment:
     """Everything that the page needs for it.
 
     Args:
         projector: over the runs that the page reports.
         hardware: the catalogue that servers are chosen from.
+        asked: ``classes`` and ``dim`` that the sliders begin at; else the largest that were measured.
+        is_far_allowed: nothing is refused for its distance; it is marked all the same.
     """
-    table = make_table(projector)
+    table = make_table(projector, asked or {}, is_far_allowed=is_far_allowed)
     html = (
         _environment()
         .get_template("calculator.html.jinja")
@@ -97,7 +106,7 @@ def _script() -> str:
 
 
 def _example_classes(table: CalculatorTable) -> list[int]:
-    """The largest measured size, and larger ones of the sliders' own stops."""
+    """Where the sliders begin, and larger ones of their stops."""
     wanted = [table.start[0] * step for step in _EXAMPLE_STEPS]
     return list(dict.fromkeys(_at_most(table.classes, size) for size in wanted))
 

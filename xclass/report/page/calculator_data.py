@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby, pairwise
 from math import floor, log10
 from typing import Any
@@ -15,7 +15,9 @@ from xclass.report.page.compact import write_row
 from xclass.report.text import clean
 from xclass.sizing.hardware import Hardware, Server
 
-_Reader = Callable[[Sequence[ProjectedPhase]], int]
+_Size = tuple[int, int]
+_Cells = Mapping[_Size, int]
+"""By (dim, classes); what has no figures is not there."""
 _BYTES: dict[str, Callable[[ProjectedPhase], int]] = {
     "peak": lambda phase: phase.peak.value,
     "low": lambda phase: phase.peak.low,
@@ -69,7 +71,6 @@ def data_json(table: CalculatorTable, hardware: Hardware) -> str:
         "variants": [_variant(table, variant, notes) for variant in table.variants],
         "hardware": {
             "name": clean(hardware.name),
-            "date": clean(hardware.date),
             "reserveBytes": hardware.reserve_bytes,
             "reserveShare": hardware.reserve_share,
             "headroomShare": hardware.headroom_share,
@@ -110,7 +111,9 @@ def _variant(table: CalculatorTable, variant: Variant, notes: _Notes) -> dict[st
         "isMeasured": variant.is_measured,
         "states": [_runs(row) for row in variant.states],
         "reasons": [notes.number(reason) for reason in variant.reasons],
-        "farHundredths": _rows(table, variant, lambda phases: _hundredths(phases[0].extrapolation)),
+        "farHundredths": _rows(
+            table, {size: _hundredths(phases[0].extrapolation) for size, phases in variant.cells.items()}
+        ),
         "phases": _without_repeats([_phase(table, variant, number, notes) for number in range(len(first))]),
     }
 
@@ -128,34 +131,27 @@ def _without_repeats(phases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(
-    table: CalculatorTable, variant: Variant, value_of: _Reader, guide_of: _Reader | None = None
-) -> list[str]:
+def _rows(table: CalculatorTable, values: _Cells, guide: _Cells | None = None) -> list[str]:
     """A row of numbers for each of the dimensions; stops without figures have none in it."""
+    assert all(abs(value) < _MAX_EXACT for value in values.values())
     rows = []
     for dim in table.dims:
-        stops = [count for count in table.classes if (dim, count) in variant.cells]
-        cells = [variant.cells[dim, count] for count in stops]
-        values = [value_of(phases) for phases in cells]
-        assert all(abs(value) < _MAX_EXACT for value in values)
-        rows.append(write_row(stops, values, [guide_of(phases) for phases in cells] if guide_of else None))
+        stops = [count for count in table.classes if (dim, count) in values]
+        row = [values[dim, count] for count in stops]
+        rows.append(write_row(stops, row, [guide[dim, count] for count in stops] if guide else None))
     return rows
 
 
 def _phase(table: CalculatorTable, variant: Variant, number: int, notes: _Notes) -> dict[str, Any]:
-    first = next(iter(variant.cells.values()))[number]
-
-    def reader(name: str) -> _Reader:
-        return lambda phases: _BYTES[name](phases[number])
-
-    numbers: dict[str, Any] = {
-        name: _rows(table, variant, reader(name), reader("peak") if name in _GUIDED else None)
-        for name in _BYTES
-    }
-    return numbers | {
+    cells = {size: phases[number] for size, phases in variant.cells.items()}
+    first = next(iter(cells.values()))
+    values = {name: {size: read(phase) for size, phase in cells.items()} for name, read in _BYTES.items()}
+    quantities = list(dict.fromkeys(time.quantity for phase in cells.values() for time in phase.times))
+    return {
+        **{name: _rows(table, values[name], values["peak"] if name in _GUIDED else None) for name in _BYTES},
         "phase": first.phase.value,
-        "note": _rows(table, variant, lambda phases: notes.number(_words(phases[number]))),
-        "times": [_time(table, variant, number, time, notes) for time in first.times],
+        "note": _rows(table, {size: notes.number(_words(phase)) for size, phase in cells.items()}),
+        "times": [_time(table, cells, quantity, notes) for quantity in quantities],
     }
 
 
@@ -164,31 +160,24 @@ def _words(phase: ProjectedPhase) -> str:
 
 
 def _time(
-    table: CalculatorTable, variant: Variant, number: int, time: ProjectedTime, notes: _Notes
+    table: CalculatorTable, cells: Mapping[_Size, ProjectedPhase], quantity: str, notes: _Notes
 ) -> dict[str, Any]:
-    """One time of the phase of that number: rows as for bytes, in ticks."""
-
-    def at(phases: Sequence[ProjectedPhase]) -> ProjectedTime | None:
-        return next((other for other in phases[number].times if other.quantity == time.quantity), None)
-
-    exponent = _tick_exponent([found for phases in variant.cells.values() if (found := at(phases))])
-
-    def ticks(phases: Sequence[ProjectedPhase]) -> int:
-        found = at(phases)
-        return _ABSENT if found is None else round(found.seconds.value * 10.0**-exponent)
+    """One time of a phase: rows as for bytes, in ticks."""
+    times = {size: time for size, phase in cells.items() for time in phase.times if time.quantity == quantity}
+    exponent = _tick_exponent(list(times.values()))
 
     def rows(read: Callable[[ProjectedTime], int]) -> list[str]:
-        return _rows(table, variant, lambda phases: read(at(phases) or time))
+        return _rows(table, {size: read(times[size]) if size in times else _ABSENT for size in cells})
 
     # An interval of times is a factor either way: written as such, in thousandths, it is a row of zeros.
-    up = rows(lambda found: _thousandths(found.seconds.high, found.seconds.value))
-    down = rows(lambda found: _thousandths(found.seconds.value, found.seconds.low))
+    up = rows(lambda time: _thousandths(time.seconds.high, time.seconds.value))
+    down = rows(lambda time: _thousandths(time.seconds.value, time.seconds.low))
     return {
         # Of other numbers at every stop: the pass over so many examples.
-        "meaning": rows(lambda found: notes.number(found.meaning)),
-        "note": rows(lambda found: notes.number(_origin(found))),
+        "meaning": rows(lambda time: notes.number(time.meaning)),
+        "note": rows(lambda time: notes.number(_origin(time))),
         "exponent": exponent,
-        "value": _rows(table, variant, ticks),
+        "value": rows(lambda time: round(time.seconds.value * 10.0**-exponent)),
         "up": up,
     } | ({} if down == up else {"down": down})
 

@@ -6,8 +6,9 @@ page agrees with ``python -m xclass.project`` to the byte, it carries what :meth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from xclass.config import RunConfig
@@ -54,25 +55,35 @@ class CalculatorTable:
     classes: tuple[int, ...]
     dims: tuple[int, ...]
     start: tuple[int, int]
-    """(classes, dim) that the sliders stand at when the page is opened: the largest that was measured."""
+    """(classes, dim) that the sliders stand at when the page is opened."""
     variants: list[Variant] = field(default_factory=list)
 
 
-def make_table(projector: Projector) -> CalculatorTable:
+def make_table(
+    projector: Projector, asked: Mapping[str, int], *, is_far_allowed: bool = False
+) -> CalculatorTable:
     """Project every variant, measured or not, at every stop.
 
-    Sizes that were measured are stops too, so that they can be seen as measured.
+    Sizes that were measured are stops too, so that they can be seen as measured, and so is the one that was
+    asked about.
+
+    Args:
+        projector: over the runs.
+        asked: ``classes`` and ``dim`` that the sliders begin at; else the largest that were measured.
+        is_far_allowed: nothing is refused for its distance; it is marked all the same.
     """
+    project = partial(projector.project, is_far_allowed=is_far_allowed)
     measured = projector.configs
     sizes = [(config.classes, config.dim) for config, _ in measured.values() if config.classes]
-    classes = tuple(sorted({*CLASS_STOPS, *(count for count, _ in sizes)}))
-    dims = tuple(sorted({*DIM_STOPS, *(dim for _, dim in sizes)}))
-    start = max(sizes, default=(CLASS_STOPS[0], DIM_STOPS[0]))
+    largest = max(sizes, default=(CLASS_STOPS[0], DIM_STOPS[0]))
+    start = (asked.get("classes", largest[0]), asked.get("dim", largest[1]))
+    classes = tuple(sorted({*CLASS_STOPS, *(count for count, _ in [*sizes, start])}))
+    dims = tuple(sorted({*DIM_STOPS, *(dim for _, dim in [*sizes, start])}))
     candidates = [*measured.values(), *_unmeasured(measured)]
     variants: dict[str, Variant] = {}
     for number, (config, method) in enumerate(candidates):
         is_measured = number < len(measured)
-        variant = _variant(projector, config, method, classes, dims, is_measured=is_measured)
+        variant = _variant(project, config, method, classes, dims, is_measured=is_measured)
         if variant.cells:
             variants.setdefault(variant.key, variant)
     return CalculatorTable(classes=classes, dims=dims, start=start, variants=list(variants.values()))
@@ -99,7 +110,7 @@ def _unmeasured(measured: Mapping[str, tuple[RunConfig, str]]) -> Iterator[tuple
 
 
 def _variant(
-    projector: Projector,
+    project: Callable[[RunConfig, str], Sequence[ProjectedPhase]],
     config: RunConfig,
     method: str,
     classes: Sequence[int],
@@ -118,7 +129,7 @@ def _variant(
             try:
                 if method == "nearest_neighbour":
                     _check_index(config.index, count, dim)
-                phases = projector.project(replace(config, classes=count, dim=dim), method)
+                phases = project(replace(config, classes=count, dim=dim), method)
             except ConfigError as error:
                 row += REFUSED if error.key in _REFUSING_KEYS else IMPOSSIBLE
                 if row.endswith(IMPOSSIBLE):

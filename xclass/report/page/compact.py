@@ -27,16 +27,19 @@ def write_row(stops: Sequence[int], values: Sequence[int], guide: Sequence[int] 
         Expected is the line through the two values before, plus what the guide is off from its own line, in
         proportion.
     """
+    line = _line(stops, values)
+    if guide is not None:
+        bends = [value - on_line for value, on_line in zip(guide, _line(stops, guide), strict=True)]
+        line = [on_line + _bend(bends, values, guide, at) for at, on_line in enumerate(line)]
     tokens: list[str] = []
     num_zeros = 0
-    for at, value in enumerate(values):
-        rest = value - _on_line(stops, values, at) - (_bend(stops, values, guide, at) if guide else 0)
-        if rest == 0:
+    for value, expected in zip(values, line, strict=True):
+        if value == expected:
             num_zeros += 1
             continue
         tokens += _run(num_zeros)
         num_zeros = 0
-        tokens.append(base36(rest))
+        tokens.append(base36(value - expected))
     return ",".join([*tokens, *_run(num_zeros)])
 
 
@@ -53,19 +56,23 @@ def _run(num_zeros: int) -> list[str]:
     return [f"{_ZEROS}{num_zeros if num_zeros > 1 else ''}"] if num_zeros else []
 
 
-def _on_line(stops: Sequence[int], values: Sequence[int], at: int) -> int:
-    """On the line through the two values before; nothing before the first."""
-    if at == 0:
-        return 0
-    if at == 1:
-        return values[0]
-    rise = (values[at - 1] - values[at - 2]) * (stops[at] - stops[at - 1])
-    return values[at - 1] + _divide(rise, stops[at - 1] - stops[at - 2])
+def _line(stops: Sequence[int], values: Sequence[int]) -> list[int]:
+    """At every stop what the line through the two values before says; 0, and the value before, at first."""
+    line = [0, *values[:1]][: len(values)]
+    for at in range(2, len(values)):
+        before, last = values[at - 2], values[at - 1]
+        if before == last:
+            line.append(last)
+            continue
+        rise = (last - before) * (stops[at] - stops[at - 1])
+        line.append(last + _divide(rise, stops[at - 1] - stops[at - 2]))
+    return line
 
 
-def _bend(stops: Sequence[int], values: Sequence[int], guide: Sequence[int], at: int) -> int:
-    off = guide[at] - _on_line(stops, guide, at)
-    return _divide(off * values[at - 1], guide[at - 1]) if at and guide[at - 1] else off
+def _bend(bends: Sequence[int], values: Sequence[int], guide: Sequence[int], at: int) -> int:
+    if not at or not bends[at] or not guide[at - 1]:
+        return bends[at]
+    return _divide(bends[at] * values[at - 1], guide[at - 1])
 
 
 def _divide(number: int, divisor: int) -> int:

@@ -75,11 +75,15 @@ def _title(largest: Sequence[Row]) -> str:
 
 
 def largest_rows(rows: Sequence[Row]) -> list[Row]:
-    """Of each data set the rows of its largest size; phases that no server is chosen for are left out."""
+    """Of each data set the rows of its largest size, the data set with most classes first.
+
+    Phases that no server is chosen for are left out.
+    """
     most: dict[str, int] = {}
     for row in rows:
         most[row["data"]] = max(row["classes"], most.get(row["data"], 0))
-    return [row for row in rows if row["classes"] == most[row["data"]] and row["phase"] in PURPOSES]
+    found = [row for row in rows if row["classes"] == most[row["data"]] and row["phase"] in PURPOSES]
+    return sorted(found, key=lambda row: (-most[row["data"]], row["data"]))
 
 
 def _client_sections(largest: Sequence[Row], figures: Collection[str], study: Study | None) -> list[Section]:

@@ -95,11 +95,17 @@ def _text_of(name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
-def _markdown(text: str, figures: Mapping[str, str]) -> Markup:
-    """Markdown of ours as HTML: no raw HTML passes, no link leaves the page, no image is loaded."""
+@cache
+def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     for name, rule in _RULES.items():
         parser.add_render_rule(name, rule)
+    return parser
+
+
+def _markdown(text: str, figures: Mapping[str, str]) -> Markup:
+    """Markdown of ours as HTML: no raw HTML passes, no link leaves the page, no image is loaded."""
+    parser = _parser()
     environment: dict[str, Any] = {"figures": figures}
     tokens = parser.parse(text, environment)
     _mark_cells(tokens)

@@ -1,9 +1,11 @@
-// The calculator of the page: looks up what the projector said, and picks servers. Nothing here computes memory
-// or time. Text from data is only ever set as textContent. Python puts calculator_*.js before this file.
+// The calculator of the page: looks up what the projector said, and picks servers. Nothing here computes
+// memory or time. Text from data is only ever set as textContent. Python puts calculator_*.js before this file.
 const REPLICAS = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 const BYTES = ["peak", "low", "high", "base", "mapped", "disk"];
 const GUIDED = ["low", "high", "mapped"];
-const LEGEND = { m: "measured", p: "projected", x: "beyond 10 x", f: "predicted", r: "refused", i: "not possible" };
+const LEGEND = {
+  m: "measured", p: "projected", x: "beyond 10 x", f: "predicted", r: "refused", i: "not possible",
+};
 const WORDS = {
   m: "measured at this size", p: "projected from measured sizes",
   x: "a rough projection, more than 10 x beyond what was measured",
@@ -16,13 +18,16 @@ if (!holder) return;
 const data = JSON.parse(holder.textContent);
 if (!data.variants.length) return;
 for (const variant of data.variants) {
-  variant.states = variant.states.map((runs) => runs.replace(/(.)([0-9]+)/g, (_, letter, times) => letter.repeat(times)));
+  const unroll = (runs) => runs.replace(/(.)([0-9]+)/g, (_, letter, times) => letter.repeat(times));
+  variant.states = variant.states.map(unroll);
   // What is as in the phase before was left out.
-  variant.phases.forEach((phase, at) => { for (const name of BYTES) phase[name] ??= variant.phases[at - 1][name]; });
+  variant.phases.forEach((phase, at) => {
+    for (const name of BYTES) phase[name] ??= variant.phases[at - 1][name];
+  });
 }
 const state = { classes: 0, dim: 0, variant: 0, replicas: 0, isShared: true };
 
-// A row of the table at the dimensions chosen: a number for each stop of the classes, null where there is none.
+// A row of the table at the dimensions chosen: a number for each stop of the classes, or null.
 function rowOf(rows, variant, guideRows) {
   const states = variant.states[state.dim], row = new Array(states.length).fill(null);
   const has = data.classes.map((_, at) => at).filter((at) => !"ri".includes(states[at]));
@@ -85,9 +90,10 @@ function render() {
 function showChoices(variant) {
   const methods = [...new Set(data.variants.map((other) => other.method))];
   fill(byId("method"), methods.map((name) => [name, name]), variant.method);
-  const kinds = data.variants.map((other, at) => [other, at]).filter(([other]) => other.method === variant.method);
-  fill(byId("kind"), kinds.map(([other, at]) => [String(at), other.kind + (other.isMeasured ? " (measured)" : "")]),
-    String(state.variant));
+  const numbered = data.variants.map((other, at) => [other, String(at)]);
+  const kinds = numbered.filter(([other]) => other.method === variant.method);
+  const name = (other) => other.kind + (other.isMeasured ? " (measured)" : "");
+  fill(byId("kind"), kinds.map(([other, at]) => [at, name(other)]), String(state.variant));
 }
 function fill(select, options, chosen) {
   select.replaceChildren(...options.map(([value, text]) => new Option(text, value, false, value === chosen)));
@@ -98,12 +104,13 @@ function readTyped() {
   const scale = match && { k: 1e3, t: 1e3, m: 1e6, b: 1e9 }[(match[2] || "").toLowerCase()[0]] || 1;
   const wanted = match ? Number(match[1]) * scale : NaN;
   if (!(wanted >= 1 && wanted <= 1e15)) {
-    byId("snap").textContent = byId("typed").value.trim() ? "not a number of classes: 5e6, 5M and 5,000,000 are" : "";
+    const isEmpty = !byId("typed").value.trim();
+    byId("snap").textContent = isEmpty ? "" : "not a number of classes: 5e6, 5M and 5,000,000 are";
     return;
   }
   state.classes = nearest(data.classes, wanted);
   const stop = data.classes[state.classes];
-  byId("snap").textContent = stop === wanted ? "" : `${grouped(wanted)} is between two stops of the slider: ` +
+  byId("snap").textContent = stop === wanted ? "" : `${grouped(wanted)} is no stop of the slider: ` +
     `${inWords(stop)} is shown; python -m xclass.project tells it for +classes=${wanted}`;
   changed();
 }
@@ -147,10 +154,15 @@ for (const name of ["one", "each"]) {
 }
 window.addEventListener("hashchange", () => { readHash(); render(); });
 const hardware = data.hardware;
+const priced = hardware.servers.filter((server) => server.usdPerMonth !== null && server.date);
+const dates = priced.map((server) => server.date).sort();
+const ends = [...new Set([dates[0], dates[dates.length - 1]])].join(" to ");
+const dated = dates.length ? `prices of ${ends}` : "no dated prices";
+const percent = (share) => Number((100 * share).toPrecision(3)) + " %";
 byId("catalogue").textContent = `Servers: ${hardware.servers.length} of the catalogue ${hardware.name}, ` +
-  `prices of ${hardware.date || "no date"}, on demand, without tax; a month is 730 hours. Of its memory ` +
-  `${+(100 * hardware.reserveShare).toFixed(1)} % and ${formatBytes(hardware.reserveBytes)} are left to the system and ` +
-  `${+(100 * hardware.headroomShare).toFixed(1)} % of the rest stay free. What must fit is the upper end of the interval.`;
+  `${dated}, on demand, without tax; a month is 730 hours. Of its memory ` +
+  `${percent(hardware.reserveShare)} and ${formatBytes(hardware.reserveBytes)} are left to the system and ` +
+  `${percent(hardware.headroomShare)} of the rest stay free. What must fit is the upper end of the interval.`;
 state.classes = nearest(data.classes, data.start[0]);
 state.dim = nearest(data.dims, data.start[1]);
 readHash();

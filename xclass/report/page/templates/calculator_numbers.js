@@ -50,8 +50,12 @@ function formatSeconds(seconds) {
   if (seconds < 1e-3) return short(seconds * 1e6) + " us";
   if (seconds < 1) return short(seconds * 1e3) + " ms";
   if (seconds < 60) return short(seconds) + " s";
-  const whole = Math.round(seconds);
-  return Math.floor(whole / 60) + " min " + String(whole % 60).padStart(2, "0") + " s";
+  const two = (number) => String(number).padStart(2, "0");
+  const whole = Math.round(seconds), minutes = Math.round(seconds / 60);
+  if (seconds < 3 * 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  if (seconds < 3 * 86400) return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+  const days = seconds / 86400;
+  return (days < 1000 ? short(days) : grouped(Math.round(days))) + " days";
 }
 // Money as xclass/sizing/choice.py writes it.
 function formatUsd(usd) {

@@ -13,7 +13,8 @@ function drawPlot(variant) {
     ([name, phase]) => ({ name, word: phase.phase, peak: bytesOf(phase, "peak", variant),
       low: bytesOf(phase, "low", variant), high: bytesOf(phase, "high", variant) }));
   const seen = lines.flatMap((line) => [...line.low, ...line.high]).filter((bytes) => bytes);
-  const svg = shape(document.createDocumentFragment(), "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  const viewBox = `0 0 ${WIDTH} ${HEIGHT}`;
+  const svg = shape(document.createDocumentFragment(), "svg", { viewBox, role: "img" });
   byId("plot").replaceChildren(svg);
   shape(svg, "title", {}, `Peak memory of ${variant.key} against the number of classes`);
   if (!seen.length) return;
@@ -26,8 +27,9 @@ function drawPlot(variant) {
   states.split("").forEach((letter, at) => shape(svg, "rect", { x: edge(at - 1), y: HEIGHT - BOTTOM,
     width: edge(at) - edge(at - 1), height: 6, class: "state-" + letter }));
   for (let power = Math.ceil(first); power <= last; power += 1) {
-    shape(svg, "line", { x1: x(10 ** power), x2: x(10 ** power), y1: TOP, y2: HEIGHT - BOTTOM, class: "grid" });
-    shape(svg, "text", { x: x(10 ** power), y: HEIGHT - 18, "text-anchor": "middle" }, inWords(10 ** power));
+    const across = x(10 ** power);
+    shape(svg, "line", { x1: across, x2: across, y1: TOP, y2: HEIGHT - BOTTOM, class: "grid" });
+    shape(svg, "text", { x: across, y: HEIGHT - 18, "text-anchor": "middle" }, inWords(10 ** power));
   }
   for (let power = Math.ceil(low / 2) * 2; power <= high; power += high - low > 16 ? 4 : 2) {
     shape(svg, "line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y(2 ** power), y2: y(2 ** power), class: "grid" });
@@ -48,15 +50,18 @@ function drawOffers(svg, y, high, low) {
   for (const server of offers) {
     const at = Math.log2(server.offeredBytes);
     // One line for every 15 px; of several as large the cheapest, which is what would be chosen.
-    if (at < low || at > high || above - y(server.offeredBytes) < 15 || rent(server.offeredBytes, 1).server !== server) continue;
+    const isCheapest = rent(server.offeredBytes, 1).server === server;
+    if (at < low || at > high || above - y(server.offeredBytes) < 15 || !isCheapest) continue;
     above = y(server.offeredBytes);
     shape(svg, "line", { x1: LEFT, x2: WIDTH - RIGHT, y1: above, y2: above, class: "offer" });
-    shape(svg, "text", { x: WIDTH - RIGHT + 5, y: above + 4 }, `${formatBytes(server.ramBytes)} ${server.instance}`.slice(0, 25));
+    const words = `${formatBytes(server.ramBytes)} ${server.instance}`;
+    shape(svg, "text", { x: WIDTH - RIGHT + 5, y: above + 4 }, words.slice(0, 25));
   }
 }
 function drawLine(svg, line, states, x, y) {
   const at = data.classes.map((_, number) => number).filter((number) => line.peak[number]);
-  const path = (numbers, row) => numbers.map((n) => `${x(data.classes[n]).toFixed(1)},${y(row[n]).toFixed(1)}`);
+  const point = (number, bytes) => `${x(data.classes[number]).toFixed(1)},${y(bytes).toFixed(1)}`;
+  const path = (numbers, row) => numbers.map((number) => point(number, row[number]));
   shape(svg, "polygon", { class: line.name + "-band",
     points: [...path(at, line.high), ...path([...at].reverse(), line.low)].join(" ") });
   const solid = at.filter((number) => "mp".includes(states[number]));

@@ -9,6 +9,7 @@ function element(tag, className, ...children) {
   made.append(...children);
   return made;
 }
+const interval = ({ low, high }, format) => `${format(low)} to ${format(high)}`;
 function phasesAt(variant) {
   if (!hasFigures(variant)) return [];
   return variant.phases.map((phase) => {
@@ -33,7 +34,8 @@ function rent(need, numMachines) {
   const month = server === null || server.usdPerMonth === null ? null : server.usdPerMonth * numMachines;
   const count = numMachines > 1 ? numMachines + " x " : "";
   const name = server && `${count}${server.vendor} ${server.instance}`;
-  return { need, numMachines, server, month, name, price: month === null ? "no price known" : formatUsd(month) + " a month" };
+  const price = month === null ? "no price known" : formatUsd(month) + " a month";
+  return { need, numMachines, server, month, name, price };
 }
 function showRent(made, rented) {
   const { server, need } = rented, line = element("p", "calculator-server");
@@ -62,43 +64,50 @@ function bar(server, need) {
     part.title = formatBytes(bytes) + " " + words;
     parts.append(part);
   }
-  return element("div", "", parts, element("p", "calculator-small", `${formatBytes(need)} of ${formatBytes(ram)}: ` +
-    `${Math.round(100 * need / ram)} % needed; hatched: kept for the system and as headroom`));
+  const words = `${formatBytes(need)} of ${formatBytes(ram)}: ${Math.round(100 * need / ram)} % needed; ` +
+    "hatched: kept for the system and as headroom";
+  return element("div", "", parts, element("p", "calculator-small", words));
 }
 function card(phases, letter, rented) {
   const shown = phases[phases.length - 1], list = element("dl", "");
   const made = element("article", "calculator-card" + ("xf".includes(letter) ? " is-marked" : ""));
   Object.assign(made.dataset, { phase: shown.phase, state: letter });
   for (const name of BYTES) made.dataset[name + "Bytes"] = shown[name];
-  const mark = element("span", "mark " + ({ m: "measured", f: "predicted" }[letter] || "projected"), SHORT[letter]);
+  const basis = { m: "measured", f: "predicted" }[letter] || "projected";
+  const mark = element("span", "mark " + basis, SHORT[letter]);
   made.append(element("h3", "", TITLES[shown.phase], " ", mark),
     element("p", "calculator-peak", formatBytes(shown.peak)),
-    element("p", "calculator-small", `${formatBytes(shown.low)} to ${formatBytes(shown.high)}: ${shown.note}`));
+    element("p", "calculator-small", `${interval(shown, formatBytes)}: ${shown.note}`));
   showRent(made, rented);
-  const pair = (term, text, interval) => {
+  const pair = (term, text, ends) => {
     list.append(element("dt", "", term), element("dd", "", text));
-    if (interval) list.lastChild.append(element("span", "calculator-small", interval));
+    if (ends) list.lastChild.append(element("span", "calculator-small", ends));
   };
   pair("of the peak: pages of files, which can be dropped and shared", formatBytes(shown.mapped));
   pair("of the peak: programs and libraries (base)", formatBytes(shown.base));
   const disk = Math.max(...phases.map((phase) => phase.disk));
   if (disk) pair("on disk", formatBytes(disk));
-  for (const phase of phases) if (phase !== shown) pair("peak when the model has just been opened", formatBytes(phase.peak));
+  for (const phase of phases) {
+    if (phase !== shown) pair("peak when the model has just been opened", formatBytes(phase.peak));
+  }
   const times = phases.flatMap((phase) => phase.times);
   for (const time of times) {
-    pair(time.meaning, formatSeconds(time.value), `${formatSeconds(time.low)} to ${formatSeconds(time.high)}`);
+    pair(time.meaning, formatSeconds(time.value), interval(time, formatSeconds));
   }
   made.append(list);
-  const origins = [...new Set(times.map((time) => time.note))];
+  const origins = times.map((time) => `${time.meaning}: ${time.note}`);
   if (origins.length) {
-    made.append(element("details", "calculator-small", element("summary", "", "Where the intervals of the times come from"),
-      element("ul", "", ...origins.map((origin) => element("li", "", origin)))));
+    const summary = element("summary", "", "Where the intervals of the times come from");
+    const list = element("ul", "", ...origins.map((origin) => element("li", "", origin)));
+    made.append(element("details", "calculator-small", summary, list));
   }
   return made;
 }
 function showResults(variant, numReplicas) {
-  const phases = phasesAt(variant), letter = letterOf(variant), cards = byId("cards"), verdict = byId("verdict");
-  const size = `${inWords(data.classes[state.classes])} classes of ${data.dims[state.dim]} dimensions with ${variant.key}`;
+  const phases = phasesAt(variant), letter = letterOf(variant);
+  const cards = byId("cards"), verdict = byId("verdict");
+  const size = `${inWords(data.classes[state.classes])} classes of ${data.dims[state.dim]} dimensions ` +
+    `with ${variant.key}`;
   cards.replaceChildren();
   if (!phases.length) {
     verdict.textContent = `No figures for ${size}: ` + (letter === "r"
@@ -114,6 +123,7 @@ function showResults(variant, numReplicas) {
     (state.isShared ? "on one server" : "on a server each");
   const fitting = phases[0].phase === "train" ? "train" : "build the index";
   const certainty = { m: "Measured", p: "Projected", x: "A rough projection", f: "Predicted" }[letter];
-  verdict.textContent = `${certainty}. ${size}. To ${fitting}: ${words(fit)}. To serve${replicas}: ${words(serve)}.`;
+  verdict.textContent =
+    `${certainty}. ${size}. To ${fitting}: ${words(fit)}. To serve${replicas}: ${words(serve)}.`;
   cards.append(card([phases[0]], letter, fit), card(served, letter, serve));
 }
