@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -13,6 +14,10 @@ from xclass.report.class_map_figure import draw_class_map
 from xclass.report.confusion_figure import confusion_words, draw_confusion, percent_text
 from xclass.report.heat_map import FIGURE_WIDTH, colour_of
 from xclass.report.latency_figure import draw_latency
+<<<<<<< HEAD
+from xclass.report.markdown import run_sections
+=======
+>>>>>>> p5
 from xclass.report.pictures_section import draw_pictures, pictures_section
 from xclass.report.repeats import merge
 from xclass.report.similarity_figure import draw_similarity
@@ -215,9 +220,11 @@ def test_nothing_is_drawn_beyond_the_page(draw):
 
 
 def test_the_report_links_the_pictures_that_were_drawn():
-    records = [serve()]
-    figures = [path for path, page in draw_pictures(records).items() if page]
-    text = render_markdown(records, run_dir="run", figures=figures)
+    def text_of(figures):
+        sections = run_sections([serve()], run_dir=Path("run"), figures=figures)
+        return "\n".join(section.body for section in sections)
+
+    text = text_of([path for path, page in draw_pictures([serve()]).items() if page])
     for name in ("latency", "confusion", "similarity", "class_map"):
-        assert f"](figures/{name}.svg)" in text
-    assert "](figures/latency" not in render_markdown(records, run_dir="run", figures=[])
+        assert f"](figures/{name}.svg)\n\nLeft out: " in text
+    assert "](figures/latency" not in text_of([])

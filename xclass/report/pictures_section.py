@@ -15,12 +15,27 @@ LATENCY_FIGURE = "figures/latency.svg"
 _CONFUSION, _SIMILARITY, _CLASS_MAP = (
     f"figures/{name}.svg" for name in ("confusion", "similarity", "class_map")
 )
-_ALTERNATIVES = {
-    LATENCY_FIGURE: "Distribution of the time an answer takes",
-    _CONFUSION: "Which group of classes is taken for which",
-    _SIMILARITY: "How alike the class vectors of two groups are",
-    _CLASS_MAP: "Class vectors on a plane, by group",
+_WORDS = {
+    LATENCY_FIGURE: (
+        "Distribution of the time an answer takes",
+        "Left out: the network, a queue, and queries that arrive while others are answered.",
+    ),
+    _CONFUSION: (
+        "Which group of classes is taken for which",
+        "Left out: which class of a group was answered, and all answers but the first.",
+    ),
+    _SIMILARITY: (
+        "How alike the class vectors of two groups are",
+        "Left out: all classes but 24 of each row, and the spread around a mean. Vectors of an index are as "
+        "its codes say.",
+    ),
+    _CLASS_MAP: (
+        "Class vectors on a plane, by group",
+        "Left out: all other directions, all groups but the six that most queries are of, and all classes "
+        "but 24 of each.",
+    ),
 }
+"""Title and what is not seen."""
 
 
 def draw_pictures(records: Iterable[Record]) -> dict[str, str | None]:
@@ -70,4 +85,5 @@ def _why_less(record: Record) -> str:
 
 
 def _image(path: str) -> str:
-    return f"![{_ALTERNATIVES[path]}]({path})"
+    title, left_out = _WORDS[path]
+    return f"![{title}]({path})\n\n{left_out}"
