@@ -36,17 +36,20 @@ it saw the three smallest only. Error is predicted / measured - 1.
 |---|---|
 {bars}
 
-**What was tuned on these arms, and is not proven by them.** Of the bytes: three closed forms were corrected
+**What was tuned on these arms, and is not proven by them.** Of the bytes, three closed forms were corrected
 where held-out sizes disagreed: batches of examples are gone once the class means are taken, what OpenBLAS
 packs and the objects of inverted lists are there while an index is filled (sized on fitted arms and the
-ledger), and only the distinct negatives of sampled softmax touch its scratch. Of the times: what a logit's
-exponential, an updated value and a page that comes and goes cost beside a multiply-add. No floor and no width
-of an interval was.
+ledger), and only the distinct negatives of sampled softmax touch its scratch; and the fit trusts no point to
+less than 2 MiB (sized on the ledger). Of the times: what a logit's exponential, an updated value, an example
+made beside the step, a page that comes and goes, and a value of a graph that no cache holds cost beside a
+multiply-add; the first two were read off all sizes, the third off the fitted ones, the others off held-out
+ones. No width of an interval was.
 
-**Times were taken on a shared machine.** Of {num_arms} arms {num_noted} ran with first claim on its two
-processors (a control group with 200 times the usual share); others took {median_others:.0%} of them in the
-median of these, mostly what the arm itself left idle (`{others_key}` in the conditions of a record). The rest
-ran before the others came.
+**Times were taken on a shared machine**, most arms with first claim on its two processors (a control group
+with 200 times the usual share). {num_noted} of {num_arms} arms note what others took (`{others_key}` in the
+conditions of a record): {median_others:.0%} in the median, mostly what the arm itself left idle. Of an arm that
+ran more than once the last run is kept where it is fitted, the least disturbed one where it is held out,
+whatever it said; the rule was made after the first report.
 
 ![Predicted against measured]({figure})
 
