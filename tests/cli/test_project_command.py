@@ -93,6 +93,12 @@ def test_mistakes_are_one_line_that_says_what_to_do(words, code, said, monkeypat
     assert err.count("\n") == 1
 
 
+def test_a_folder_that_cannot_be_written_is_named():
+    done = project(f"runs={SIZES}", "methods=[sampled_softmax]", "out=/proc/offer")
+    assert done.returncode == 2
+    assert done.stderr.startswith("xclass: out=/proc/offer: allowed is a folder that can be written")
+
+
 def test_help_explains_and_engines_stay_out():
     done = project("--help")
     assert done.returncode == 0

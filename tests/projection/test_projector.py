@@ -183,3 +183,16 @@ def test_a_method_that_is_gone_is_refused_by_name():
     record = measured(make_config(10_000), "dense_softmax")[0]
     with pytest.raises(RecordError, match="method=hopfield, data=synthetic: this xclass has dense_softmax"):
         Projector.of_records([replace(record, method="hopfield")])
+
+
+def test_the_interval_of_an_unmeasured_variant_covers_every_closed_form_of_the_ledger():
+    """Each predicted as if it had not been measured: with the base of the plan."""
+    unmeasured = Projector.without_runs()
+    outside = {}
+    for path in sorted((RECORDS / "measure" / "ledger").glob("*.json")):
+        for point in ledger(path.stem).points:
+            found = phase(unmeasured.project(point.config, point.method), point.phase)
+            assert found.basis is Basis.PREDICTED
+            if not found.peak.low <= point.peak_bytes <= found.peak.high:
+                outside[path.stem, point.phase] = found.peak.value / point.peak_bytes
+    assert outside == {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -16,7 +16,7 @@ from xclass.cli.hardware_words import take_hardware
 from xclass.cli.parser import run_command
 from xclass.cli.run_words import parse_runs, parse_switch, take_words
 from xclass.cli.targets import targets
-from xclass.errors import ConfigError
+from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
 from xclass.records.store import write_json
 from xclass.report.projected import project_variant, projection_json
@@ -80,9 +80,19 @@ def _project(words: list[str]) -> int:
     if values["out"]:
         path = Path(values["out"]) / _FILE
         command = shlex.join(["python", "-m", "xclass.project", *words])
-        write_json(path, projection_json(found, projector.held_out(), command))
+        _write(path, projection_json(found, projector.held_out(), command))
         sys.stdout.write(f"\nall numbers: {path}\n")
     return 0
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    try:
+        write_json(path, document)
+    except RecordError as error:
+        remedy = f"choose another place ({error.__cause__})"
+        raise ConfigError(
+            "out", path.parent, allowed="a folder that can be written", remedy=remedy
+        ) from error
 
 
 def _folders(text: str) -> list[Path]:
