@@ -18,8 +18,8 @@ from xclass.units import format_bytes, format_count, format_seconds
 
 _WIDTHS = (18, 36)
 _CHECKED_WORDS = (
-    "Runs that were made took up to twice as long, on a machine that others used too (main_1e5, "
-    "synthetic_5e6 and measure/repeats of benchmarks/records)."
+    "That is on a quiet machine: runs on one that others used too took up to twice as long (main_1e5, "
+    "synthetic_5e6 and measure/repeats of benchmarks/records), and more where they keep every core busy."
 )
 """Held by tests/projection/test_duration.py."""
 
