@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from made_records import latencies, make_record, render_markdown
+from made_records import latencies, make_record
 
 from xclass.records.pictures import ClassMap, Pictures
 from xclass.records.record import Phase
@@ -14,10 +14,7 @@ from xclass.report.class_map_figure import draw_class_map
 from xclass.report.confusion_figure import confusion_words, draw_confusion, percent_text
 from xclass.report.heat_map import FIGURE_WIDTH, colour_of
 from xclass.report.latency_figure import draw_latency
-<<<<<<< HEAD
 from xclass.report.markdown import run_sections
-=======
->>>>>>> p5
 from xclass.report.pictures_section import draw_pictures, pictures_section
 from xclass.report.repeats import merge
 from xclass.report.similarity_figure import draw_similarity
