@@ -76,9 +76,7 @@ def training_regimes(
             regimes.append(Regime(name="rotating", components={"training sample": both}))
         sample = rotated | {_BLAS: terms[_BLAS]}
     if kind.num_lists:
-        sample |= {
-            name: size for name, size in list_terms(kind, coded_dim, threads).items() if name not in sample
-        }
+        sample = list_terms(kind, coded_dim, threads) | sample
         terms = _k_means_terms(points, kind.num_lists, coded_dim)
         regimes.append(Regime(name="list training", components=sample | terms))
         sample |= {"list centroids": FLOAT32_BYTES * kind.num_lists * coded_dim}
