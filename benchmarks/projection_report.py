@@ -47,8 +47,8 @@ ones. No width of an interval was.
 
 **Times were taken on a shared machine**, most arms with first claim on its two processors (a control group
 with 200 times the usual share). {num_noted} of {num_arms} arms note what others took (`{others_key}` in the
-conditions of a record): {median_others:.0%} in the median, mostly what the arm itself left idle. Of an arm that
-ran more than once the last run is kept where it is fitted, the least disturbed one where it is held out,
+conditions of a record): {median_others:.0%} in the median, mostly what the arm itself left idle. Of an arm
+that ran more than once the last run is kept where it is fitted, the least disturbed one where it is held out,
 whatever it said; the rule was made after the first report.
 
 ![Predicted against measured]({figure})

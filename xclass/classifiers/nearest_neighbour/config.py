@@ -156,7 +156,9 @@ def _block(shape: ProblemShape) -> dict[str, int]:
 
 def _training(index: IndexConfig, shape: ProblemShape, kept: dict[str, int], *, is_l2: bool) -> list[Regime]:
     kind = index.kind(shape.num_classes)
-    regimes = training_regimes(kind, shape.num_classes, shape.dim, index.training_points, is_l2=is_l2)
+    regimes = training_regimes(
+        kind, shape.num_classes, shape.dim, index.training_points, threads=shape.threads, is_l2=is_l2
+    )
     return [replace(regime, components=kept | dict(regime.components)) for regime in regimes]
 
 
@@ -172,7 +174,7 @@ def _adding(
     places = visited_terms(kind, shape) | ({"locks": 4 * num_classes} if kind.num_links else {})
     if kind.num_lists:
         lists = {"list of each class": 4 * num_classes} if is_reserved else {}
-        places = lists | list_terms(kind, kind.rotated_dim or shape.dim)
+        places = lists | list_terms(kind, kind.rotated_dim or shape.dim, shape.threads)
     growth = {} if is_reserved or index.on_disk_lists else {"room to grow": sum(parts.values()) // 3}
     # Lists are taken whole before the first class; one array grows page by page as means are given back.
     beside = kept if kind.num_lists else {}

@@ -40,7 +40,13 @@ def visited_terms(kind: IndexKind, shape: ProblemShape) -> dict[str, int]:
 
 
 def training_regimes(
-    kind: IndexKind, num_classes: int, dim: int, wanted: int | None = None, *, is_l2: bool = False
+    kind: IndexKind,
+    num_classes: int,
+    dim: int,
+    wanted: int | None = None,
+    *,
+    threads: int = 1,
+    is_l2: bool = False,
 ) -> tuple[Regime, ...]:
     """The moments of training: rotation, centroids of the lists, codes; none where none is needed.
 
@@ -49,6 +55,7 @@ def training_regimes(
         num_classes: C.
         dim: D, before a rotation.
         wanted: ``index.training_points``.
+        threads: of OpenBLAS.
         is_l2: searched by L2 distance, for which PQ in lists makes its table before the residuals are gone.
 
     Returns:
@@ -69,7 +76,7 @@ def training_regimes(
             regimes.append(Regime(name="rotating", components={"training sample": both}))
         sample = rotated | {_BLAS: terms[_BLAS]}
     if kind.num_lists:
-        sample |= {name: size for name, size in list_terms(kind, coded_dim).items() if name not in sample}
+        sample = list_terms(kind, coded_dim, threads) | sample
         terms = _k_means_terms(points, kind.num_lists, coded_dim)
         regimes.append(Regime(name="list training", components=sample | terms))
         sample |= {"list centroids": FLOAT32_BYTES * kind.num_lists * coded_dim}
@@ -84,13 +91,13 @@ def training_regimes(
     return tuple(regimes)
 
 
-def list_terms(kind: IndexKind, dim: int) -> dict[str, int]:
+def list_terms(kind: IndexKind, dim: int, threads: int) -> dict[str, int]:
     """Beside the inverted lists: two objects of each, and what OpenBLAS packs to find a vector's list.
 
     Source: measured less all other terms at dim 32 to 512, in benchmarks/records/measure/ledger and on the
-    sizes of benchmarks/records/projection that are fitted: ``1.5 MB + 20 kB min(D, 192)``.
+    sizes of benchmarks/records/projection that are fitted: ``0.75 MB + 10 kB min(D, 192)`` per thread.
     """
-    packed = 1_500_000 + 20_000 * min(dim, _PACKED_DIM)
+    packed = threads * (750_000 + 10_000 * min(dim, _PACKED_DIM))
     return {_BLAS: packed, "list objects": LIST_OBJECT_BYTES * kind.num_lists}
 
 

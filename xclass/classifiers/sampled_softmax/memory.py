@@ -115,7 +115,10 @@ def _index(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
 def _refresh_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig) -> int:
     """What a refresh needs beside the full index: training comes before the first code is added."""
     kind = config.hard_kind
-    training = [regime.total_bytes for regime in training_regimes(kind, shape.num_classes, shape.dim)]
+    training = [
+        regime.total_bytes
+        for regime in training_regimes(kind, shape.num_classes, shape.dim, threads=shape.threads)
+    ]
     block = FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim
     copies = block * (2 if weights.dtype is WeightDtype.bfloat16 else 1)
     lists = FLOAT32_BYTES * shape.num_classes if kind.num_lists else 0
