@@ -1,5 +1,6 @@
 """``python -m xclass`` is the same as the installed command ``xclass``."""
 
+import os
 import signal
 import sys
 
@@ -11,4 +12,7 @@ except KeyboardInterrupt:
     # While the imports were still going on; from then on the command itself sees to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stderr.write("xclass: interrupted before anything was measured\n")
-    sys.exit(130)
+    sys.stderr.flush()
+    # Not sys.exit: where the interrupt came through a dataclass's exec(), CPython holds it for unhandled and ends
+    # itself by SIGINT. Source: unhandled_keyboard_interrupt in Python/pythonrun.c and Modules/main.c.
+    os._exit(130)

@@ -131,4 +131,5 @@ def test_the_plan_of_serving_counts_half_the_model_and_the_scratch():
     assert terms == no_terms | {"converted class vectors": 4 * MIB}
     model = "class vectors (mapped)"
     assert plain.regime.components[model] == 2 * low.regime.components[model] == 4 * 64 * 1_000_000
-    assert low.required_bytes == plain.required_bytes + 4 * MIB
+    own, low_own = (plan.over_base_bytes - plan.mapped_bytes for plan in (plain, low))
+    assert low_own == own + 4 * MIB

@@ -52,9 +52,10 @@ def _needs_group():
 
 
 def contents(folder):
-    """What was recorded: all but the proofs, and the report, which tells of them."""
+    """What was recorded: all but the proofs, and the reports, which tell of them."""
     files = [path for path in folder.rglob("*") if path.is_file() and "proofs" not in path.parts]
-    files.remove(folder / "report.md")
+    for name in ("report.md", "report.html"):
+        files.remove(folder / name)
     return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
