@@ -101,9 +101,9 @@ def test_numbers_hold_every_measured_row_and_every_projected_point(client_report
 
 
 def test_two_runs_a_size_and_a_catalogue_without_prices(tmp_path):
-    for name in ("0", "1"):
+    for name in ("0", "2"):
         shutil.copytree(SIZES / name / "records", tmp_path / name / "records")
-    done = report("runs=0,1", "+classes=2e6", "hardware=bare", cwd=tmp_path)
+    done = report("runs=0,2", "+classes=2e6", "hardware=bare", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     (folder,) = (tmp_path / "outputs" / "report").iterdir()
     text = (folder / "report.md").read_text()
