@@ -24,7 +24,7 @@ from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import MAPPED, ProblemShape
-from xclass.sizing.plan import PhasePlan, plan_method, saved_bytes
+from xclass.sizing.plan import IMPORTED_BYTES, PhasePlan, plan_method, saved_bytes
 from xclass.units import format_count
 
 
@@ -206,13 +206,15 @@ class Projector:
         key = engine, data = _engine(plan.method, plan.phase), config.data.name
         if key not in self._bases:
             self._bases[key] = self._median_base(engine, data)
-        return self._bases[key] or plan.base_bytes
+        found = self._bases[key]
+        return found + _imported_bytes(plan.method, plan.phase) if found else plan.base_bytes
 
     def _median_base(self, engine: str, data: str) -> int:
-        """Of the points of an engine, of the same data where there are any; 0 where there is no point."""
+        """Of the engine alone, in runs on the same data where there are any; 0 where there is no point."""
         alike = [point for point in self.points if _engine(point.method, point.phase) == engine]
         same_data = [point for point in alike if point.config.data.name == data]
-        return median_low([point.base_bytes for point in same_data or alike] or [0])
+        bases = [one.base_bytes - _imported_bytes(one.method, one.phase) for one in same_data or alike]
+        return median_low(bases or [0])
 
     @cached_property
     def _reference(self) -> Reference:
@@ -222,6 +224,11 @@ class Projector:
 def _engine(method: str, phase: Phase) -> str:
     """What a phase imports: models are opened and served without torch."""
     return METHOD_CONFIGS[method].engine if phase in (Phase.TRAIN, Phase.BUILD) else "faiss"
+
+
+def _imported_bytes(method: str, phase: Phase) -> int:
+    """Of the base, what only this method imports; models are opened and served without it."""
+    return IMPORTED_BYTES.get(method, 0) if phase in (Phase.TRAIN, Phase.BUILD) else 0
 
 
 def _range(base_bytes: int, components: dict[str, int], low: float, high: float) -> ByteRange:
