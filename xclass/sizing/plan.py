@@ -21,10 +21,10 @@ Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.
 builds differ by tens of MiB; the measured base stands beside it in every report.
 """
 IMPORTED_BYTES = {"dense_softmax_autograd": 66 * MIB}
-"""Of a method's base, what it imports beside its engine: ``torch.optim`` takes torch._dynamo and sympy with it.
+"""Of a method's base, what it imports beside its engine: ``torch.optim`` takes torch._dynamo and sympy along.
 
-Source: bases of 311 to 316 MiB beside 245 to 250 of the other methods in benchmarks/records/measure/ledger and
-benchmarks/records/projection.
+Source: bases of 311 to 316 MiB beside 245 to 250 of the other methods in benchmarks/records/measure/ledger
+and benchmarks/records/projection.
 """
 IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 17 * MIB}
 """What importing an engine takes for a moment over the base that stays of it.
