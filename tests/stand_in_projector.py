@@ -66,7 +66,7 @@ class StandInProjector:
             times=(
                 ProjectedTime(
                     quantity="step", meaning=f"a made-up step of {plan.phase}",
-                    seconds=TimeRange(value=seconds, low=seconds * 0.8, high=seconds * 1.25),
+                    seconds=TimeRange(value=seconds, low=seconds * 0.8, high=seconds * 1.25), count=4.0,
                     form="linear in classes x dim x batch", basis=basis, error_words="made up",
                 ),
             ),

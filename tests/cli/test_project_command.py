@@ -36,8 +36,13 @@ def test_three_sizes_give_five_million_with_server_hold_out_and_all_numbers(tmp_
         "GUESS",
     ):
         assert words in " ".join(done.stdout.split()), words
+    first = " ".join(done.stdout.split("\n\n")[0].split())
+    assert first.startswith("5,000,000 classes x 64, leanest to serve: nearest_neighbour, Flat: 1.26 GiB")
+    assert "prices of 2020-06-30 to 20" in " ".join(done.stdout.split()), "a mix of dates is no date"
     document = json.loads((tmp_path / "projection.json").read_text())
     (variant,) = document["variants"]
+    (query,) = [time for time in variant["phases"][2]["times"] if time["quantity"] == "query"]
+    assert query["count"] == 200
     build = variant["phases"][0]
     assert build["base_bytes"] + sum(build["components"].values()) == build["peak"]["value"]
     assert build["peak"]["low"] < build["peak"]["value"] < build["peak"]["high"]
@@ -61,6 +66,7 @@ def test_nothing_named_shows_what_was_measured():
     assert done.returncode == 0, done.stderr
     assert "sampled_softmax: 1,000,000 classes x 64" in done.stdout
     assert done.stdout.count("  measured") >= 3
+    assert "in all" in done.stdout
     assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
 
 
@@ -74,6 +80,7 @@ def test_nothing_named_shows_what_was_measured():
         ((f"runs={SIZES}", "+classes=5.5"), 2, "classes=5.5: allowed is a whole number"),
         ((f"runs={SIZES}", "+classes=1"), 2, "classes=1: allowed is 2 to"),
         ((f"runs={SIZES}", "+classes=5e9"), 2, "add far=true"),
+        ((f"runs={SIZES}", "dim=96", "index.factory=PQ64x4fs"), 2, "divides 96 dimensions, not 64"),
         ((f"runs={SIZES}", "far=yes"), 2, "far=yes: allowed is true or false"),
         ((f"runs={SIZES}", "hardware=abacus"), 2, "hardware=abacus: allowed is"),
         ((f"runs={SIZES}", "experiment=all_lemmas"), 2, "allowed is a setting of a run"),

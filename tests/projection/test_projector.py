@@ -12,6 +12,7 @@ from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
 from xclass.projection.result import Basis
 from xclass.records.store import parse_record, write_record
+from xclass.sizing.plan import IMPORTED_BYTES
 
 RECORDS = ROOT / "benchmarks" / "records"
 
@@ -67,6 +68,24 @@ def test_a_variant_that_was_not_measured_gets_its_closed_form_and_the_base_of_it
     assert serve.is_marked
     assert set(serve.factors.values()) == {1.0}
     assert serve.times, "from the reference that comes with the package"
+
+
+def test_the_base_of_a_method_that_imports_more_is_that_of_its_engine_and_what_it_imports():
+    runs = [*measured(make_config(10_000), "dense_softmax", base_bytes=250_000_000)]
+    train = phase(Projector.of_records(runs).project(make_config(10_000), "dense_softmax_autograd"), "train")
+    assert train.base_bytes == 250_000_000 + IMPORTED_BYTES["dense_softmax_autograd"]
+    runs = measured(make_config(10_000), "dense_softmax_autograd", base_bytes=320_000_000)
+    train = phase(Projector.of_records(runs).project(make_config(10_000), "dense_softmax"), "train")
+    assert train.base_bytes == 320_000_000 - IMPORTED_BYTES["dense_softmax_autograd"]
+
+
+def test_an_index_that_faiss_would_refuse_is_refused_by_name():
+    found = projector(10_000, 100_000)
+    config = make_config(100_000)
+    config = replace(config, dim=96, index=replace(config.index, factory="PQ64x4fs"))
+    with pytest.raises(ConfigError, match=r"index.factory=PQ64x4fs: .* divides 96 dimensions, not 64"):
+        found.project(config, "nearest_neighbour")
+    assert found.project(config, "dense_softmax"), "which has no index"
 
 
 def test_beyond_a_hundred_times_is_refused_unless_asked():

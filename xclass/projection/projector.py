@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from statistics import median_low
 
+from xclass.classifiers.nearest_neighbour.index_kind import INDEX_KEY
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import RunConfig
-from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy, accuracies_of, trend_of
 from xclass.projection.byte_fit import ByteFit
@@ -23,8 +23,8 @@ from xclass.projection.time_forms import time_terms
 from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
-from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
-from xclass.sizing.plan import PhasePlan, plan_method
+from xclass.shapes import MAPPED, ProblemShape
+from xclass.sizing.plan import IMPORTED_BYTES, PhasePlan, plan_method, saved_bytes
 from xclass.units import format_count
 
 
@@ -90,9 +90,11 @@ class Projector:
         """Fit, load and serve of one method at the size of ``config``; measured there or not.
 
         Raises:
-            ConfigError: beyond REFUSED_BEYOND and not ``is_far_allowed``; names the largest measured size.
+            ConfigError: beyond REFUSED_BEYOND and not ``is_far_allowed``, naming the largest measured size;
+                or an index that cannot be built over so many classes or dimensions.
         """
         shape, variant = shape_of(config), variant_of(config, method)
+        _refuse_misfit(config, method, shape)
         phases = []
         # Asked once for all phases: the calculator projects ten thousand sizes while a page is made.
         plans = plan_method(config, method, shape)
@@ -204,13 +206,15 @@ class Projector:
         key = engine, data = _engine(plan.method, plan.phase), config.data.name
         if key not in self._bases:
             self._bases[key] = self._median_base(engine, data)
-        return self._bases[key] or plan.base_bytes
+        found = self._bases[key]
+        return found + _imported_bytes(plan.method, plan.phase) if found else plan.base_bytes
 
     def _median_base(self, engine: str, data: str) -> int:
-        """Of the points of an engine, of the same data where there are any; 0 where there is no point."""
+        """Of the engine alone, in runs on the same data where there are any; 0 where there is no point."""
         alike = [point for point in self.points if _engine(point.method, point.phase) == engine]
         same_data = [point for point in alike if point.config.data.name == data]
-        return median_low([point.base_bytes for point in same_data or alike] or [0])
+        bases = [one.base_bytes - _imported_bytes(one.method, one.phase) for one in same_data or alike]
+        return median_low(bases or [0])
 
     @cached_property
     def _reference(self) -> Reference:
@@ -220,6 +224,11 @@ class Projector:
 def _engine(method: str, phase: Phase) -> str:
     """What a phase imports: models are opened and served without torch."""
     return METHOD_CONFIGS[method].engine if phase in (Phase.TRAIN, Phase.BUILD) else "faiss"
+
+
+def _imported_bytes(method: str, phase: Phase) -> int:
+    """Of the base, what only this method imports; models are opened and served without it."""
+    return IMPORTED_BYTES.get(method, 0) if phase in (Phase.TRAIN, Phase.BUILD) else 0
 
 
 def _range(base_bytes: int, components: dict[str, int], low: float, high: float) -> ByteRange:
@@ -243,12 +252,16 @@ def _scaled(components: dict[str, int], over_base_bytes: int) -> dict[str, int]:
 
 def _disk_bytes(config: RunConfig, plan: PhasePlan, shape: ProblemShape) -> int:
     """What fitting writes, and what must lie on the disk to be opened and served."""
-    if plan.disk_bytes:
-        return plan.disk_bytes
-    is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
-    table = FLOAT32_BYTES * config.encoder.num_buckets * shape.dim if is_text else 0
-    settings = getattr(config.method, plan.method)
-    return int(settings.model_bytes(shape, **config.sections_of(plan.method))) + table
+    return plan.disk_bytes or saved_bytes(config, plan.method, shape)
+
+
+def _refuse_misfit(config: RunConfig, method: str, shape: ProblemShape) -> None:
+    """What FAISS would refuse to build has a closed form all the same."""
+    if index := config.sections_of(method).get("index"):
+        allowed = index.kind(shape.num_classes).misfit(shape.num_classes, shape.dim)
+        if allowed:
+            remedy = "choose another index, or leave it out with methods=[...]"
+            raise ConfigError(INDEX_KEY, index.factory, allowed=allowed, remedy=remedy)
 
 
 def _too_far(fit: PhaseFit, extrapolation: float, shape: ProblemShape) -> ConfigError:

@@ -103,6 +103,7 @@ class Reference:
             quantity=term.quantity,
             meaning=term.meaning,
             seconds=TimeRange(value=value, low=value / ratio, high=value * ratio),
+            count=term.count,
             form=term.form,
             basis=Basis.PREDICTED,
             error_words=self._words(law, ratio, is_exact=bool(exact)),

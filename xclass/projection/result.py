@@ -53,11 +53,20 @@ class ProjectedTime:
     meaning: str
     """In words, with what it is of: ``a gradient step of 512 examples``."""
     seconds: TimeRange
+    """Of one."""
+    count: float
+    """How often the phase does it: steps of one epoch, queries of the evaluation, else once."""
     form: str
     """The cost that was fitted, in words: ``linear in classes x dim x batch``."""
     basis: Basis
     error_words: str
     """Where the interval comes from, in words."""
+
+    @property
+    def whole_seconds(self) -> TimeRange:
+        """Of as many as the phase does: for steps, of one epoch."""
+        one = self.seconds
+        return TimeRange(value=one.value * self.count, low=one.low * self.count, high=one.high * self.count)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,6 +97,7 @@ def project_time(
         quantity=term.quantity,
         meaning=term.meaning,
         seconds=TimeRange(value=value, low=low, high=high),
+        count=term.count,
         form=term.form,
         basis=Basis.PROJECTED if measured is None else Basis.MEASURED,
         error_words=words,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy
 from xclass.projection.result import MARKED_BEYOND, Basis, HeldOut, ProjectedPhase, TimeRange
+from xclass.records.record import Phase
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.projected import Projected
 from xclass.report.text import clean, share_with_interval
@@ -23,18 +24,21 @@ _SHOWN_SHARE = 0.01
 """Of the peak, from which a component counts: the factor of pages of code says nothing about a law."""
 _WIDTHS = (("", 8), ("peak", 8), ("interval", 20), ("base", 8), ("mapped", 8), ("factors", 9), ("", 12))
 """Columns of the bytes: fixed, so that the tables of all variants align."""
+_PURPOSES = {"serve": (Phase.SERVE,), "train or build": (Phase.TRAIN, Phase.BUILD)}
 
 
 def print_projection(console: Console, found: Sequence[Projected], hardware: Hardware) -> None:
-    """All variants one after the other, and what holds for all of them once.
+    """The leanest variant, all of them one after the other, and what holds for all of them once.
 
     Args:
         console: where to.
         found: at least one.
         hardware: the catalogue that the servers are from.
     """
+    for line in verdict(found):
+        console.print(Text(line, style="bold"))
     for one in found:
-        size = f"{format_count(one.classes)} classes x {one.dim}"
+        size = _size(one)
         console.print(Text(f"\n{clean(one.variant)}: {size}", style="bold"))
         console.print(_bytes_table(one.phases))
         console.print(_lines(_evidence(one)))
@@ -44,6 +48,25 @@ def print_projection(console: Console, found: Sequence[Projected], hardware: Har
     console.print()
     for line in _notes(found, hardware):
         console.print(Text(line, style="dim"))
+
+
+def verdict(found: Sequence[Projected]) -> Iterator[str]:
+    """The variant that needs least to be made, and to be served, with its server: no other's is cheaper.
+
+    Nothing where the variants stand at different sizes, as they were measured.
+    """
+    if len({(one.classes, one.dim) for one in found}) > 1:
+        return
+    for purpose, phases in _PURPOSES.items():
+        needs = [(p, one.servers[p.phase]) for one in found for p in one.phases if p.phase in phases]
+        if needs:
+            phase, choice = min(needs, key=lambda need: need[1].needed_bytes)
+            mark = _MARK if phase.is_marked else ""
+            yield f"{_size(found[0])}, leanest to {purpose}: {clean(phase.variant)}{mark}: {_server(choice)}"
+
+
+def _size(one: Projected) -> str:
+    return f"{format_count(one.classes)} classes x {one.dim}"
 
 
 def _lines(labelled: Iterable[tuple[str, str]]) -> Table:
@@ -136,13 +159,14 @@ def _times_table(phases: Sequence[ProjectedPhase]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
     table.add_column("", justify="right", min_width=_WIDTHS[0][1])
     table.add_column("time of", overflow="fold")
-    for name in ("", "interval", ""):
+    for name in ("", "interval", "in all", ""):
         table.add_column(name, justify="right", no_wrap=True)
     for phase in phases:
         for time in phase.times:
             value = Text(format_seconds(time.seconds.value), style="bold")
             interval = _interval(time.seconds)
-            table.add_row(str(phase.phase), clean(time.meaning), value, interval, str(time.basis))
+            whole = format_seconds(time.whole_seconds.value) if time.count > 1 else ""
+            table.add_row(str(phase.phase), clean(time.meaning), value, interval, whole, str(time.basis))
     return table
 
 
@@ -191,8 +215,11 @@ def _notes(found: Sequence[Projected], hardware: Hardware) -> Iterator[str]:
             "measure a larger size before you sign."
         )
     if any(phase.times for phase in phases):
-        yield "times: on the machine that was measured; where their intervals come from: add out=FOLDER."
-    dated = f"prices of {hardware.date}" if hardware.date else "without prices"
+        yield (
+            "times: on the machine that was measured; in all: of one epoch of steps, or all queries of the "
+            "evaluation; where their intervals come from: add out=FOLDER."
+        )
+    dated = f"prices of {hardware.price_dates}" if hardware.price_dates else "without prices"
     yield (
         f"servers: catalogue {clean(hardware.name)}, {dated}, {HOURS_PER_MONTH} hours a month, chosen for "
         f"the upper end of the interval with {hardware.headroom_share * 100:.0f} % of usable RAM left free."
