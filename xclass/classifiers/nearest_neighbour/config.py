@@ -19,6 +19,12 @@ RESIDENT_MEANS_BYTES = 24 * MIB
 """Pages of the file of class means that are let become resident before they are left to the kernel."""
 ADD_CLASSES = 1 << 13
 """Classes added to an index, or read from a model, at a time."""
+_CODE = {f"code of indexes{MAPPED}": 3 * MIB // 2}
+"""Pages of code that run first when an index is trained and filled, with or without lists.
+
+Source: growth of RssFile until the phase ends in benchmarks/records/projection, the same at all sizes: 2.1 MB
+for Flat, 3.1 (HNSW), 3.5 (SQ8, RaBitQ), 3.7 (PQ fast-scan) and up to 4.1 MB (inverted lists).
+"""
 _GAPS_SHARE = 0.9
 """Of lists that grow in a file: each doubles its place and leaves the old one free. Measured at 1e6 classes
 in 4096 lists; from 0.4 to 1.9 by how far the lengths are below a power of two.
@@ -149,17 +155,32 @@ def _dropped_values(index: IndexConfig, shape: ProblemShape) -> float:
     return max(0, shape.class_vectors_bytes - RESIDENT_MEANS_BYTES) / FLOAT32_BYTES
 
 
-def _block(shape: ProblemShape) -> dict[str, int]:
-    """A block that is read, and what FAISS makes of it: residuals or rotated rows."""
-    return {"classes being added": 2 * FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim}
+def _block_bytes(shape: ProblemShape) -> int:
+    """Of a block that is read."""
+    return FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim
 
 
 def _training(index: IndexConfig, shape: ProblemShape, kept: dict[str, int], *, is_l2: bool) -> list[Regime]:
+    """The sample on its way out of the blocks that it is taken from, and what FAISS makes of it.
+
+    Source: :func:`~xclass.classifiers.nearest_neighbour.class_vectors.sample_rows` holds the block before
+    while it reads one, then a copy of the rows that it takes (numpy.take: "out is always buffered if
+    mode='raise'"); the highest moment of small SQ8, PQ and RaBitQ in benchmarks/records/projection.
+    """
     kind = index.kind(shape.num_classes)
-    regimes = training_regimes(
-        kind, shape.num_classes, shape.dim, index.training_points, threads=shape.threads, is_l2=is_l2
+    regimes = list(
+        training_regimes(
+            kind, shape.num_classes, shape.dim, index.training_points, threads=shape.threads, is_l2=is_l2
+        )
     )
-    return [replace(regime, components=kept | dict(regime.components)) for regime in regimes]
+    regimes = [replace(regime, components={**regime.components, **_CODE}) for regime in regimes]
+    if regimes:
+        points = kind.training_points(shape.num_classes, index.training_points)
+        share = points / shape.num_classes
+        read = round(max(1.0 + share, 2.0 - share) * _block_bytes(shape))
+        sample = {"training sample": FLOAT32_BYTES * points * shape.dim, "classes being read": read}
+        regimes.insert(0, Regime(name="sampling", components=sample))
+    return [replace(regime, components={**kept, **regime.components}) for regime in regimes]
 
 
 def _adding(
@@ -178,7 +199,9 @@ def _adding(
     growth = {} if is_reserved or index.on_disk_lists else {"room to grow": sum(parts.values()) // 3}
     # Lists are taken whole before the first class; one array grows page by page as means are given back.
     beside = kept if kind.num_lists else {}
-    adding = Regime(name="adding", components=beside | parts | tables | places | growth | _block(shape))
+    # The one before it, or what FAISS makes of it: residuals or rotated rows.
+    blocks = {"classes being added": 2 * _block_bytes(shape)} | _CODE
+    adding = Regime(name="adding", components=beside | parts | tables | places | growth | blocks)
     return [adding, *_packing(index, parts)]
 
 

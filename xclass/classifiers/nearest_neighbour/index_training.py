@@ -95,9 +95,9 @@ def list_terms(kind: IndexKind, dim: int, threads: int) -> dict[str, int]:
     """Beside the inverted lists: two objects of each, and what OpenBLAS packs to find a vector's list.
 
     Source: measured less all other terms at dim 32 to 512, in benchmarks/records/measure/ledger and on the
-    sizes of benchmarks/records/projection that are fitted: ``0.75 MB + 10 kB min(D, 192)`` per thread.
+    sizes of benchmarks/records/projection that are fitted: ``10 kB min(D, 192)`` per thread.
     """
-    packed = threads * (750_000 + 10_000 * min(dim, _PACKED_DIM))
+    packed = threads * 10_000 * min(dim, _PACKED_DIM)
     return {_BLAS: packed, "list objects": LIST_OBJECT_BYTES * kind.num_lists}
 
 
