@@ -97,7 +97,9 @@ def test_a_mistake_is_one_line_with_file_entry_key_and_remedy(written, text, key
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("text", ["- {instance: a}", "servers: [", "just words", "", "a: b: c"])
+@pytest.mark.parametrize(
+    "text", ["- {instance: a}", "servers: [", "just words", "", "a: b: c", "servers: &a [*a]"]
+)
 def test_what_is_no_catalogue_is_refused_by_its_path(written, text):
     path = written(text)
     with pytest.raises(ConfigError) as caught:

@@ -46,6 +46,11 @@ def test_the_wheel_carries_the_schema_types_and_nothing_of_the_tests(wheel):
         names = archive.namelist()
     assert "xclass/conf/config.yaml" in names
     assert "xclass/py.typed" in names
-    for name in ("page.html.jinja", "page.css", "calculator.js"):
-        assert f"xclass/report/page/templates/{name}" in names
+    data = [
+        path for path in (ROOT / "xclass").rglob("*") if path.suffix in (".json", ".jinja", ".css", ".js")
+    ]
+    assert len(data) > 5
+    missing = {path.relative_to(ROOT).as_posix() for path in data} - set(names)
+    assert not missing, "each is read by a command"
+    assert "xclass/conf/hardware/clouds.yaml" in names
     assert not [name for name in names if name.startswith("tests")]

@@ -143,6 +143,14 @@ def test_data_without_groups_needs_no_class_vectors():
     assert found.left_out == "all classes are of one group"
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_training_that_went_astray_keeps_its_confusion(asked, value):
+    found = draw(*asked, class_vectors=lambda classes: np.full((len(classes), 4), value, np.float32))
+    assert found.similarity is None is found.class_map
+    assert "not finite" in found.left_out
+    assert found.num_queries == 3000
+
+
 def test_vectors_without_a_direction_give_no_map():
     found = draw(
         Grouped(10, 2), [1, 2], [2, 1], class_vectors=lambda classes: np.zeros((len(classes), 4), np.float32)

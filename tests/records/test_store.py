@@ -98,11 +98,13 @@ def test_what_is_written_is_read_back_equal(tmp_path):
         {"class_map": {"points": [[0, 0.1, 0.1]], "explained_shares": [0.1]}},
         {"class_map": {"points": [], "explained_shares": [0.1, 0.1]}},
         {"similarity": [[0.5, "x"], [0.1, 0.2]]},
+        {"similarity": [[0.5, 1e308], [0.1, 0.2]]},
+        {"class_map": {"points": [[0, 0.1, 1e308]], "explained_shares": [0.1, 0.1]}},
         {"invented": 1},
     ],
     ids=str,
 )
-def test_pictures_whose_rows_do_not_belong_together_are_refused(change, tmp_path):
+def test_pictures_that_cannot_be_are_refused(change, tmp_path):
     document = pictured().to_json()
     write_json(record_path(tmp_path, make()), document)
     assert read_records(tmp_path) == [pictured()]

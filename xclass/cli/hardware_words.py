@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from xclass.cli.compose import config_dir
+from xclass.cli.run_words import find_path
 from xclass.errors import ConfigError
 from xclass.sizing.hardware import Hardware, Server
 from xclass.units import parse_bytes
@@ -127,8 +128,8 @@ def catalogue_names() -> list[str]:
 
 def _find(name: str) -> Path:
     names = catalogue_names()
-    path = config_dir() / _GROUP / f"{name}.yaml" if name in names else Path(name).expanduser()
-    if not path.is_file():
+    path = config_dir() / _GROUP / f"{name}.yaml" if name in names else find_path(name)
+    if path is None or not path.is_file():
         allowed = f"{', '.join(names)}, or a YAML file of your own"
         raise ConfigError(_GROUP, name or "(nothing)", allowed=allowed, remedy="there is no such file")
     return path
@@ -138,7 +139,7 @@ def _read(path: Path) -> dict[str, Any]:
     allowed = "a YAML file of keys, servers among them"
     try:
         document = OmegaConf.to_container(OmegaConf.load(path))
-    except (yaml.YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError, RecursionError) as error:
         remedy = f"it cannot be read: {' '.join(str(error).split())}"
         raise ConfigError(_GROUP, path, allowed=allowed, remedy=remedy) from None
     if not isinstance(document, dict):

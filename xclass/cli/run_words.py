@@ -53,13 +53,24 @@ def parse_runs(text: str) -> list[Path]:
     names = [name.strip() for name in text.split(",")] if text else []
     if not all(names):
         raise ConfigError("runs", text, allowed="folders such as outputs/A,outputs/B", remedy="name each")
-    folders = [Path(name).expanduser() for name in names]
-    for folder in folders:
-        if not folder.is_dir():
+    folders = []
+    for name in names:
+        folder = find_path(name)
+        if folder is None or not folder.is_dir():
             raise ConfigError(
-                "runs", folder, allowed="folders of runs or sweeps", remedy="there is no such folder"
+                "runs", name, allowed="folders of runs or sweeps", remedy="there is no such folder"
             )
+        folders.append(folder)
     return folders
+
+
+def find_path(name: str) -> Path | None:
+    """What lies at a path, ``~`` understood; None where nothing does, or nothing that may be looked at."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError):  # a name that is too long; ~ of nobody
+        return None
 
 
 def parse_switch(key: str, text: str) -> bool:

@@ -17,6 +17,7 @@ _MAPPED_GROUPS = 6
 """On the map, those that most queries are of: the same for every method. More colours are not told apart."""
 _NO_VECTORS = "this method cannot give back its class vectors"
 _ONE_GROUP = "all classes are of one group"
+_NOT_FINITE = "some of its class vectors are not finite: training went astray"
 
 
 def make_pictures(
@@ -99,6 +100,8 @@ def _compare_vectors(
     vectors_BD = class_vectors(np.concatenate(classes))
     if vectors_BD is None:
         return None, None, _NO_VECTORS
+    if not np.isfinite(vectors_BD).all():
+        return None, None, _NOT_FINITE
     lengths_B = np.sqrt(np.einsum("bd,bd->b", vectors_BD, vectors_BD))
     unit_BD = vectors_BD / np.maximum(lengths_B, 1e-12)[:, None]
     vectors = np.split(unit_BD, np.cumsum([len(ids) for ids in classes])[:-1])

@@ -16,8 +16,11 @@ class ClassMap:
     """Of the variance of these vectors: along the first and along the second axis."""
 
     def is_of(self, num_rows: int) -> bool:
-        """Whether there are points, each of one of so many rows, on two axes."""
-        are_points = all(len(point) == 3 and point[0] in range(num_rows) for point in self.points)
+        """Whether there are points, each of one of so many rows, within 2 as of unit vectors."""
+        are_points = all(
+            len(point) == 3 and point[0] in range(num_rows) and max(map(abs, point[1:])) < 2.01
+            for point in self.points
+        )
         return bool(self.points) and are_points and len(self.explained_shares) == 2
 
 
@@ -96,5 +99,8 @@ class Pictures:
         for row, counts in enumerate(self.confusion):
             if min(counts) < 0 or not 0 <= self.num_right[row] <= self.num_in_group[row] <= counts[row]:
                 raise ValueError(f"pictures: counts of row {row} that cannot be")
+        values = [value for row in self.similarity or [] for value in row if value is not None]
+        if not all(abs(value) < 1.01 for value in values):
+            raise ValueError("pictures: similarities that are no cosines")
         if self.class_map is not None and not self.class_map.is_of(num_rows):
             raise ValueError(f"pictures: a map that is not of {num_rows} groups")

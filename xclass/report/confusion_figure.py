@@ -33,7 +33,7 @@ def draw_confusion(records: Iterable[Record]) -> str | None:
         16, 44, f"row: {noun} of the query's true class; column: {noun} of the first answer", colour=MUTED
     )
     page.text(16, 60, "number: percent of the row's queries; the diagonal stays in the group", colour=MUTED)
-    draw_scale(page, 78, lambda share: share, ("0 %", "100 %"), "darkness: square root of the share")
+    draw_scale(page, 78, ("0 %", "100 %"), "darkness: square root of the share")
     top = float(_TOP)
     for method, pictures in pictured:
         _draw_panel(page, method, pictures, top)

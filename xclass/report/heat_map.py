@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xclass.report.svg import INK, MUTED, Page, text_width
@@ -91,22 +91,19 @@ def _frame(page: Page, top: float, width: float, height: float) -> None:
     page.polyline(corners, MUTED, width=1)
 
 
-def draw_scale(
-    page: Page, y: float, shade: Callable[[float], float], ends: tuple[str, str], name: str
-) -> None:
+def draw_scale(page: Page, y: float, ends: tuple[str, str], name: str) -> None:
     """The colours from least to most, with what they mean.
 
     Args:
         page: to draw on.
         y: of its middle.
-        shade: of a share of the way, 0 to 1.
         ends: texts at both ends.
         name: of the quantity.
     """
     page.text(LEFT - 6, y + 4, ends[0], size=_SIZE, anchor="end", colour=MUTED)
     steps = 24
     for step in range(steps):
-        page.rect(LEFT + step * 6, y - 6, 6, 12, colour_of(shade(step / (steps - 1))))
+        page.rect(LEFT + step * 6, y - 6, 6, 12, colour_of(step / (steps - 1)))
     page.polyline(
         [(LEFT, y - 6), (LEFT + 144, y - 6), (LEFT + 144, y + 6), (LEFT, y + 6), (LEFT, y - 6)],
         MUTED,

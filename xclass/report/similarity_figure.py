@@ -45,7 +45,7 @@ def draw_similarity(records: Iterable[Record]) -> str | None:
         "same direction, 0 unrelated; on the diagonal: between different classes of one row",
         colour=MUTED,
     )
-    draw_scale(page, 78, lambda share: share, ("0 or less", _text(high)), "mean cosine")
+    draw_scale(page, 78, ("0 or less", _text(high)), "mean cosine")
     top = float(_TOP)
     for (method, names, table, _), height in zip(panels, heights, strict=True):
         page.text(16, top + 16, method, size=13, bold=True)

@@ -199,8 +199,10 @@ def _adding(
     growth = {} if is_reserved or index.on_disk_lists else {"room to grow": sum(parts.values()) // 3}
     # Lists are taken whole before the first class; one array grows page by page as means are given back.
     beside = kept if kind.num_lists else {}
-    # The one before it, or what FAISS makes of it: residuals or rotated rows.
-    blocks = {"classes being added": 2 * _block_bytes(shape)} | _CODE
+    # The one before it, or what FAISS makes of it (residuals, rotated rows), or its clipped copy on the way
+    # to the second stage, which is then narrowed to float16.
+    num_bytes = (5 if index.rerank else 4) * _block_bytes(shape) // 2
+    blocks = {"classes being added": num_bytes} | _CODE
     adding = Regime(name="adding", components=beside | parts | tables | places | growth | blocks)
     return [adding, *_packing(index, parts)]
 

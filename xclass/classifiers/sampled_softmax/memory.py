@@ -12,7 +12,10 @@ from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, Samp
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
 from xclass.classifiers.work import distinct_log_uniform
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MemoryLaw, ProblemShape, Regime
+from xclass.units import MIB
 
+_FAISS_CODE_BYTES = 5 * MIB // 2
+"""Pages of code beside torch's. Source: RssFile of sampled_hard less sampled, in the ledger's records."""
 TABLE_BYTES_PER_CLASS = 12
 """Alias table: threshold and probability (float32), alias (int32)."""
 TABLE_BUILD_BYTES_PER_CLASS = 36
@@ -122,4 +125,5 @@ def _refresh_bytes(config: SampledSoftmaxConfig, shape: ProblemShape, weights: W
     block = FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim
     copies = block * (2 if weights.dtype is WeightDtype.bfloat16 else 1)
     lists = FLOAT32_BYTES * shape.num_classes if kind.num_lists else 0
-    return max(max(training, default=0) - sum(_index(config, shape).values()), copies + lists, 0)
+    beside_index = max(max(training, default=0) - sum(_index(config, shape).values()), copies + lists, 0)
+    return beside_index + _FAISS_CODE_BYTES
