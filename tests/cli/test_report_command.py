@@ -110,7 +110,7 @@ def test_two_runs_a_size_and_a_catalogue_without_prices(tmp_path):
     assert "**At 2,000,000 classes and 64 dimensions** (projected), 20 times the largest" in text
     assert "USD" not in text.split("## From where")[0]
     assert "no prices" in text
-    assert "`1`" in text
+    assert "`2`" in text
     assert "](1/report.md)" not in text, "the runs lie elsewhere"
     assert not (tmp_path / "0" / "report.md").exists(), "nothing is written into the runs"
 
