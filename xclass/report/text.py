@@ -29,7 +29,10 @@ _UNSAFE_IN_CODE = re.compile(r"[|`<>&\\]")
 
 def clean(text: object) -> str:
     """The text on one line, without control characters (terminal escapes, text direction)."""
-    return "".join(c if c.isprintable() else " " for c in str(text)).strip()
+    said = str(text)
+    if not said.isprintable():
+        said = "".join(c if c.isprintable() else " " for c in said)
+    return said.strip()
 
 
 def escape(text: object) -> str:
