@@ -35,13 +35,16 @@ def count_axis(values: Iterable[float], start: float, end: float) -> LogAxis:
 
 
 def byte_axis(values: Iterable[float], start: float, end: float) -> LogAxis:
-    """Powers of two of a KiB around the values, labelled at every second where they are many."""
+    """Powers of two of a KiB around the values; fewer ticks where they are many, more where they are few."""
     found = list(values)
     first = math.floor(math.log2(min(found) / KIB))
     last = max(math.ceil(math.log2(max(found) / KIB)), first + 1)
     step = 1 if last - first <= 6 else 2
     # From an even power on, so that the labels read 64 MiB, 256 MiB, 1 GiB.
-    ticks = tuple(KIB * 2.0**power for power in range(first + first % step, last + 1, step))
+    powers = [2.0**power for power in range(first + first % step, last + 1, step)]
+    if last - first <= 2:
+        powers = [part * power for power in powers[:-1] for part in (1, 1.25, 1.5, 1.75)] + powers[-1:]
+    ticks = tuple(KIB * power for power in powers)
     return LogAxis(low=KIB * 2.0**first, high=KIB * 2.0**last, start=start, end=end, ticks=ticks)
 
 
