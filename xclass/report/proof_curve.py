@@ -42,10 +42,10 @@ def draw_curves(title: str, subtitle: str, series: Mapping[str, Sequence[Proof]]
         for number, proofs in enumerate(series.values()):
             worst = up.high if is_worst_high else up.low
             points = [(proof, value(proof) if proof.latencies else worst) for proof in proofs]
-            _line(page, COLOURS[number], across, up, points)
+            _line(page, COLOURS[number % len(COLOURS)], across, up, points)
     for number, label in enumerate(series):
         y = _BOTTOM + 66 + number * _LEGEND_ROW
-        page.circle(_LEFT + 6, y - 4, 4.5, COLOURS[number])
+        page.circle(_LEFT + 6, y - 4, 4.5, COLOURS[number % len(COLOURS)])
         page.text(_LEFT + 18, y, label)
     return page.render(title)
 
