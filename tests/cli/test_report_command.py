@@ -13,6 +13,7 @@ from real_runs import ROOT
 
 from xclass.cli.hardware_words import load_hardware
 from xclass.cli.report import main
+from xclass.report.page.sources import read_runs
 from xclass.sizing.choice import choose
 from xclass.units import format_bytes
 
@@ -121,6 +122,7 @@ def test_two_runs_a_size_and_a_catalogue_without_prices(tmp_path):
         ((), 2, "runs=(nothing): allowed is folders of runs or sweeps"),
         (("runs=nowhere",), 2, "runs=nowhere: allowed is"),
         (("runs=empty",), 1, "empty: no run in it or below it"),
+        (("runs=begun",), 1, "begun: no records/*.json in it yet"),
         (("runs=empty", "colour=red"), 2, "colour=red: allowed is runs="),
         (("runs={sizes}", "classes=5.5"), 2, "classes=5.5: allowed is a whole number"),
         (("runs={sizes}", "out=/proc/nothing"), 2, "out=/proc/nothing: allowed is a folder that can be"),
@@ -131,6 +133,7 @@ def test_two_runs_a_size_and_a_catalogue_without_prices(tmp_path):
 )
 def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys, words, exit_code, said):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "begun" / "records").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["xclass.report", *(word.format(sizes=SIZES) for word in words)])
     before = signal.getsignal(signal.SIGTERM)
@@ -151,3 +154,27 @@ def test_help_names_every_word(tmp_path):
     for word in ("runs=", "out=", "hardware=", "classes=", "dim=", "features=", "far=true"):
         assert word in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 110
+
+
+def test_a_run_that_is_named_twice_counts_once(tmp_path):
+    (tmp_path / "link").symlink_to(SIZES / "0")
+    runs = read_runs([SIZES / "0", tmp_path / "link", SIZES / ".." / "sizes" / "0"], [])
+    assert [run.label for run in runs] == [str(SIZES / "0")]
+
+
+def test_where_nothing_was_measured_no_table_is_promised_or_left_from_before(tmp_path, monkeypatch, capsys):
+    for path in (SIZES / "0" / "records").glob("*-build-*.json"):
+        record = json.loads(path.read_text()) | {"verdict": "does_not_fit", "cause": "too large"}
+        (tmp_path / "records").mkdir(exist_ok=True)
+        (tmp_path / "records" / path.name).write_text(json.dumps(record))
+    (tmp_path / "numbers.csv").write_text("of another run")
+    monkeypatch.setattr(sys, "argv", ["xclass.report", f"runs={tmp_path}"])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    signal.signal(signal.SIGTERM, before)
+    out, err = capsys.readouterr()
+    assert (ended.value.code, "nothing is projected" in err) == (0, True)
+    assert "numbers.csv" not in out
+    assert "pyarrow" not in out
+    assert not (tmp_path / "numbers.csv").exists()

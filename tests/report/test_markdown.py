@@ -9,6 +9,7 @@ from made_records import render_markdown
 from xclass.records.record import MemorySplit, Pass, Phase, Verdict
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.page.document import Document
+from xclass.report.rows import rows
 from xclass.report.sweep import sweep_sections
 
 RUN_DIR = Path("outputs/2026-01-02/03-04-05")
@@ -16,7 +17,9 @@ HOSTILE = "x|y`<script>alert(1)</script>\n## owned\n```\n</details>"
 
 
 def render_sweep_markdown(runs, **options):
-    return Document(title="xclass report", sections=sweep_sections(runs, **options)).to_markdown()
+    """Of runs whose variants are their methods."""
+    by_run = [(label, [row | {"variant": row["method"]} for row in rows(own)]) for label, own in runs]
+    return Document(title="xclass report", sections=sweep_sections(by_run, **options)).to_markdown()
 
 
 @pytest.fixture
@@ -40,8 +43,8 @@ def test_the_verdict_comes_first_and_holds_measured_facts(report):
     assert report.splitlines()[2] == (
         "At 100,000 classes of `synthetic` (64 dimensions), **`dense_softmax` answered best: 73.1 %** "
         "of 10,000 queries (95 % interval 72.2 to 74.0), with a measured peak RAM of **331 MiB to train, "
-        "280 MiB to serve**. The interval of `sampled_softmax` overlaps its: this run "
-        "alone does not rank them. Least RAM to serve: `nearest_neighbour`, measured peak 100 MiB, "
+        "280 MiB to serve**. The interval of `sampled_softmax` overlaps its: these queries "
+        "do not rank them. Least RAM to serve: `nearest_neighbour`, measured peak 100 MiB, "
         "61.0 % right (60.0 to 62.0). "
         "2 of 10 phases could not be measured: see below."
     )

@@ -53,7 +53,7 @@ def test_a_figure_stands_in_the_page_and_any_other_image_is_its_words():
     svg = '<svg xmlns="x" viewBox="0 0 800 100" role="img"><title>t</title></svg>'
     html = main_of(page("![One](figures/a.svg)\n\n![Two](http://evil/b.png)", figures={"figures/a.svg": svg}))
     assert svg in html
-    assert "min-width:600px" in html
+    assert "min-width:720px" in html
     assert "<img" not in html
     assert "evil" not in html
     assert "Two" in html

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from xclass.report.text import clean, code, escape, fence, link, rate_text, share_with_interval, value_text
 
@@ -44,6 +45,12 @@ def test_escaped_text_is_one_harmless_line():
 def test_no_text_opens_a_tag_a_cell_or_a_line(text):
     for shown in (escape(text), code(text)):
         assert not set(shown) & set("<>|\n\r")
+
+
+@given(st.text() | st.from_regex(r"[#+=\-*0-9.)> ]{1,4} ?a?", fullmatch=True))
+def test_no_text_begins_a_block_in_an_item_of_a_list(text):
+    html = MarkdownIt("commonmark").enable("table").render(f"- {escape(text)}\n- b")
+    assert html.replace("<p>", "").replace("</p>", "").count("<") == html.count("<li>") * 2 + 2 == 6
 
 
 def test_a_link_stays_below_the_report():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xclass.shapes import FLOAT32_BYTES, ProblemShape
 
@@ -127,6 +128,7 @@ def batch_work(shape: ProblemShape, amount: float, form: str) -> Work:
     return Work(meaning=f"one query of a batch of {shape.query_batch_size}", amount=amount, form=form)
 
 
+@lru_cache(maxsize=1024)
 def distinct_log_uniform(num_classes: int, num_draws: int, num_pieces: int = 256) -> float:
     """Classes that ``num_draws`` draws from Zipf's law over ``num_classes`` are expected to hit.
 

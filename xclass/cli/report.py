@@ -18,7 +18,7 @@ from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
 from xclass.projection.recorded_config import recorded_config
 from xclass.records.record import Phase, Record
-from xclass.report.number_tables import NO_PARQUET, PARQUET_FILE
+from xclass.report.number_tables import CSV_FILE, NO_PARQUET, PARQUET_FILE
 from xclass.report.page.sources import RunRecords, read_runs
 from xclass.report.page.study import Study
 from xclass.report.write import Reports, write_document
@@ -94,6 +94,8 @@ def _report(words: Sequence[str]) -> int:
     num_features, is_far_allowed = _count("features", values["features"]), parse_switch("far", values["far"])
     damaged: list[str] = []
     runs = read_runs(folders, damaged)
+    if not damaged and not any(run.records for run in runs):
+        raise RecordError(f"{folders[0]}: no records/*.json in it yet; give a run that measured something")
     projector = _projector(runs, damaged)
     study = None
     if projector is not None:
@@ -105,7 +107,7 @@ def _report(words: Sequence[str]) -> int:
             num_features=num_features,
         )
     folder = Path(values["out"]) if values["out"] else _own_folder(folders)
-    _tell(_write(folder, runs, damaged, study), folder)
+    _tell(_write(folder, runs, damaged, study), [] if study is None else [CSV_FILE, PARQUET_FILE])
     return 0
 
 
@@ -152,10 +154,12 @@ def _own_folder(folders: Sequence[Path]) -> Path:
     return Path("outputs") / "report" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 
 
-def _tell(reports: Reports, folder: Path) -> None:
+def _tell(reports: Reports, tables: Sequence[str]) -> None:
     for reason in reports.damaged:
         complain(reason)
     sys.stdout.write(f"page: {reports.report_html}\n")
     sys.stdout.write(f"the same as Markdown: {reports.report_md}\n")
-    sys.stdout.write(f"numbers: {reports.summary_json}, numbers.csv")
-    sys.stdout.write(f", {PARQUET_FILE}\n" if (folder / PARQUET_FILE).exists() else f"\n{NO_PARQUET}\n")
+    written = [name for name in tables if (reports.summary_json.parent / name).exists()]
+    sys.stdout.write(f"numbers: {', '.join([str(reports.summary_json), *written])}\n")
+    if written != tables:
+        sys.stdout.write(f"{NO_PARQUET}\n")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xclass.report.log_axis import byte_axis
-from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, text_width, tick_label
+from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, tick_label
 from xclass.report.text import share_with_interval
 from xclass.units import format_bytes
 
@@ -48,8 +48,7 @@ def draw_frontier(answerers: Sequence[Answerer], subtitle: str) -> str | None:
         return None
     names = list(dict.fromkeys(one.name for one in answerers))
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
-    num_lines = int(sum(text_width(name) + 30 for name in names) / (_WIDTH - 200)) + 1
-    page = Page(_WIDTH, _TOP + _HEIGHT + 60 + 18 * num_lines)
+    page = Page(_WIDTH, _TOP + _HEIGHT)
     page.text(16, 24, "Accuracy against the RAM of serving", size=17, bold=True)
     page.text(16, 46, subtitle, colour=MUTED)
     page.text(16, 63, "bars: 95 % interval; line: nobody is right more often with less RAM", colour=MUTED)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from xclass.records.record import Latency, Pass, Record
 from xclass.report.heat_map import FIGURE_WIDTH, shorten
+from xclass.report.log_axis import value_axis
 from xclass.report.svg import COLOURS, GRID, MUTED, Page
 from xclass.units import format_count, format_seconds
 
@@ -65,16 +65,20 @@ def _draw_panel(page: Page, panel: Sequence[_Line], top: float) -> None:
         y = _y(level, top)
         page.line(_LEFT, y, FIGURE_WIDTH - _RIGHT, y, GRID)
         page.text(_LEFT - 6, y + 4, f"{level} %", size=10, colour=MUTED, anchor="end")
-    low, high = _range([seconds for _, latency in panel for _, seconds in latency.quantiles])
-    _draw_ticks(page, low, high, top)
+    seconds_of = [seconds for _, latency in panel for _, seconds in latency.quantiles]
+    across = value_axis(seconds_of, _LEFT, FIGURE_WIDTH - _RIGHT)
+    for tick in across.ticks:
+        x = across.place(tick)
+        page.line(x, top, x, top + _PLOT, GRID)
+        page.text(x, top + _PLOT + 16, format_seconds(tick), size=10, colour=MUTED, anchor="middle")
     for number, (method, latency) in enumerate(panel):
         colour, dash = COLOURS[number % len(COLOURS)], _DASHES[number % len(_DASHES)]
-        points = [(_x(seconds, low, high), _y(percent, top)) for percent, seconds in latency.quantiles]
+        points = [(across.place(seconds), _y(percent, top)) for percent, seconds in latency.quantiles]
         page.polyline(points, colour, dash=dash)
         for percent, seconds in latency.quantiles:
             if percent in _SHOWN_PERCENTS:
                 title = f"{method}, {percent:g} %: {format_seconds(seconds)}"
-                page.circle(_x(seconds, low, high), _y(percent, top), 3, colour, title=title)
+                page.circle(across.place(seconds), _y(percent, top), 3, colour, title=title)
     _draw_table(page, panel, top + _PLOT + _AXIS)
 
 
@@ -97,35 +101,6 @@ def _draw_table(page: Page, panel: Sequence[_Line], y: float) -> None:
         known = {row[0]: row[1] for row in latency.quantiles}
         for percent, x in zip(_SHOWN_PERCENTS, _COLUMNS, strict=True):
             page.text(x, y, format_seconds(known.get(percent)), size=11, anchor="end")
-
-
-def _range(seconds: Sequence[float]) -> tuple[float, float]:
-    """Ends of the axis, round below and above; always a factor of two apart at least."""
-    steps = _steps(min(seconds) / 10, max(seconds) * 10)
-    low = max(step for step in steps if step <= min(seconds) * 1.0001)
-    high = min(step for step in steps if step >= max(seconds) and step > low * 1.5)
-    return low, high
-
-
-def _steps(least: float, most: float) -> list[float]:
-    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
-    return [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-
-
-def _draw_ticks(page: Page, low: float, high: float, top: float) -> None:
-    ticks = [step for step in _steps(low, high) if low * 0.999 <= step <= high * 1.001]
-    # Beyond three decades only powers of ten have room for their labels.
-    is_long = high / low > 1000
-    for tick in ticks:
-        x = _x(tick, low, high)
-        page.line(x, top, x, top + _PLOT, GRID)
-        if not is_long or math.log10(tick) % 1 < 1e-6 or math.log10(tick) % 1 > 1 - 1e-6:
-            page.text(x, top + _PLOT + 16, format_seconds(tick), size=10, colour=MUTED, anchor="middle")
-
-
-def _x(seconds: float, low: float, high: float) -> float:
-    share = math.log(seconds / low) / math.log(high / low)
-    return _LEFT + share * (FIGURE_WIDTH - _LEFT - _RIGHT)
 
 
 def _y(percent: float, top: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from xclass.records.record import Pass, Record, Verdict
-from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, byte_ticks, text_width, tick_label
+from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, byte_ticks, tick_label
 from xclass.units import format_bytes
 
 _WIDTH, _LEFT, _RIGHT, _TOP = 980, 232, 76, 64
@@ -34,7 +34,7 @@ def draw_ledger(records: Iterable[Record]) -> str | None:
     ticks = byte_ticks(most)
     group_height = 3 * (_BAR + _BAR_GAP) + _GROUP_GAP
     bottom = _TOP + len(groups) * group_height
-    page = Page(_WIDTH, bottom + 40 + 20 * (2 + _legend_lines(colours)))
+    page = Page(_WIDTH, bottom)
     _axis(page, ticks, bottom)
     for number, (record, stacks) in enumerate(groups):
         _group(page, record, stacks, _TOP + number * group_height, ticks[-1])
@@ -105,8 +105,3 @@ def _group(page: Page, record: Record, stacks: list[tuple[str, Stack]], top: flo
 
 def _x(num_bytes: float, most: int) -> float:
     return _LEFT + num_bytes / most * (_WIDTH - _LEFT - _RIGHT)
-
-
-def _legend_lines(colours: dict[str, str]) -> int:
-    total = sum(text_width(name) + 30 for name in colours)
-    return int(total / (_WIDTH - 24)) + 1

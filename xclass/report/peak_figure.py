@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xclass.report.log_axis import LogAxis, byte_axis, count_axis, count_label
-from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, text_width, tick_label
+from xclass.report.svg import COLOURS, GRID, INK, MUTED, Page, tick_label
 from xclass.units import format_bytes, format_count
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _PANEL, _GAP = 760, 74, 16, 86, 300, 84
@@ -71,7 +71,7 @@ def draw_peaks(lines: Sequence[PeakLine], servers: Sequence[ServerLine] = ()) ->
     names = list(dict.fromkeys(line.name for line in drawn))
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
     bottom = _TOP + len(panels) * (_PANEL + _GAP) - 12
-    page = Page(_WIDTH, bottom + 18 * _num_legend_lines(names) + 34)
+    page = Page(_WIDTH, bottom)
     page.text(16, 24, "Peak RAM against classes", size=17, bold=True)
     page.text(16, 46, _HOW_TO_READ[0], colour=MUTED)
     page.text(16, 63, _HOW_TO_READ[1], colour=MUTED)
@@ -140,8 +140,3 @@ def _draw_line(page: Page, line: PeakLine, colour: str, across: LogAxis, up: Log
         at = f"{format_bytes(predicted)} at {format_count(size)} classes"
         title = f"{line.name}: {at} (predicted from the smaller sizes)"
         page.circle(across.place(size), up.place(predicted), 8, "none", stroke=INK, title=title)
-
-
-def _num_legend_lines(names: Sequence[str]) -> int:
-    total = sum(text_width(name) + 30 for name in names)
-    return int(total / (_WIDTH - 200)) + 1

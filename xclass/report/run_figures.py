@@ -31,7 +31,10 @@ class RunFigure:
 
 
 LEDGER = RunFigure(
-    path="figures/ledger.svg", title="Bytes by component: closed form, held, kernel", draw=draw_ledger
+    path="figures/ledger.svg",
+    title="Bytes by component: closed form, held, kernel",
+    draw=draw_ledger,
+    left_out="Left out: the base, which the engine takes before there is any data.",
 )
 TIMELINE = RunFigure(
     path="figures/timeline.svg",

@@ -101,12 +101,8 @@ class Page:
             f"{weight}{turn}>{escape(clean(text))}</text>"
         )
 
-    def legend(self, x: float, y: float, entries: Sequence[tuple[str, str]]) -> float:
-        """Coloured squares with their names, in lines as wide as the page.
-
-        Returns:
-            The y below the last line.
-        """
+    def legend(self, x: float, y: float, entries: Sequence[tuple[str, str]]) -> None:
+        """Coloured squares with their names, in lines as wide as the page, which grows to hold them."""
         at = x
         for colour, name in entries:
             width = text_width(clean(name)) + 30
@@ -115,7 +111,7 @@ class Page:
             self.rect(at, y - 9, 11, 11, colour)
             self.text(at + 16, y + 1, name)
             at += width
-        return y + 18
+        self.height = max(self.height, y + 22)
 
     def render(self, title: str) -> str:
         """The document; ``title`` is what a screen reader says."""

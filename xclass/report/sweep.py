@@ -4,33 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from xclass.records.record import Phase, Record, Verdict
+from xclass.records.record import Phase, Verdict
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import verdict_label
 from xclass.report.page.document import Section
-from xclass.report.rows import Row, rows
+from xclass.report.rows import Row
 from xclass.report.text import code, escape, link, share_with_interval, table
 from xclass.units import format_bytes, format_count, format_seconds
 
 
 def sweep_sections(
-    runs: Iterable[tuple[str, Sequence[Record]]], *, damaged: Sequence[str] = (), has_links: bool = True
+    runs: Iterable[tuple[str, Sequence[Row]]], *, damaged: Sequence[str] = (), has_links: bool = True
 ) -> list[Section]:
     """All runs in one table, and what was not measured in any of them.
 
     Args:
-        runs: (label, records).
+        runs: (label, rows of its summary, each with its ``variant``).
         damaged: reasons of the record files that could not be read.
         has_links: labels are folders relative to the report, and become links.
     """
     lines = [
         (row, label, by_phase)
-        for label, records in runs
-        for by_phase in _by_method(rows(records))
+        for label, own in runs
+        for by_phase in _by_method(own)
         for row in [next(iter(by_phase.values()))]
     ]
     lines.sort(key=lambda line: (line[0]["classes"], line[1], line[0]["phase"] != Phase.PREPARE))
-    headers = ["classes", "run", "data", "dim", "method", *(f"{phase}: peak - base" for phase in Phase)]
+    headers = ["classes", "run", "data", "dim", "variant", *(f"{phase}: peak - base" for phase in Phase)]
     headers += [
         "right at first place (95 % interval)",
         *(f"{phase}: time" for phase in (Phase.TRAIN, Phase.SERVE)),
@@ -72,7 +72,7 @@ def _cells(row: Row, label: str, by_phase: dict[str, Row], has_links: bool) -> l
         link(label, f"{label}/report.md") if has_links else code(label),
         code(row["data"]),
         str(row["dim"]),
-        code(row["method"]),
+        code(row["variant"]),
         *(_peak(by_phase.get(phase)) for phase in Phase),
         accuracy,
         *(format_seconds((by_phase.get(phase) or {}).get("seconds")) for phase in (Phase.TRAIN, Phase.SERVE)),
@@ -89,7 +89,7 @@ def _peak(row: Row | None) -> str:
 
 def _causes(lines: Sequence[tuple[Row, str, dict[str, Row]]]) -> list[str]:
     return [
-        f"- {code(label)}, {code(row['method'])} {row['phase']}: **{verdict_label(row['verdict'])}:** "
+        f"- {code(label)}, {code(row['variant'])} {row['phase']}: **{verdict_label(row['verdict'])}:** "
         f"{escape(row['cause'] or 'no cause was recorded')}"
         for _, label, by_phase in lines
         for row in by_phase.values()

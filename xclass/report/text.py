@@ -24,17 +24,23 @@ _ESCAPES = str.maketrans(
 )
 # dense_softmax needs none: an underscore between letters is no emphasis.
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
+# Where an item of a list begins: a heading, another list, a rule, a number of a list.
+_BEGINS_A_BLOCK = re.compile(r"^(\d*)(?=(?:[#+-]+|(?<=\d)[.)])(?:\s|$))")
 _UNSAFE_IN_CODE = re.compile(r"[|`<>&\\]")
 
 
 def clean(text: object) -> str:
     """The text on one line, without control characters (terminal escapes, text direction)."""
-    return "".join(c if c.isprintable() else " " for c in str(text)).strip()
+    said = str(text)
+    if not said.isprintable():
+        said = "".join(c if c.isprintable() else " " for c in said)
+    return said.strip()
 
 
 def escape(text: object) -> str:
-    """The text as Markdown that shows it as it is, on one line; not for the start of a line."""
-    return _EDGE_UNDERSCORE.sub(r"\\_", clean(text).translate(_ESCAPES))
+    """The text as Markdown that shows it as it is, on one line."""
+    shown = _BEGINS_A_BLOCK.sub(r"\1\\", clean(text).translate(_ESCAPES))
+    return _EDGE_UNDERSCORE.sub(r"\\_", shown)
 
 
 def code(text: object) -> str:

@@ -32,6 +32,11 @@ def _names(row: Row) -> tuple[str, str]:
     return row.get("run", ""), row["method"]
 
 
+def _shown(row: Row) -> str:
+    """Two runs may differ in the index of one method: then a row says its variant."""
+    return code(row.get("variant", row["method"]))
+
+
 def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
     best = max(answered, key=lambda row: float(row["accuracy_at_1"]))
     share, low, high = share_with_interval(best["accuracy_at_1"], best["accuracy_low"], best["accuracy_high"])
@@ -44,15 +49,15 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
     others = [row for row in answered if row is not best]
     text = (
         f"At {format_count(best['classes'])} classes of {code(best['data'])} ({best['dim']} dimensions), "
-        f"**{code(best['method'])} answered {'best' if others else 'right'}: {share} %** "
+        f"**{_shown(best)} answered {'best' if others else 'right'}: {share} %** "
         f"of {format_count(best['num_queries'])} queries (95 % interval {low} to {high})"
     )
     text += f", with a measured peak RAM of **{peaks}**." if peaks else "; its peak RAM was not measured."
-    close = dict.fromkeys(
-        code(row["method"]) for row in others if row["accuracy_high"] >= best["accuracy_low"]
-    )
+    close = dict.fromkeys(_shown(row) for row in others if row["accuracy_high"] >= best["accuracy_low"])
+    close.pop(_shown(best), None)
     if close:
-        text += f" The interval of {' and '.join(close)} overlaps its: this run alone does not rank them."
+        verb = "interval of {} overlaps" if len(close) == 1 else "intervals of {} overlap"
+        text += f" The {verb.format(', '.join(close))} its: these queries do not rank them."
     return text
 
 
@@ -68,7 +73,7 @@ def _leanest(rows: Sequence[Row]) -> str:
         )
         accuracy = f", {share} % right ({low} to {high})"
     return (
-        f"Least RAM to serve: {code(least['method'])}, measured peak "
+        f"Least RAM to serve: {_shown(least)}, measured peak "
         f"{format_bytes(least['peak_rss_bytes'])}{accuracy}."
     )
 

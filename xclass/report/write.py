@@ -80,6 +80,9 @@ def write_document(
     is_alone = len(runs) == 1 and not runs[0].label
     numbers = summary(runs[0].records) if is_alone else _summary_of(runs)
     write_json(folder / SUMMARY_FILE, numbers)
+    for name in (CSV_FILE, PARQUET_FILE):
+        # Of an older report over other runs: not made again without a study, or without pyarrow.
+        (folder / name).unlink(missing_ok=True)
     document = make_document(runs, folder=folder, damaged=damaged, study=study)
     for path, svg in document.figures.items():
         write_text(folder / path, svg)

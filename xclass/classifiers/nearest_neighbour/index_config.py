@@ -129,6 +129,8 @@ class IndexConfig:
 
     def factory_for(self, num_classes: int) -> str:
         """The factory string with the number of lists filled in."""
+        if _LISTS not in self.factory:
+            return self.factory
         wanted = min(_LISTS_PER_ROOT * math.sqrt(num_classes), num_classes / _POINTS_PER_LIST)
         lists = 1 << max(0, round(math.log2(max(1.0, wanted))))
         return self.factory.replace(_LISTS, str(min(_MAX_LISTS, lists)))

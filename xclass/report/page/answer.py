@@ -69,6 +69,6 @@ def _servers(study: Study, phases: Sequence[ProjectedPhase]) -> str:
     for phase in phases:
         if phase.phase in PURPOSES:
             choice = choice_of(study.hardware, phase)
-            price = "" if choice.usd_per_month is None else f" at {month_text(choice)} a month"
+            price = "" if choice.usd_per_month is None else f" for {month_text(choice)}"
             verbs.setdefault(f"{server_text(choice)}{price}", []).append(_VERBS[phase.phase])
     return ", ".join(f"{server} to {' and to '.join(purposes)}" for server, purposes in verbs.items())

@@ -53,12 +53,12 @@ class _Notes:
         self.fillings: list[str] = []
 
     def number(self, text: str) -> int:
-        cleaned = clean(text)
-        if cleaned not in self._texts:
-            self._texts[cleaned] = len(self._texts)
+        if text not in self._texts:
+            cleaned = clean(text)
+            self._texts[text] = len(self._texts)
             pattern = self.patterns.setdefault(_NUMBER.sub(_PLACE, cleaned), len(self.patterns))
             self.fillings.append(" ".join([str(pattern), *_NUMBER.findall(cleaned)]))
-        return self._texts[cleaned]
+        return self._texts[text]
 
 
 def data_json(table: CalculatorTable, hardware: Hardware) -> str:

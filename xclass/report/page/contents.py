@@ -45,9 +45,8 @@ def make_document(
         damaged: reasons of the record files that could not be read.
         study: adds what is projected, and the servers.
     """
-    rows = [
-        row | {"variant": run.variants.get(row["method"], row["method"])} for run in runs for row in run.rows
-    ]
+    by_run = [(run.label, _with_variants(run)) for run in runs]
+    rows = [row for _, own in by_run for row in own]
     largest = largest_rows(rows)
     lead = max(runs, key=lambda run: max((record.classes for record in run.records), default=0))
     figures = {**client_figures(rows, largest, study), **draw_run_figures(merged_records(lead.records))}
@@ -61,12 +60,15 @@ def make_document(
     else:
         # What was left out is told over all runs, not of the largest alone.
         of_lead = [part for part in own[1:] if not part.title.startswith("Left out")]
-        labelled = [(run.label, run.records) for run in runs]
         is_below = all(run.folder == folder / run.label for run in runs)
-        everything = sweep_sections(labelled, damaged=damaged, has_links=is_below)
+        everything = sweep_sections(by_run, damaged=damaged, has_links=is_below)
         sections = [*client, *everything, _of_lead(lead), *of_lead]
     title = _title(largest) if study is not None and largest else "xclass report"
     return Document(title=title, sections=tuple(sections), figures=figures)
+
+
+def _with_variants(run: RunRecords) -> list[Row]:
+    return [row | {"variant": run.variants.get(row["method"], row["method"])} for row in run.rows]
 
 
 def _title(largest: Sequence[Row]) -> str:
@@ -99,11 +101,11 @@ def _client_sections(largest: Sequence[Row], figures: Collection[str], study: St
     sections.append(Section(title="RAM against classes", body=_peaks(figures)))
     if study is not None:
         sections += [
-            Section(title="Predicted first, measured then", body=held_out_section(study)),
+            Section(title="Predicted first, then measured", body=held_out_section(study)),
             Section(title="Projected", body=projected_section(study)),
             Section(title="Projected times", body=projected_times_section(study), is_folded=True),
             Section(
-                title="Times predicted first, measured then",
+                title="Times predicted first, then measured",
                 body=held_out_times_section(study),
                 is_folded=True,
             ),

@@ -161,8 +161,8 @@ def _figure(
     if svg is None:
         return escape(tokens[at].content)
     width = _SVG_WIDTH.match(svg)
-    # Below three quarters of its size its letters cannot be read: on a phone it scrolls in its box.
-    least = f"min-width:{int(width[1]) * 3 // 4}px;max-width:{width[1]}px" if width else ""
+    # Its smallest letters have 10 px, of which a reader needs 9: on a phone it scrolls in its box.
+    least = f"min-width:{int(width[1]) * 9 // 10}px;max-width:{width[1]}px" if width else ""
     return f'<span class="figure scroll" role="group" tabindex="0"><span style="{least}">{svg}</span></span>'
 
 

@@ -101,11 +101,11 @@ def _name(server: Server) -> str:
 
 
 def month_text(choice: Choice) -> str:
-    """USD a month, with the date of the price."""
+    """USD a month, and the date of the price."""
     if choice.server is None or choice.usd_per_month is None:
         return "-"
     date = f" (price of {escape(choice.server.date)})" if choice.server.date else ""
-    return f"**{format_usd(choice.usd_per_month)}**{date}"
+    return f"**{format_usd(choice.usd_per_month)} a month**{date}"
 
 
 def _smaller_text(choice: Choice) -> str:

@@ -83,7 +83,7 @@ def read_runs(folders: Sequence[Path], damaged: list[str]) -> list[RunRecords]:
     Raises:
         RecordError: one of the folders holds no run.
     """
-    found: dict[Path, str] = {}
+    found: dict[Path, tuple[Path, str]] = {}
     for folder in folders:
         below = run_folders(folder)
         if not below:
@@ -94,5 +94,6 @@ def read_runs(folders: Sequence[Path], damaged: list[str]) -> list[RunRecords]:
             name = run.relative_to(folder).as_posix()
             if len(folders) > 1:
                 name = folder.as_posix() if name == "." else f"{folder.as_posix()}/{name}"
-            found.setdefault(run, "" if name == "." else name)
-    return [read_run(run, label, damaged) for run, label in found.items()]
+            # A run that is named twice, or through a link, would count as measured twice.
+            found.setdefault(run.resolve(), (run, "" if name == "." else name))
+    return [read_run(run, label, damaged) for run, label in found.values()]
