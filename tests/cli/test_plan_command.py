@@ -201,7 +201,6 @@ def test_everything_is_there_for_programs(plan, tmp_path):
 
 def test_this_machine_is_asked_where_no_other_is_named(tmp_path):
     place = place_here(tmp_path, 0.25)
-    assert place.is_here
     assert 0 < place.room.usable_bytes == int(place.available_bytes * 0.75)
     assert place.available_bytes <= place.ram_bytes
     assert place.is_disk_known
