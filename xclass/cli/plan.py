@@ -43,7 +43,7 @@ def _carry_out(words: PlanWords) -> int:
     estimate = make_estimate(words)
     if words.out is not None:
         _write(words.out, estimate)
-    sys.stdout.write(plan_text(estimate))
+    sys.stdout.write(plan_text(estimate, has_details=words.has_details))
     return 0 if estimate.fits else EXIT_DOES_NOT_FIT
 
 
