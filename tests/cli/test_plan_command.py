@@ -61,7 +61,10 @@ def test_what_fits_ends_with_0_and_what_does_not_with_3(plan):
     assert " no, 13.4 GiB short" in flowing
     assert "dense_softmax 300,000 " in flowing
     assert "fits a machine of 2.00 GB: " in flowing
-    assert "nearest_neighbour build, nearest_neighbour serve in 1.01 GiB" in flowing
+    assert (
+        "serve dense_softmax, sampled_softmax, nearest_neighbour; build nearest_neighbour in 1.01 GiB"
+        in flowing
+    )
     assert "leaner, at a cost that was measured" in flowing
     assert "99.10 % of the ten that exact search finds" in flowing
     assert "USD a month" in flowing
@@ -227,7 +230,7 @@ def test_of_what_does_not_fit_the_settings_that_give_up_least_are_named():
         assert one.needed_bytes <= found.place.room.usable_bytes
     brief, long = (" ".join(plan_text(found, has_details=details).split()) for details in (False, True))
     for text in (brief, long):
-        assert "fits a machine of 12.0 GB: dense_softmax train, dense_softmax serve in 7.62 GiB" in text
+        assert "fits a machine of 12.0 GB: train dense_softmax; serve dense_softmax in 7.62 GiB" in text
     assert "weights.dtype=bfloat16" in long
     assert "weights.dtype=bfloat16" not in brief
 
@@ -253,6 +256,7 @@ def test_help_has_examples(plan):
     assert (code, err) == (0, "")
     assert "python -m xclass.plan +classes=5e6 dim=768 ram=64GB" in out
     assert "exit codes: 0 all of it fits; 3 something does not; 2 the command is wrong" in out
+    assert "instance: rack-7" in out, "what a catalogue of one's own looks like"
 
 
 def test_the_typed_command_takes_seconds_and_loads_no_engine(tmp_path):

@@ -157,8 +157,7 @@ def server_lines(estimate: Estimate) -> list[str]:
     lines = [paragraph(heading)]
     for words, needs in held.items():
         lines.append(paragraph(f"  {words}"))
-        what = "; ".join(f"{phase} {', '.join(names)}" for phase, names in needs.items())
-        lines.append(paragraph(f"    {what}"))
+        lines.append(paragraph(f"    {_held(needs)}"))
     added = max(method.phases[-1].required_bytes for method in estimate.methods)
     text = f"  every further serving process on the same machine: {format_bytes(added)} at most, since pages"
     return [*lines, paragraph(f"{text} of the model are shared")]
@@ -188,17 +187,19 @@ def leaner_lines(estimate: Estimate, *, has_details: bool) -> list[str]:
 
 def _places(estimate: Estimate, found: list[tuple[MethodEstimate, Alternative]]) -> list[str]:
     """Each server once, with the phases that it holds and the most that one of them needs."""
-    held: dict[str, list[tuple[str, int]]] = {}
+    held: dict[str, dict[str, list[str]]] = {}
+    most: dict[str, int] = {}
     for method, one in found:
-        name = f"{method.name} {one.phase}"
-        if one in method.cheaper:
-            held.setdefault(one.choice.words, []).append((name, one.needed_bytes))
-        if one in method.leaner:
-            held.setdefault(f"fits {estimate.place.name}", []).append((name, one.needed_bytes))
-    return [
-        f"{words}: {', '.join(name for name, _ in needs)} in {format_bytes(max(need for _, need in needs))}"
-        for words, needs in held.items()
-    ]
+        places = [one.choice.words] if one in method.cheaper else []
+        places += [f"fits {estimate.place.name}"] if one in method.leaner else []
+        for words in places:
+            held.setdefault(words, {}).setdefault(str(one.phase), []).append(method.name)
+            most[words] = max(most.get(words, 0), one.needed_bytes)
+    return [f"{words}: {_held(needs)} in {format_bytes(most[words])}" for words, needs in held.items()]
+
+
+def _held(needs: dict[str, list[str]]) -> str:
+    return "; ".join(f"{phase} {', '.join(names)}" for phase, names in needs.items())
 
 
 def basis_lines(estimate: Estimate) -> list[str]:

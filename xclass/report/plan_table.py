@@ -18,7 +18,7 @@ from xclass.units import format_bytes, format_count, format_seconds
 
 WIDTH = 80
 _NAME_WIDTH = 19
-_WIDTHS = (10, 11, 9, 10, 13)
+_WIDTHS = (10, 11, 9, 11, 13)
 """Columns of peak, file pages, base, disk and time; what fits comes last."""
 _CAPACITY_WIDTHS = (16, 18, 18)
 _CAPACITY_HEADERS = ("train or build", "serve, all in RAM", "serve, from disk")
