@@ -41,8 +41,6 @@ def frontier() -> list[dict[str, Any]]:
             "classes": found["classes"],
             "dim": record["dim"],
             "recall": _round(point["recall"]["share"]),
-            "recall_low": _round(point["recall"]["low"]),
-            "recall_high": _round(point["recall"]["high"]),
             "p50_seconds": _round(point["single_p50_seconds"]),
             "p50_seconds_before": _round(found["choices"]["Flat"]["points"][0]["single_p50_seconds"]),
             "source": f"benchmarks/records/{FRONTIER}: {data}, {choice}, {_words(settings)}",
@@ -98,12 +96,11 @@ def bfloat16() -> list[dict[str, Any]]:
         name = f"heads/bfloat16/bfloat16/{method}-serve-rss.json"
         low, plain = _read(name), _read(name.replace("bfloat16/bfloat16", "bfloat16/float32"))
         # Their times are not compared: the machine was not quiet.
-        accuracy = {
-            key.replace("at_1", "accuracy"): _round(low["accuracy"][key])
-            for key in ("at_1", "at_1_low", "at_1_high")
+        accuracies = {
+            "accuracy": _round(low["accuracy"]["at_1"]),
+            "accuracy_before": _round(plain["accuracy"]["at_1"]),
         }
-        before = {"accuracy_before": _round(plain["accuracy"]["at_1"])}
-        lines.append(_line(f"bfloat16_{method}", low, name) | accuracy | before)
+        lines.append(_line(f"bfloat16_{method}", low, name) | accuracies)
     name = SCAN_TIMES.format("dense_5e6_128_bfloat16")
     low, plain = _read(name), _read(SCAN_TIMES.format("dense_5e6_128"))
     times = {"p50_seconds": _round(_single(low)), "p50_seconds_before": _round(_single(plain))}

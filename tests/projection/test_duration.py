@@ -6,7 +6,13 @@ import pytest
 from real_runs import ROOT
 
 from xclass.config import BudgetConfig, EvaluateConfig, MeasureConfig, RunConfig
-from xclass.projection.duration import TRACE_SECONDS, budget_steps, method_duration, prepare_seconds
+from xclass.projection.duration import (
+    SEEN_RATIOS,
+    TRACE_SECONDS,
+    budget_steps,
+    method_duration,
+    prepare_seconds,
+)
 from xclass.projection.estimate import Context, estimate_method
 from xclass.projection.projector import Projector
 from xclass.projection.recorded_config import recorded_config
@@ -20,9 +26,7 @@ from xclass.sizing.plan import make_shape
 
 SECONDS = {"class_means": 10.0, "step": 2.0, "save": 3.0, "open": 0.5, "query": 0.01, "batch_query": 0.001}
 STARTS = {"torch": 2.0, "faiss": 0.5}
-RUNS = ("main_1e5", "synthetic_5e6", "measure/repeats")
-STATED_FACTOR = 2.0
-"""What the text of the plan says of the error of its estimate."""
+RUNS = ("main_1e5", "synthetic_5e6", "measure/repeats", "lemmas_all")
 
 
 def make_config(**changes):
@@ -99,7 +103,7 @@ def estimate_of(config):
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_runs_that_were_made_took_as_long_as_is_said_within_the_stated_factor(run):
+def test_runs_that_were_made_took_as_long_as_is_said_within_what_is_stated(run):
     records = read_records(ROOT / "benchmarks" / "records" / run)
     config = next(recorded_config(record) for record in records if record.phase is not Phase.PREPARE)
     begun = [datetime.fromisoformat(record.started_at) for record in records]
@@ -111,4 +115,5 @@ def test_runs_that_were_made_took_as_long_as_is_said_within_the_stated_factor(ru
     expected = prepare_seconds(config, Reference.load()) + sum(
         method.duration.value.total_seconds for method in methods
     )
-    assert wall / STATED_FACTOR <= expected <= wall * STATED_FACTOR, f"{run}: {wall:.0f} s, {expected:.0f} s"
+    least, most = SEEN_RATIOS
+    assert least <= wall / expected <= most, f"{run}: {wall:.0f} s, {expected:.0f} s"

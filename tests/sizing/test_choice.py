@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xclass.sizing.choice import choose, choose_replicas, describe, format_usd, replica_bytes
+from xclass.sizing.choice import choose, describe, format_usd
 from xclass.sizing.hardware import Hardware, Server
 from xclass.units import GIB
 
@@ -96,34 +96,6 @@ def test_a_gpu_is_looked_for_only_where_one_is_needed_and_its_memory_is_that_of_
     choice = choose(hardware, GIB, gpu_bytes=24 * GIB + 1)
     assert (choice.server, choice.largest) == (None, None)
     assert choice.words.endswith("none has such a GPU")
-
-
-def test_processes_on_one_machine_share_the_mapped_file():
-    assert replica_bytes(100, 80, 1) == 100
-    assert replica_bytes(100, 80, 4) == 100 + 3 * 20
-
-
-def test_replicas_need_little_more_on_one_machine_and_a_price_each_on_their_own():
-    replicas = choose_replicas(THREE, 8 * GIB, 6 * GIB, 3)
-    assert replicas.together.needed_bytes == 12 * GIB
-    assert replicas.together.server == MIDDLE
-    assert replicas.apart.server == SMALL
-    assert replicas.usd_per_month_apart == 3 * 730.0
-    assert replicas.words == (
-        "on one machine 12 GiB, v middle (16 GiB, 2 vCPU): 1,460 USD a month; "
-        "on machines of their own 3 x v small (8 GiB, 2 vCPU): 2,190 USD a month"
-    )
-
-
-def test_replicas_that_fit_nowhere_have_no_price():
-    replicas = choose_replicas(THREE, 65 * GIB, 0, 2)
-    assert replicas.usd_per_month_apart is None
-    assert replicas.words.count("no server of the catalogue") == 2
-
-
-def test_machines_multiply_the_price():
-    assert describe(SMALL) == "v small (8 GiB, 2 vCPU): 730 USD a month"
-    assert describe(SMALL, 3) == "3 x v small (8 GiB, 2 vCPU): 2,190 USD a month"
 
 
 def test_the_date_of_a_price_stands_beside_it_and_a_gpu_is_shown():

@@ -23,7 +23,7 @@ from xclass.sizing.hardware import Hardware, Server
 from xclass.units import parse_bytes
 
 DEFAULT_HARDWARE = "clouds"
-HARDWARE_HELP = """\
+HARDWARE_HELP = """
 hardware=NAME takes a catalogue: clouds (the default; aws, azure and gcp are its parts), or bare (machines of
 so many GB, without prices). hardware=FILE.yaml takes your own; only servers must be there, and of each
 instance and ram:
@@ -39,7 +39,7 @@ instance and ram:
 GB is 10**9 bytes and GiB 2**30; what vendors call GB of RAM is GiB as a rule. gpu_memory is that of one GPU.
 A server without a price comes last; a price of 0 is refused, since nothing is free.
 """
-"""For the ``--help`` of every command that takes the word."""
+"""Last in the ``--help`` of every command that takes the word."""
 _GROUP = "hardware"
 _DEFAULTS = Hardware(name="", date="")
 _KINDS = {"str": "a text", "int": "a whole number", "float": "a number"}

@@ -35,6 +35,24 @@ def complain(message: object) -> None:
     sys.stderr.write(f"xclass: {' '.join(str(message).splitlines())}\n")
 
 
+def run_words(
+    work: Callable[[list[str]], int], help_text: str, *, disk_remedy: str, interrupted: str
+) -> NoReturn:
+    """:func:`run_command` for a command of ``key=value`` words: asked for help, it only gives it.
+
+    Args:
+        work: gives the exit code for the words that were typed.
+        help_text: of the command.
+        disk_remedy: what to do where a file cannot be written.
+        interrupted: what Ctrl-C or a termination leaves.
+    """
+    words = sys.argv[1:]
+    if "--help" in words or "-h" in words:
+        sys.stdout.write(help_text)
+        sys.exit(0)
+    run_command(lambda: work(words), disk_remedy=disk_remedy, interrupted=interrupted)
+
+
 def run_command(work: Callable[[], int], *, disk_remedy: str, interrupted: str) -> NoReturn:
     """Do what a command is for and end with its exit code; whatever it raises on purpose is one line.
 

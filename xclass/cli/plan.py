@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from xclass.cli.parser import EXIT_DOES_NOT_FIT, run_command
+from xclass.cli.hardware_words import HARDWARE_HELP
+from xclass.cli.parser import EXIT_DOES_NOT_FIT, run_words
 from xclass.cli.plan_words import HELP, PlanWords, parse_words
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, RecordError
@@ -28,12 +29,9 @@ from xclass.sizing.place import Place, rented_place
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.plan``."""
-    words = sys.argv[1:]
-    if "--help" in words or "-h" in words:
-        sys.stdout.write(HELP)
-        sys.exit(0)
-    run_command(
-        lambda: _carry_out(parse_words(words)),
+    run_words(
+        lambda words: _carry_out(parse_words(words)),
+        HELP + HARDWARE_HELP,
         disk_remedy="free space there or choose another out=FILE.json",
         interrupted="interrupted; nothing was written",
     )
@@ -43,7 +41,7 @@ def _carry_out(words: PlanWords) -> int:
     estimate = make_estimate(words)
     if words.out is not None:
         _write(words.out, estimate)
-    sys.stdout.write(plan_text(estimate))
+    sys.stdout.write(plan_text(estimate, has_details=words.has_details))
     return 0 if estimate.fits else EXIT_DOES_NOT_FIT
 
 

@@ -12,6 +12,7 @@ from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError
 from xclass.sizing.hardware import Hardware
+from xclass.sizing.naive import DEFAULT_FEATURES
 from xclass.units import format_count, parse_bytes, parse_count
 
 HELP = """\
@@ -44,13 +45,17 @@ how well it is known
                      intervals; without them bytes are closed forms, and times those of another machine
   far=true           also beyond 100 times the largest measured size
 
+how much is shown
+  details=true       not one screen, but the time of every step and query with its interval, the settings to
+                     type for what is leaner, and all of their measurements
   out=FILE.json      write everything there as well
 
 exit codes: 0 all of it fits; 3 something does not; 2 the command is wrong; 1 a run cannot be read.
 """
 
 _DEFAULTS = {
-    "ram": "", "disk": "", "runs": "", "far": "false", "indexes": "", "features": "25000", "out": "",
+    "ram": "", "disk": "", "runs": "", "far": "false", "indexes": "", "features": str(DEFAULT_FEATURES),
+    "details": "false", "out": "",
 }  # fmt: skip
 _SIZES = "64GB or 500MB (thousands), 64GiB or 512MiB (1024s), 6.4e10 (bytes)"
 
@@ -69,6 +74,8 @@ class PlanWords:
     runs: list[Path]
     is_far_allowed: bool
     features: int
+    has_details: bool
+    """All that is known instead of one screen."""
     out: Path | None
 
 
@@ -84,7 +91,8 @@ def parse_words(words: list[str]) -> PlanWords:
     values, others = take_words(words, _DEFAULTS)
     # Before what takes time: the catalogue is a long file.
     runs, sizes = parse_runs(values["runs"]), {key: _size(key, values[key]) for key in ("ram", "disk")}
-    is_far_allowed, features = parse_switch("far", values["far"]), _features(values["features"])
+    is_far_allowed, has_details = (parse_switch(key, values[key]) for key in ("far", "details"))
+    features = _features(values["features"])
     hardware, settings = take_hardware(others)
     return PlanWords(
         config=_with_classes(compose_config(settings)),
@@ -95,6 +103,7 @@ def parse_words(words: list[str]) -> PlanWords:
         runs=runs,
         is_far_allowed=is_far_allowed,
         features=features,
+        has_details=has_details,
         out=Path(values["out"]) if values["out"] else None,
     )
 
@@ -145,5 +154,5 @@ def _features(text: str) -> int:
     except ValueError as error:
         raise ConfigError(
             "features", text or "(nothing)", allowed="a whole number of at least 1",
-            remedy=f"it is {error}; {format_count(int(_DEFAULTS['features']))} is the default",
+            remedy=f"it is {error}; {format_count(DEFAULT_FEATURES)} is the default",
         ) from None  # fmt: skip

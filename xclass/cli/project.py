@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from xclass.cli.hardware_words import take_hardware
-from xclass.cli.parser import run_command
+from xclass.cli.hardware_words import HARDWARE_HELP, take_hardware
+from xclass.cli.parser import run_words
 from xclass.cli.run_words import parse_runs, parse_switch, take_words
 from xclass.cli.targets import targets
 from xclass.errors import ConfigError, RecordError
@@ -56,12 +56,9 @@ _FILE = "projection.json"
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.project``."""
-    words = sys.argv[1:]
-    if "--help" in words or "-h" in words:
-        sys.stdout.write(HELP)
-        sys.exit(0)
-    run_command(
-        lambda: _project(words),
+    run_words(
+        _project,
+        HELP + HARDWARE_HELP,
         disk_remedy="free space there or choose another folder (out=...)",
         interrupted="interrupted; nothing was changed",
     )

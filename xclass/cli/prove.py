@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xclass.cli.parser import EXIT_FAILED, run_command
+from xclass.cli.parser import EXIT_FAILED, run_words
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
 from xclass.records.proof import (
     PROOFS_FOLDER,
@@ -43,12 +43,9 @@ _START_SECONDS = 60.0
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.prove``."""
-    words = sys.argv[1:]
-    if "--help" in words or "-h" in words:
-        sys.stdout.write(HELP)
-        sys.exit(0)
-    run_command(
-        lambda: _carry_out(parse_words(words)),
+    run_words(
+        lambda words: _carry_out(parse_words(words)),
+        HELP,
         disk_remedy="free space there, or copy the run to another disk",
         interrupted="interrupted; proofs that had ended are kept",
     )

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from xclass.cli.hardware_words import take_hardware
-from xclass.cli.parser import complain, run_command
+from xclass.cli.hardware_words import HARDWARE_HELP, take_hardware
+from xclass.cli.parser import complain, run_words
 from xclass.cli.run_words import parse_runs, parse_switch, take_words
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
@@ -64,12 +64,9 @@ _SIZES = ("classes", "dim")
 
 def main() -> NoReturn:
     """The entry point of ``python -m xclass.report``."""
-    words = sys.argv[1:]
-    if "--help" in words or "-h" in words:
-        sys.stdout.write(HELP)
-        sys.exit(0)
-    run_command(
-        lambda: _report(words),
+    run_words(
+        _report,
+        HELP + HARDWARE_HELP,
         disk_remedy="free space there or choose another folder (out=...)",
         interrupted="interrupted; every file that was written is whole",
     )

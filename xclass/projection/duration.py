@@ -23,6 +23,12 @@ TRACE_SECONDS = 0.3
 
 Source: benchmarks/records/main_1e5, from the first child's start to the last one's end.
 """
+SEEN_RATIOS = (0.9, 2.0)
+"""Seconds of runs that were made over those that are estimated for their settings: the least, the most.
+
+Source: benchmarks/records/{main_1e5, synthetic_5e6, measure/repeats, lemmas_all}, from the first start to the
+last end: 0.93 to 1.92; tests/projection/test_duration.py.
+"""
 Seconds = Mapping[str, float]
 """Quantity -> seconds of one, of all phases of a method."""
 Terms = Mapping[str, TimeTerm]

@@ -216,7 +216,7 @@ def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstim
         rented_bytes=max(projected.peak.high, plan.import_peak_bytes),
         shortage=shortage,
         missing_bytes=room.missing_bytes(required_bytes=required_bytes, disk_bytes=plan.disk_bytes),
-        is_tight=shortage is None and required(projected.peak.high) > room.usable_bytes,
+        is_tight=shortage is None and promised_bytes <= room.usable_bytes < required(projected.peak.high),
         is_from_disk=shortage is None and promised_bytes > room.usable_bytes,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xclass.projection.duration import SEEN_RATIOS
 from xclass.projection.estimate import Estimate, MethodEstimate
 from xclass.projection.result import ProjectedTime, TimeRange
 from xclass.report.plan_table import (
@@ -18,30 +19,35 @@ from xclass.units import format_bytes, format_count, format_seconds
 
 _WIDTHS = (18, 36)
 _CHECKED_WORDS = (
-    "That is on a quiet machine: runs on one that others used too took up to twice as long (main_1e5, "
-    "synthetic_5e6 and measure/repeats of benchmarks/records), and more where they keep every core busy."
+    "Runs that were made took {:.1f} to {:.1f} times their estimate, the most where others computed too."
 )
-"""Held by tests/projection/test_duration.py."""
+"""Of :data:`SEEN_RATIOS`."""
 
 
-def plan_text(estimate: Estimate) -> str:
-    """All of it, for a terminal, a pipe or a mail."""
+def plan_text(estimate: Estimate, *, has_details: bool = False) -> str:
+    """For a terminal, a pipe or a mail.
+
+    Args:
+        estimate: the whole.
+        has_details: not the one screen, but also loading, the time of every single thing, and of every
+            leaner setting what to type and all measurements.
+    """
     parts = [
         [paragraph(verdict(estimate))],
         [paragraph(place_words(estimate.place))],
-        phase_table(estimate),
+        phase_table(estimate, has_details=has_details),
         capacity_table(estimate),
-        duration_lines(estimate),
-        time_lines(estimate),
-        naive_lines(estimate),
+        duration_lines(estimate, has_details=has_details),
+        time_lines(estimate) if has_details else [],
         server_lines(estimate),
-        leaner_lines(estimate),
+        leaner_lines(estimate, has_details=has_details),
+        naive_lines(estimate, has_details=has_details),
         basis_lines(estimate),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 
-def duration_lines(estimate: Estimate) -> list[str]:
+def duration_lines(estimate: Estimate, *, has_details: bool) -> list[str]:
     """How long the experiment itself will take, and how well that is known."""
     seconds = estimate.seconds
     if not any(method.fits for method in estimate.methods):
@@ -58,12 +64,12 @@ def duration_lines(estimate: Estimate) -> list[str]:
         passes += ", each shortened twice more (measure.heap_pass=true)"
     of_what = "" if estimate.fits else ", of what fits,"
     text = (
-        f"the experiment itself{of_what} takes about {format_seconds(value)}: preparing data, {passes}, and "
-        f"starting processes. With every time at its best or worst: {format_seconds(low)} to "
-        f"{format_seconds(high)}. "
+        f"the experiment itself{of_what} takes about {format_seconds(value)} ({format_seconds(low)} to "
+        f"{format_seconds(high)} with every time at its best or worst): preparing data, {passes}, and "
+        "starting processes. "
     )
-    lines = [paragraph(text + _CHECKED_WORDS)]
-    for method in estimate.methods:
+    lines = [paragraph(text + _CHECKED_WORDS.format(*SEEN_RATIOS))]
+    for method in estimate.methods if has_details else ():
         if method.duration is not None and method.fits:
             whole = method.duration.value
             shortened = format_seconds(whole.shortened_seconds)
@@ -127,9 +133,9 @@ def _time_line(name: str, seconds: TimeRange) -> str:
     return line(_WIDTHS, f"  {name}", format_seconds(seconds.value), interval)
 
 
-def naive_lines(estimate: Estimate) -> list[str]:
-    """Where people start from."""
-    lines = [paragraph(f"  {text}") for text in estimate.naive.lines]
+def naive_lines(estimate: Estimate, *, has_details: bool) -> list[str]:
+    """Where people start from; with details also its examples, which can be read piece by piece."""
+    lines = [paragraph(f"  {text}") for text in estimate.naive.lines[: None if has_details else 2]]
     return ["the naive way beside it, a dense linear model (features=):", *lines]
 
 
@@ -140,45 +146,60 @@ def server_lines(estimate: Estimate) -> list[str]:
         fit = str(method.phases[0].projected.phase)
         held.setdefault(method.fit_server.words, {}).setdefault(fit, []).append(method.name)
         held.setdefault(method.serve_server.words, {}).setdefault("serve", []).append(method.name)
-    share, name = f"{estimate.hardware.headroom_share:.0%}", estimate.hardware.name
-    lines = [
-        f"the cheapest server that holds it with {share} headroom, on demand, without tax",
-        f"(hardware={name})",
-    ]
-    return lines + _servers(held)
-
-
-def _servers(held: dict[str, dict[str, list[str]]]) -> list[str]:
-    lines = []
+    hardware = estimate.hardware
+    prices = f"; prices of {hardware.price_dates}" if hardware.price_dates else ""
+    is_mixed = len({server.date for server in hardware.servers if server.usd_per_hour}) > 1
+    heading = (
+        f"the cheapest server that holds it with {hardware.headroom_share:.0%} headroom "
+        f"(hardware={hardware.name}, on demand, without tax{prices}"
+        f"{', compared as they stand' if is_mixed else ''})"
+    )
+    lines = [paragraph(heading)]
     for words, needs in held.items():
         lines.append(paragraph(f"  {words}"))
-        lines += [paragraph(f"    {phase} {', '.join(names)}") for phase, names in needs.items()]
-    return lines
+        lines.append(paragraph(f"    {_held(needs)}"))
+    added = max(method.phases[-1].required_bytes for method in estimate.methods)
+    text = f"  every further serving process on the same machine: {format_bytes(added)} at most, since pages"
+    return [*lines, paragraph(f"{text} of the model are shared")]
 
 
-def leaner_lines(estimate: Estimate) -> list[str]:
-    """Leaner settings: which phase a cheaper server holds with them, what to type, and what they cost."""
+def leaner_lines(estimate: Estimate, *, has_details: bool) -> list[str]:
+    """Leaner settings: what they cost, and which phases a cheaper server, or this one, holds with them."""
     shown: dict[str, list[tuple[MethodEstimate, Alternative]]] = {}
     for method in estimate.methods:
-        rented = {(one.option, one.phase) for one in method.cheaper}
-        here = [one for one in method.leaner if (one.option, one.phase) not in rented]
-        for one in [*method.cheaper, *here]:
+        for one in dict.fromkeys([*method.cheaper, *method.leaner]):
             shown.setdefault(one.option, []).append((method, one))
     if not shown:
         return []
-    lines = ["leaner, at a cost that was measured"]
+    typed = "" if has_details else " (what to type: details=true)"
+    lines = [f"leaner, at a cost that was measured{typed}"]
     for option, found in shown.items():
+        costs = found[0][1].costs if has_details else found[0][1].costs[:1]
         # Of a head it also says that its class vectors are put into an index.
         meaning = min((one.meaning for _, one in found), key=len)
-        lines.append(paragraph(f"  {option}: {meaning}"))
-        for method, one in found:
-            where = one.choice.words if one in method.cheaper else f"fits {estimate.place.name}"
-            needs = f"{method.name} {one.phase} in {format_bytes(one.needed_bytes)}"
-            lines.append(paragraph(f"    {needs}: {where}"))
-        typed = dict.fromkeys(" ".join(one.settings) for _, one in found)
-        lines += [paragraph(f"    {settings}") for settings in typed if settings]
-        lines += [paragraph(f"    measured: {cost.words}") for cost in found[0][1].costs]
+        lines.append(paragraph("; ".join([f"  {option}: {meaning}", *(cost.words for cost in costs)])))
+        lines += [paragraph(f"    {words}") for words in _places(estimate, found)]
+        if has_details:
+            settings = dict.fromkeys(" ".join(one.settings) for _, one in found if one.settings)
+            lines += [paragraph(f"    {words}") for words in settings]
     return lines
+
+
+def _places(estimate: Estimate, found: list[tuple[MethodEstimate, Alternative]]) -> list[str]:
+    """Each server once, with the phases that it holds and the most that one of them needs."""
+    held: dict[str, dict[str, list[str]]] = {}
+    most: dict[str, int] = {}
+    for method, one in found:
+        places = [one.choice.words] if one in method.cheaper else []
+        places += [f"fits {estimate.place.name}"] if one in method.leaner else []
+        for words in places:
+            held.setdefault(words, {}).setdefault(str(one.phase), []).append(method.name)
+            most[words] = max(most.get(words, 0), one.needed_bytes)
+    return [f"{words}: {_held(needs)} in {format_bytes(most[words])}" for words, needs in held.items()]
+
+
+def _held(needs: dict[str, list[str]]) -> str:
+    return "; ".join(f"{phase} {', '.join(names)}" for phase, names in needs.items())
 
 
 def basis_lines(estimate: Estimate) -> list[str]:
@@ -191,12 +212,11 @@ def basis_lines(estimate: Estimate) -> list[str]:
         return [paragraph(text)]
     error = estimate.methods[0].phases[0].projected.error_words.removeprefix(_NO_RUNS)
     bytes_text = (
-        f"Peaks are closed forms for {estimate.config.num_threads} threads (threads=), file pages the part "
-        f"of them that can be dropped; {error}."
+        f"Peaks are closed forms for {estimate.config.num_threads} threads (threads=); file pages can be "
+        f"dropped; {error}."
     )
     times_text = (
-        f"Times were measured on {estimate.reference_words}: another machine is faster or slower as a "
-        "whole. For figures of your own: python -m xclass -m +classes=1e4,1e5,1e6, then this command with "
-        "runs=outputs/DATE/TIME."
+        f"Times were measured on {estimate.reference_words}; another machine differs as a whole. For your "
+        "own: python -m xclass -m +classes=1e4,1e5,1e6, then this command with runs=outputs/DATE/TIME."
     )
     return [paragraph(bytes_text), paragraph(times_text)]

@@ -12,12 +12,13 @@ from xclass.config import MAX_CLASSES
 from xclass.projection.estimate import Estimate, MethodEstimate, PhaseEstimate
 from xclass.projection.result import Basis
 from xclass.records.record import Phase
+from xclass.sizing.capacity import Room
 from xclass.sizing.place import Place
 from xclass.units import format_bytes, format_count, format_seconds
 
 WIDTH = 80
 _NAME_WIDTH = 19
-_WIDTHS = (10, 11, 9, 10, 13)
+_WIDTHS = (10, 11, 9, 11, 13)
 """Columns of peak, file pages, base, disk and time; what fits comes last."""
 _CAPACITY_WIDTHS = (16, 18, 18)
 _CAPACITY_HEADERS = ("train or build", "serve, all in RAM", "serve, from disk")
@@ -25,7 +26,7 @@ _CAPACITY_NAME_WIDTH = 26
 
 
 def verdict(estimate: Estimate) -> str:
-    """One sentence: what fits, what does not."""
+    """Two sentences at most: what fits; what does not, by how much, and what could be served."""
     config, place = estimate.config, estimate.place
     size = f"{format_count(config.classes)} classes x {config.dim}"
     if config.data.name != "synthetic":
@@ -40,14 +41,19 @@ def verdict(estimate: Estimate) -> str:
             f"{format_bytes(place.room.usable_bytes)}."
         )
     failing = [method for method in estimate.methods if not method.fits]
-    parts = [f"Does not fit: {size} with {_names(failing)} on {place.name}"]
+    text = f"Does not fit: {size} with {_names(failing)} on {place.name}"
+    served = [method for method in failing if method.fits_served]
+    if served == failing:
+        phase = max((method.phases[0] for method in failing), key=lambda phase: phase.required_bytes)
+        text += f": {phase.projected.phase}ing {phase.shortage}"
+    text += "."
     if fitting:
-        parts.append(f"what fits: {_names(fitting)}")
-    if served := [method for method in failing if method.fits_served]:
+        text += f" What fits: {_names(fitting)}."
+    if served:
         from_disk = any(phase.is_from_disk for method in served for phase in method.phases)
-        how = " from disk" if from_disk else ""
-        parts.append(f"a model made elsewhere could be served{how} with {_names(served)}")
-    return "; ".join(parts) + "."
+        text += " Serving alone fits" + (" (read from the disk)" if from_disk else "")
+        text += "." if served == failing else f" with {_names(served)}."
+    return text
 
 
 def place_words(place: Place) -> str:
@@ -66,24 +72,37 @@ def place_words(place: Place) -> str:
     )
 
 
-def phase_table(estimate: Estimate) -> list[str]:
-    """One line per method and phase, and what has to be said of them."""
+def phase_table(estimate: Estimate, *, has_details: bool) -> list[str]:
+    """One line per method and phase, and what has to be said of them.
+
+    Args:
+        estimate: the whole.
+        has_details: also loading where it fits, which needs the same everywhere, and advice, which the
+            table of largest sizes gives in short.
+    """
     lines = [line(_WIDTHS, "", "peak RAM", "file pages", "base", "disk", "run time", "  fits")]
+    shared: dict[str, list[str]] = {}
     for method in estimate.methods:
         lines.append(method.name)
-        lines += [_phase_line(method, phase) for phase in method.phases]
-    shared: dict[str, list[str]] = {}
-    notes = []
-    for method in estimate.methods:
-        notes += [paragraph(note) for note in _notes(method)]
         for phase in method.phases:
+            if has_details or phase.projected.phase is not Phase.LOAD or phase.shortage is not None:
+                lines.append(_phase_line(method, phase, estimate.place.room))
             for note in _phase_notes(phase):
                 shared.setdefault(note, []).append(method.name)
-    notes += [paragraph(f"{', '.join(names)} {note}") for note, names in shared.items()]
+        if has_details and method.advice is not None:
+            shared.setdefault(method.advice, []).append(method.name)
+        if gpu_bytes := method.fit_server.gpu_bytes:
+            note = f"train: besides {format_bytes(gpu_bytes)} on the GPU"
+            shared.setdefault(note, []).append(method.name)
+    every = len(estimate.methods)
+    notes = [
+        paragraph(f"{'all' if len(names) == every > 1 else ', '.join(names)}: {note}")
+        for note, names in shared.items()
+    ]
     return [*lines, *notes]
 
 
-def _phase_line(method: MethodEstimate, phase: PhaseEstimate) -> str:
+def _phase_line(method: MethodEstimate, phase: PhaseEstimate, room: Room) -> str:
     projected = phase.projected
     is_fit = projected.phase in (Phase.TRAIN, Phase.BUILD)
     seconds = None
@@ -98,35 +117,17 @@ def _phase_line(method: MethodEstimate, phase: PhaseEstimate) -> str:
         format_bytes(projected.base_bytes),
         format_bytes(projected.disk_bytes),
         format_seconds(seconds),
-        f"  {_fits(phase)}",
+        f"  {_fits(phase, room)}",
     )
 
 
-def _fits(phase: PhaseEstimate) -> str:
+def _fits(phase: PhaseEstimate, room: Room) -> str:
     if phase.shortage is not None:
-        return f"no, {format_bytes(phase.missing_bytes)} short"
-    words = "yes, from disk" if phase.is_from_disk else "yes"
-    return f"{words}, tight" if phase.is_tight else words
-
-
-def _notes(method: MethodEstimate) -> list[str]:
-    """What does not fit, and what would."""
-    notes = [
-        f"{method.name} {phase.projected.phase}: does not fit: {phase.shortage}"
-        for phase in method.phases
-        if phase.shortage is not None
-    ]
-    if method.advice is not None:
-        notes[-1] += f"; {method.advice}"
-    for one in method.leaner:
-        notes.append(
-            f"{method.name} {one.phase} would fit with {one.option} below: {format_bytes(one.needed_bytes)}"
-        )
-    if method.fit_server.gpu_bytes:
-        notes.append(
-            f"{method.name}: besides {format_bytes(method.fit_server.gpu_bytes)} on the GPU to train"
-        )
-    return notes
+        of_what = "" if phase.required_bytes > room.usable_bytes else " of disk"
+        return f"no, {format_bytes(phase.missing_bytes)}{of_what} short"
+    if phase.is_from_disk:
+        return "from disk"
+    return "yes, tight" if phase.is_tight else "yes"
 
 
 def _phase_notes(phase: PhaseEstimate) -> list[str]:
@@ -135,8 +136,8 @@ def _phase_notes(phase: PhaseEstimate) -> list[str]:
     if phase.is_from_disk:
         pages = format_bytes(projected.mapped_bytes)
         notes.append(
-            f"from disk: not all of its {pages} of file pages find room in memory; what an answer touches is "
-            "read again, an exact scan all of it (benchmarks/records/measure/serving_curve)"
+            f"from disk, slower: its {pages} of file pages do not all find room in memory; an exact scan "
+            "reads all of them again for every query (benchmarks/records/measure/serving_curve)"
         )
     if phase.is_tight:
         high = format_bytes(projected.peak.high)
@@ -152,8 +153,10 @@ def _phase_notes(phase: PhaseEstimate) -> list[str]:
 def capacity_table(estimate: Estimate) -> list[str]:
     """The inverse question: how many classes."""
     lines = [
-        f"the largest number of classes that fits {estimate.place.name} at dim {estimate.config.dim}, "
-        "by closed form",
+        paragraph(
+            f"the largest number of classes that fits {estimate.place.name} at dim {estimate.config.dim}, "
+            "by closed form"
+        ),
         line(_CAPACITY_WIDTHS, "", *_CAPACITY_HEADERS, name_width=_CAPACITY_NAME_WIDTH),
     ]
     for method in estimate.methods:

@@ -41,7 +41,6 @@ def place_here(folder: Path, reserve_share: float) -> Place:
     memory = available_memory()
     return Place(
         name="this machine",
-        is_here=True,
         ram_bytes=memory.total_bytes,
         available_bytes=memory.available_bytes,
         available_words=memory.limit_source,

@@ -83,67 +83,8 @@ def choose(hardware: Hardware, needed_bytes: int, *, gpu_bytes: int = 0) -> Choi
     )
 
 
-def replica_bytes(peak_bytes: int, mapped_bytes: int, num_processes: int) -> int:
-    """RAM of some equal processes on one machine.
-
-    Pages of files are in memory once for all who map them, so every further process adds its base and
-    its anonymous bytes only. Pages of libraries in the base are shared as well; they are counted, since
-    nobody measured how many.
-
-    Args:
-        peak_bytes: of one process, base included.
-        mapped_bytes: part of it that is pages of files.
-        num_processes: at least 1. More machines instead multiply the price.
-
-    Source: benchmarks/records/main_1e5, serve: growth of RssFile against RssAnon; mmap(2), MAP_SHARED.
-    """
-    return peak_bytes + (num_processes - 1) * (peak_bytes - mapped_bytes)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Replicas:
-    """Some equal processes that serve: on one machine, or each on one of its own."""
-
-    num_replicas: int
-    together: Choice
-    """One machine for all."""
-    apart: Choice
-    """One machine for each."""
-
-    @property
-    def usd_per_month_apart(self) -> float | None:
-        """Of all machines; None where none fits or the price is not known."""
-        month = self.apart.usd_per_month
-        return None if month is None else month * self.num_replicas
-
-    @property
-    def words(self) -> str:
-        """Both ways in one line, without a full stop."""
-        apart = (
-            self.apart.words if self.apart.server is None else describe(self.apart.server, self.num_replicas)
-        )
-        need = format_bytes(self.together.needed_bytes)
-        return f"on one machine {need}, {self.together.words}; on machines of their own {apart}"
-
-
-def choose_replicas(hardware: Hardware, peak_bytes: int, mapped_bytes: int, num_replicas: int) -> Replicas:
-    """Servers for some equal processes.
-
-    Args:
-        hardware: the catalogue.
-        peak_bytes: of one process, base included.
-        mapped_bytes: part of it that is pages of files, which processes share.
-        num_replicas: at least 1.
-    """
-    return Replicas(
-        num_replicas=num_replicas,
-        together=choose(hardware, replica_bytes(peak_bytes, mapped_bytes, num_replicas)),
-        apart=choose(hardware, peak_bytes),
-    )
-
-
-def describe(server: Server, num_machines: int = 1) -> str:
-    """In one line; of several machines the price together.
+def describe(server: Server) -> str:
+    """In one line.
 
     ``aws r7i.2xlarge (64 GiB, 8 vCPU): 386 USD a month (price of 2025-03-02)``
     """
@@ -152,12 +93,11 @@ def describe(server: Server, num_machines: int = 1) -> str:
         parts.append(f"{server.vcpus} vCPU")
     if server.num_gpus:
         parts.append(f"{server.num_gpus} GPU of {format_bytes(server.gpu_memory_bytes)}")
-    count = f"{num_machines} x " if num_machines > 1 else ""
     month = server.usd_per_month
-    price = "no price known" if month is None else f"{format_usd(month * num_machines)} a month"
+    price = "no price known" if month is None else f"{format_usd(month)} a month"
     if month is not None and server.date:
         price += f" (price of {server.date})"
-    return f"{count}{server.vendor} {server.instance} ({', '.join(parts)}): {price}"
+    return f"{server.vendor} {server.instance} ({', '.join(parts)}): {price}"
 
 
 def format_usd(amount: float | None) -> str:

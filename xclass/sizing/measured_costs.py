@@ -24,13 +24,9 @@ class MeasuredCost:
     source: str
     """The record."""
     recall: float | None = None
-    """Share of the ten classes nearest by exact search that were found; with its 95 % interval."""
-    recall_low: float | None = None
-    recall_high: float | None = None
+    """Share of the ten classes nearest by exact search that were found."""
     accuracy: float | None = None
-    """Share of held-out queries answered right; with its 95 % interval."""
-    accuracy_low: float | None = None
-    accuracy_high: float | None = None
+    """Share of held-out queries answered right."""
     accuracy_before: float | None = None
     p50_seconds: float | None = None
     """Median of a query asked alone."""

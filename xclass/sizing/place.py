@@ -18,7 +18,6 @@ class Place:
 
     name: str
     """``this machine`` or ``a machine of 64.0 GB``."""
-    is_here: bool
     ram_bytes: int
     available_bytes: int
     """Of it, for the processes of a run."""
@@ -61,7 +60,6 @@ def rented_place(ram_bytes: int, hardware: Hardware, reserve_share: float) -> Pl
     available_bytes = hardware.usable_bytes(server)
     return Place(
         name=f"a machine of {format_decimal_bytes(ram_bytes)}",
-        is_here=False,
         ram_bytes=ram_bytes,
         available_bytes=available_bytes,
         available_words=(
