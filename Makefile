@@ -32,6 +32,7 @@ bench: $(VENV)/.installed-dev  ## Measure the figures under benchmarks/ again: h
 	$(BIN)/python benchmarks/limits.py
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/serving_curve.py
+	$(BIN)/python benchmarks/projection.py
 
 check: $(VENV)/.installed-dev  ## Lint, format, types, spelling
 	$(BIN)/ruff check .
