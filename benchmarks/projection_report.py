@@ -39,18 +39,6 @@ it saw the three smallest only. Error is predicted / measured - 1.
 **What was tuned on these arms, and is not proven by them.** Of the bytes, five closed forms were corrected
 where held-out sizes disagreed: batches of examples are gone once the class means are taken, what OpenBLAS
 packs and the objects of inverted lists are there while an index is filled (sized on fitted arms and the
-<<<<<<< HEAD
-ledger), and only the distinct negatives of sampled softmax touch its scratch; the sample that an index
-is trained on is taken beside two blocks of classes, and filling it runs code of its own (both sized on
-fitted arms, looked for because PQ fast-scan missed the bar by 2.8 % at 8x); and the fit trusts no point
-to less than 2 MiB (sized on the ledger). Of the times: what a logit's exponential, an updated value, an
-example made beside the step, a page that comes and goes, and a value of a graph that no cache holds
-cost beside a multiply-add; the first two were read off all sizes, the third off the fitted ones, the
-others off held-out ones. **Widths of intervals of times were tuned too**: the floor of 30 %, the factor
-of 10 for `save` out of the page cache and of 3 out of the processor's, from which size on these apply,
-the 5 ms of what happens once, and that an error is scaled with the distance only in what equal runs do
-not explain: all were chosen after a look at these arms, so that their shares of intervals that hold are
-=======
 ledger), only the distinct negatives of sampled softmax touch its scratch; the sample that an index is
 trained on is taken beside two blocks of classes, and filling it runs code of its own (looked for because
 two sizes of PQ fast-scan missed the bar at 8x, by up to 2.8 %; the code was sized on file pages at the end
@@ -62,7 +50,6 @@ ones, the others off held-out ones. **Widths of intervals of times were tuned to
 factor of 10 for `save` out of the page cache and of 3 out of the processor's, from which size on these
 apply, the 5 ms of what happens once, and that an error is scaled with the distance only in what equal runs
 do not explain: all were chosen after a look at these arms, so that their shares of intervals that hold are
->>>>>>> r1
 no proof. Those of peaks rest on the ledger and on repeats.
 
 **Times were taken on a shared machine**, most arms with first claim on its two processors (a control group

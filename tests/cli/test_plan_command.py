@@ -62,7 +62,7 @@ def test_what_fits_ends_with_0_and_what_does_not_with_3(plan):
     assert "dense_softmax 300,000 " in flowing
     assert "fits a machine of 2.00 GB: " in flowing
     assert (
-        "serve dense_softmax, sampled_softmax, nearest_neighbour; build nearest_neighbour in 1.01 GiB"
+        "serve dense_softmax, sampled_softmax, nearest_neighbour; build nearest_neighbour in 1.02 GiB"
         in flowing
     )
     assert "leaner, at a cost that was measured" in flowing
