@@ -13,6 +13,6 @@ except KeyboardInterrupt:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stderr.write("xclass: interrupted before anything was measured\n")
     sys.stderr.flush()
-    # Not sys.exit: where the interrupt came through a dataclass's exec(), CPython holds it for unhandled and
-    # ends itself by SIGINT. Source: unhandled_keyboard_interrupt in Python/pythonrun.c and Modules/main.c.
+    # Not sys.exit: where the interrupt came through the code of a dataclass, CPython holds it for unhandled
+    # and ends itself by SIGINT. Source: unhandled_keyboard_interrupt in Python/pythonrun.c, Modules/main.c.
     os._exit(130)

@@ -37,7 +37,7 @@ def test_three_sizes_give_five_million_with_server_hold_out_and_all_numbers(tmp_
     ):
         assert words in " ".join(done.stdout.split()), words
     first = " ".join(done.stdout.split("\n\n")[0].split())
-    assert first.startswith("5,000,000 classes x 64, leanest to serve: nearest_neighbour, Flat: 1.26 GiB")
+    assert first.startswith("5,000,000 classes x 64, leanest to serve: nearest_neighbour, Flat: 1.27 GiB")
     assert "prices of 2020-06-30 to 20" in " ".join(done.stdout.split()), "a mix of dates is no date"
     document = json.loads((tmp_path / "projection.json").read_text())
     (variant,) = document["variants"]

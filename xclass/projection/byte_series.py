@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from xclass.projection.byte_fit import fit_bytes
 from xclass.projection.hold_outs import AllowedError, Kind, Observed, Series
 from xclass.projection.points import Point
-from xclass.units import MIB, format_bytes
+from xclass.sizing.ledger import EQUAL_RUNS_BYTES
+from xclass.units import format_bytes
 
 PEAK = "peak_bytes"
 """The quantity of a hold-out that is not a time."""
-_FLOOR_BYTES = 3 * MIB
-"""No interval is closer. Source: bases of one variant in benchmarks/records lie up to 2.2 MiB apart on one
-machine, and the kernel's counter is off by up to 0.75 MiB."""
 _FLOOR_SHARE = 0.002
-"""Of a peak, to be added: equal runs differ by it. Source: benchmarks/records/measure/repeats."""
-_EQUAL_RUNS = f"equal runs differ by {format_bytes(_FLOOR_BYTES)} + {_FLOOR_SHARE * 100:.1g} %"
+"""Of a peak, added to EQUAL_RUNS_BYTES for the closest of intervals: equal runs differ by it.
+
+Source: benchmarks/records/measure/repeats.
+"""
+_EQUAL_RUNS = f"equal runs differ by {format_bytes(EQUAL_RUNS_BYTES)} + {_FLOOR_SHARE * 100:.1g} %"
 _LEDGER_ERROR = AllowedError(
     share=0.051,
     words="no hold-out in these runs: the worst of 115 closed forms in benchmarks/records/measure/ledger was "
@@ -29,7 +30,7 @@ def _predict(seen: Sequence[Observed], unseen: Observed) -> float:
 
 
 def _least_bytes(peak_bytes: float) -> float:
-    return _FLOOR_BYTES + _FLOOR_SHARE * peak_bytes
+    return EQUAL_RUNS_BYTES + _FLOOR_SHARE * peak_bytes
 
 
 _KIND = Kind(

@@ -173,7 +173,8 @@ def allowed_error(
     return AllowedError(
         share=share,
         words=f"no hold-out reaches {_times(extrapolation)}: {whose} at up to {_times(reach)} was "
-        f"{_percent(worst)}; what of it equal runs do not explain, {_times(factor)}: {_percent(share)}",
+        f"{_percent(worst)}; the part beyond what equal runs differ by, {_times(factor)}, "
+        f"makes {_percent(share)}",
     )
 
 

@@ -68,7 +68,7 @@ def duration_lines(estimate: Estimate, *, has_details: bool) -> list[str]:
         f"{format_seconds(high)} with every time at its best or worst): preparing data, {passes}, and "
         "starting processes. "
     )
-    lines = [paragraph(text + _CHECKED_WORDS.format(*SEEN_RATIOS))]
+    lines = [paragraph(text + ("" if estimate.has_runs else _CHECKED_WORDS.format(*SEEN_RATIOS)))]
     for method in estimate.methods if has_details else ():
         if method.duration is not None and method.fits:
             whole = method.duration.value

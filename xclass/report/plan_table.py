@@ -85,8 +85,9 @@ def phase_table(estimate: Estimate, *, has_details: bool) -> list[str]:
     for method in estimate.methods:
         lines.append(method.name)
         for phase in method.phases:
-            if has_details or phase.projected.phase is not Phase.LOAD or phase.shortage is not None:
-                lines.append(_phase_line(method, phase, estimate.place.room))
+            if phase.projected.phase is Phase.LOAD and phase.shortage is None and not has_details:
+                continue
+            lines.append(_phase_line(method, phase, estimate.place.room))
             for note in _phase_notes(phase):
                 shared.setdefault(note, []).append(method.name)
         if has_details and method.advice is not None:

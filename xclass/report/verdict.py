@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from xclass.records.record import Phase, Verdict
 from xclass.report.rows import Row
 from xclass.report.text import code, share_with_interval
+from xclass.sizing.ledger import EQUAL_RUNS_BYTES
 from xclass.units import format_bytes, format_count
 
 _PURPOSES = {Phase.TRAIN: "train", Phase.BUILD: "build", Phase.SERVE: "serve"}
@@ -66,6 +67,11 @@ def _leanest(rows: Sequence[Row]) -> str:
     if len(serving) < 2:
         return ""
     least = min(serving, key=lambda row: int(row["peak_rss_bytes"]))
+    most_bytes = max(int(row["peak_rss_bytes"]) for row in serving)
+    if most_bytes - int(least["peak_rss_bytes"]) <= EQUAL_RUNS_BYTES:
+        return (
+            f"All serve in the same RAM, to the {format_bytes(EQUAL_RUNS_BYTES)} by which equal runs differ."
+        )
     accuracy = ""
     if least["accuracy_at_1"] is not None:
         share, low, high = share_with_interval(

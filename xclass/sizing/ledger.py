@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xclass.records.record import Record, Verdict
+from xclass.units import MIB
 
 TINY_BYTES = 10_000_000
 """Below it a ratio of peak - base says nothing: one page of code more or less moves it by percents."""
+EQUAL_RUNS_BYTES = 4 * MIB
+"""Peaks of equal runs differ by it. Source: bases of one method in benchmarks/records lie up to 3.7 MiB apart
+on one machine (within hours 1), and the kernel's counter is off by up to 0.75 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from xclass.projection.projector import Projector
@@ -18,6 +16,7 @@ from xclass.projection.result import MARKED_BEYOND, REFUSED_BEYOND
 from xclass.records.record import Phase
 from xclass.report.page.calculator_data import data_json
 from xclass.report.page.calculator_table import CalculatorTable, Variant, make_table
+from xclass.report.page.template_files import environment, text_of
 from xclass.sizing.hardware import Hardware
 from xclass.units import format_bytes, format_count
 
@@ -64,7 +63,7 @@ def calculator_fragment(
     """
     table = make_table(projector, asked or {}, is_far_allowed=is_far_allowed)
     html = (
-        _environment()
+        environment()
         .get_template("calculator.html.jinja")
         .render(
             table=table,
@@ -76,32 +75,15 @@ def calculator_fragment(
     )
     return CalculatorFragment(
         html=Markup(html),
-        css=Markup(_text_of("calculator.css")),
+        css=Markup(text_of("calculator.css")),
         script=Markup(_script()),
         data_json=Markup(data_json(table, hardware)),
     )
 
 
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("xclass.report.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _text_of(name: str) -> str:
-    environment = _environment()
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
 def _script() -> str:
     """All of it in one function, so that it leaves no name in the page."""
-    parts = "\n".join(_text_of(name) for name in _SCRIPTS)
+    parts = "\n".join(text_of(name) for name in _SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}}})();\n'
 
 

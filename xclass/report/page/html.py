@@ -15,7 +15,6 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -25,6 +24,7 @@ from markupsafe import Markup
 from xclass import __version__
 from xclass.report.page.calculator import CalculatorFragment
 from xclass.report.page.document import CALCULATOR, Document, Section
+from xclass.report.page.template_files import environment, text_of
 
 _BASIS = re.compile(r"\((measured|predicted|projected)((?:, | from )[^()]*)?\)")
 """How the sections mark a number, a column or a sentence."""
@@ -47,10 +47,10 @@ def render_html(
         numbers_json: the rows of the report, put into the page as data.
     """
     opening = next((section for section in document.sections if not section.title), None)
-    return _environment().get_template("page.html.jinja").render(
+    return environment().get_template("page.html.jinja").render(
         title=document.title,
         policy=_policy(calculator.script if calculator else ""),
-        css=Markup(_text_of("page.css")),
+        css=Markup(text_of("page.css")),
         opening=_markdown(opening.body, document.figures) if opening else "",
         sections=[_rendered(section, document.figures) for section in document.sections if section.title],
         calculator=calculator,
@@ -76,23 +76,6 @@ def _policy(script: str) -> str:
         f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {allowed}; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("xclass.report.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _text_of(name: str) -> str:
-    environment = _environment()
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
 
 
 @cache
