@@ -18,7 +18,7 @@ from xclass.report.page.calculator import calculator_fragment
 from xclass.report.page.compact import write_row
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.html import render_html
-from xclass.sizing.choice import choose, format_usd, replica_bytes
+from xclass.sizing.choice import choose, format_usd
 from xclass.units import format_bytes, format_seconds
 
 REPLICAS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -173,7 +173,10 @@ def test_the_servers_and_the_month_are_those_of_the_choice(calculator):
         calculator.go(classes=classes, dim=dim, variant=key, replicas=replicas, machines=where)
         fit, *served = projected(calculator, key, dim, classes)
         together = replicas if is_shared else 1
-        need = max(replica_bytes(phase.peak.high, phase.mapped_bytes, together) for phase in served)
+        # Pages of files are in memory once; every further process adds its base and anonymous bytes.
+        need = max(
+            phase.peak.high + (together - 1) * (phase.peak.high - phase.mapped_bytes) for phase in served
+        )
         machines = 1 if is_shared else replicas
         for card, needed, count in zip(calculator.cards(), (fit.peak.high, need), (1, machines), strict=True):
             choice = choose(calculator.hardware, needed)
