@@ -17,25 +17,37 @@ def naive_section(study: Study, variant: str | None) -> str:
 
     Args:
         study: gives the size and the catalogue.
-        variant: which of ours, at its largest measured size.
+        variant: which of ours, at the size that was asked about, else at its largest measured one.
     """
     if variant not in study.configs:
         return ""
-    phases = [phase for phase in study.measured[variant] if phase.phase in PURPOSES]
-    baseline = naive(phases[0].classes, study.hardware, num_features=study.num_features)
-    headers = ["RAM", "dense linear model (predicted)", f"{code(variant)} (measured)", "less by"]
+    phases = [phase for phase in _phases(study, variant) if phase.phase in PURPOSES]
+    config, _ = study.configs[variant]
+    baseline = naive(
+        phases[0].classes,
+        study.hardware,
+        num_features=study.num_features,
+        num_examples=config.data.num_train(phases[0].classes),
+    )
+    headers = ["RAM", "dense linear model (predicted)", f"{code(variant)} ({phases[0].basis})", "less by"]
     headers += ["server of the dense linear model", "server of ours"]
     rows = [_row(baseline, phase, study) for phase in phases]
     count, features = format_count(baseline.num_classes), format_count(baseline.num_features)
     note = (
         f"The dense linear model has one float32 weight for each of {count} classes and {features} features "
-        "(`features=` sets their number); training adds the gradient and two moments of Adam. Of it only "
+        "(`features=` sets their number); training adds the gradient and two moments of Adam. Its examples "
+        f"as one dense matrix would be another {format_decimal_bytes(baseline.data_bytes)} of disk. Of it only "
         f"this arithmetic is known: it was not run. Ours has {phases[0].dim} numbers per class in place "
         "of the features: that the accuracy stays good enough with them is for your data to show. GB are "
         "powers of 1000 here."
     )
     shown = table(headers, rows, num_text_columns=1, text_columns=tuple(headers[4:]))
     return f"{shown}\n\n{note}"
+
+
+def _phases(study: Study, variant: str) -> list[ProjectedPhase]:
+    asked = study.asked[variant] if study.changes else None
+    return asked if isinstance(asked, list) else study.measured[variant]
 
 
 def _row(baseline: Naive, phase: ProjectedPhase, study: Study) -> list[str]:
