@@ -36,10 +36,10 @@ def naive_section(study: Study, variant: str | None) -> str:
     note = (
         f"The dense linear model has one float32 weight for each of {count} classes and {features} features "
         "(`features=` sets their number); training adds the gradient and two moments of Adam. Its examples "
-        f"as one dense matrix would be another {format_decimal_bytes(baseline.data_bytes)} of disk. Of it only "
-        f"this arithmetic is known: it was not run. Ours has {phases[0].dim} numbers per class in place "
-        "of the features: that the accuracy stays good enough with them is for your data to show. GB are "
-        "powers of 1000 here."
+        f"as one dense matrix would be another {format_decimal_bytes(baseline.data_bytes)} of disk. "
+        "Of it only this arithmetic is known: it was not run. "
+        f"Ours has {phases[0].dim} numbers per class in place of the features: that the accuracy stays good "
+        "enough with them is for your data to show. GB are powers of 1000 here."
     )
     shown = table(headers, rows, num_text_columns=1, text_columns=tuple(headers[4:]))
     return f"{shown}\n\n{note}"
