@@ -11,7 +11,8 @@ fi
 echo "installing Chromium for the tests of the page; a minute or so"
 # A fresh machine has no lists of packages, or another apt holds the lock while it starts.
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 "$@" 2>&1; }
-install() { apt install -y --no-install-recommends chromium; }
+# Fonts by name: they come as a recommendation only, and a page without any has no width.
+install() { apt install -y --no-install-recommends chromium fonts-liberation; }
 said=$(install || { apt update && install; }) ||
     echo "Chromium could not be installed: the tests of the page are skipped; $(echo "$said" | tail -n 1)" >&2
 exit 0
