@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from xclass.config import RunConfig
 from xclass.errors import ConfigError
+from xclass.projection.projector import refuse_misfit
 from xclass.projection.result import (
     MARKED_BEYOND,
     REFUSED_BEYOND,
@@ -41,6 +42,7 @@ class StandInProjector:
         return method + self.suffix if dtype == "float32" else f"{method}, {dtype}{self.suffix}"
 
     def project(self, config, method, *, is_far_allowed=False):
+        refuse_misfit(config, method, make_shape(config, config.classes))
         key = self.key(config, method)
         far = max(1.0, config.classes / MEASURED_CLASSES) * max(1.0, config.dim / MEASURED_DIM)
         is_known = key in self.configs

@@ -13,7 +13,7 @@ from xclass.errors import ConfigError, RecordError
 from xclass.projection.recorded_config import recorded_config
 from xclass.projection.variants import variant_of
 from xclass.records.record import Pass, Phase, Record, Verdict
-from xclass.records.store import RECORDS_FOLDER, read_records
+from xclass.records.store import RECORDS_FOLDER, read_records, run_folders
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import PhasePlan, make_shape, plan_method
 from xclass.units import MIB
@@ -115,8 +115,7 @@ def read_runs(runs: Sequence[Path]) -> list[Record]:
     """
     folders: dict[Path, None] = {}
     for path in runs:
-        own = [path] if (path / RECORDS_FOLDER).is_dir() else []
-        below = own or sorted(found.parent for found in path.rglob(RECORDS_FOLDER) if found.is_dir())
+        below = run_folders(path)
         if not any(any((folder / RECORDS_FOLDER).glob("*.json")) for folder in below):
             reason = "no records in it" if path.is_dir() else "no such folder"
             raise RecordError(f"{path}: {reason}; give the folder of a run, or of a sweep")

@@ -94,7 +94,7 @@ class Projector:
                 or an index that cannot be built over so many classes or dimensions.
         """
         shape, variant = shape_of(config), variant_of(config, method)
-        _refuse_misfit(config, method, shape)
+        refuse_misfit(config, method, shape)
         phases = []
         # Asked once for all phases: the calculator projects ten thousand sizes while a page is made.
         plans = plan_method(config, method, shape)
@@ -255,8 +255,12 @@ def _disk_bytes(config: RunConfig, plan: PhasePlan, shape: ProblemShape) -> int:
     return plan.disk_bytes or saved_bytes(config, plan.method, shape)
 
 
-def _refuse_misfit(config: RunConfig, method: str, shape: ProblemShape) -> None:
-    """What FAISS would refuse to build has a closed form all the same."""
+def refuse_misfit(config: RunConfig, method: str, shape: ProblemShape) -> None:
+    """What FAISS would refuse to build has a closed form all the same.
+
+    Raises:
+        ConfigError: the index cannot be built over so many classes or dimensions.
+    """
     if index := config.sections_of(method).get("index"):
         allowed = index.kind(shape.num_classes).misfit(shape.num_classes, shape.dim)
         if allowed:

@@ -112,6 +112,13 @@ def read_records(run_dir: Path, *, damaged: list[str] | None = None) -> list[Rec
     return sorted(records, key=record_order)
 
 
+def run_folders(folder: Path) -> list[Path]:
+    """The folder itself if it is a run, else the runs below it."""
+    if (folder / RECORDS_FOLDER).is_dir():
+        return [folder]
+    return sorted(path.parent for path in folder.rglob(RECORDS_FOLDER) if path.is_dir())
+
+
 def record_order(record: Record) -> tuple[bool, int, str, int, int, int]:
     """Sort key: data preparation, then methods as they were asked for, then phases, passes and repeats."""
     methods = record.config.get("methods") or []

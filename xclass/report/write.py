@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from xclass.errors import RecordError
-from xclass.records.store import write_json, write_text
+from xclass.records.store import run_folders, write_json, write_text
 from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
 from xclass.report.page.contents import make_document
 from xclass.report.page.document import Document
 from xclass.report.page.number_rows import number_rows
-from xclass.report.page.sources import RunRecords, read_run, run_folders
+from xclass.report.page.sources import RunRecords, read_run
 from xclass.report.page.study import Study
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
 

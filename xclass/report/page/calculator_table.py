@@ -127,8 +127,6 @@ def _variant(
                 row += REFUSED  # More classes are only further away.
                 continue
             try:
-                if method == "nearest_neighbour":
-                    _check_index(config.index, count, dim)
                 phases = project(replace(config, classes=count, dim=dim), method)
             except ConfigError as error:
                 row += REFUSED if error.key in _REFUSING_KEYS else IMPOSSIBLE
@@ -149,13 +147,6 @@ def _variant(
         reasons=reasons,
         cells=cells,
     )
-
-
-def _check_index(index: Any, num_classes: int, dim: int) -> None:
-    """Refuse what FAISS would refuse to build, whatever its closed form says."""
-    allowed = index.kind(num_classes).misfit(num_classes, dim)
-    if allowed:
-        raise ConfigError("index.factory", index.factory, allowed=allowed, remedy="choose another index")
 
 
 def _state(phases: Sequence[ProjectedPhase]) -> str:

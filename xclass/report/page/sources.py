@@ -12,7 +12,7 @@ from xclass.projection.recorded_config import recorded_config
 from xclass.projection.variants import variant_of
 from xclass.records.proof import Proof, read_proofs
 from xclass.records.record import Phase, Record
-from xclass.records.store import RECORDS_FOLDER, read_records
+from xclass.records.store import read_records, run_folders
 from xclass.report.rows import Row, rows
 
 
@@ -64,13 +64,6 @@ def read_run(folder: Path, label: str, damaged: list[str]) -> RunRecords:
         damaged.append(str(error))
         proofs = []
     return RunRecords(label=label, folder=folder, records=records, proofs=proofs)
-
-
-def run_folders(folder: Path) -> list[Path]:
-    """The folder itself if it is a run, else the runs below it."""
-    if (folder / RECORDS_FOLDER).is_dir():
-        return [folder]
-    return sorted(path.parent for path in folder.rglob(RECORDS_FOLDER) if path.is_dir())
 
 
 def read_runs(folders: Sequence[Path], damaged: list[str]) -> list[RunRecords]:
