@@ -108,3 +108,6 @@ def test_embedded_numbers_cannot_end_their_script():
 def test_an_empty_section_is_left_out():
     document = Document(title="T", sections=(Section(title="A", body=""), Section(title="B", body="b")))
     assert document.to_markdown() == "# T\n\n## B\n\nb\n"
+    html = render_html(document)
+    assert re.findall("<h2>(.*?)</h2>", html) == ["B"]
+    assert "#a" not in re.findall('href="(.*?)"', html)

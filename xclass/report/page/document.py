@@ -34,11 +34,15 @@ class Document:
     figures: Mapping[str, str] = field(default_factory=dict)
     """Path relative to the report -> SVG."""
 
+    @property
+    def shown(self) -> list[Section]:
+        """Those that have something to say."""
+        return [section for section in self.sections if section.body]
+
     def to_markdown(self) -> str:
         """The document as GitHub-flavoured Markdown, which shows the figures from their files."""
         parts = [
             f"## {section.title}\n\n{section.body}" if section.title else section.body
-            for section in self.sections
-            if section.body
+            for section in self.shown
         ]
         return "\n\n".join([f"# {self.title}", *parts]) + "\n"

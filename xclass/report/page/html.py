@@ -52,7 +52,7 @@ def render_html(
         policy=_policy(calculator.script if calculator else ""),
         css=Markup(text_of("page.css")),
         opening=_markdown(opening.body, document.figures) if opening else "",
-        sections=[_rendered(section, document.figures) for section in document.sections if section.title],
+        sections=[_rendered(section, document.figures) for section in document.shown if section.title],
         calculator=calculator,
         calculator_title=CALCULATOR,
         numbers_json=Markup(numbers_json.replace("<", "\\u003c")),
