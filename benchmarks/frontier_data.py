@@ -94,6 +94,7 @@ def _write_means(made: VectorSet, data: str, num_queries: int) -> FloatArray:
     from xclass.classifiers.class_means import accumulate_means, scale_rows
     from xclass.data.registry import DATA_CONFIGS
     from xclass.encoders.factory import build_encoder
+    from xclass.encoders.kinds import Takes, encoder_kind
     from xclass.run.feed import DataFeed, FeedLimits
 
     config, size = (
@@ -103,7 +104,7 @@ def _write_means(made: VectorSet, data: str, num_queries: int) -> FloatArray:
     entry = importlib.import_module(config.entry)
     facts = entry.prepare(config, progress=lambda *_: None, **size)
     source = entry.open_source(config, facts=facts, **size)
-    encoder = build_encoder(config.encoder, config=None, dim=made.dim, seed=_SEED, is_trainable=False)
+    encoder = build_encoder(encoder_kind(config.inputs, Takes.vectors), dim=made.dim, seed=_SEED)
     feed = DataFeed(
         source, encoder, batch_size=1 << 14, scan_batch_size=1 << 14, threads=2, limits=FeedLimits(),
         progress=lambda *_: None,

@@ -16,6 +16,7 @@ from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, Vecto
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.weights.config import WeightsConfig, WeightStorage
 from xclass.data.synthetic.config import SyntheticConfig
+from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NgramConfig
 from xclass.errors import ConfigError
 
@@ -167,6 +168,8 @@ class RunConfig:
     """The index of nearest_neighbour; Hydra group: flat, sq8, ivf_flat, ivf_sq8, ivf_pq, hnsw, rabitq4 ..."""
     encoder: NgramConfig = field(default_factory=NgramConfig)
     """Settings of the text encoder; without effect on synthetic data."""
+    bag: BagConfig = field(default_factory=BagConfig)
+    """Settings of the sparse features of texts, for methods that learn from features."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
@@ -214,7 +217,7 @@ class RunConfig:
 
     def _check_lender(self) -> None:
         encoder, vectors = self.method.nearest_neighbour.encoder, self.index.vectors
-        lenders = [name for name in self.methods if METHOD_CONFIGS[name].fit_phase == "train"]
+        lenders = [name for name in self.methods if METHOD_CONFIGS[name].is_head]
         allowed = f"a trained method of this run ({', '.join(lenders) or 'none here'})"
         if encoder != PROJECTION and encoder not in lenders:
             raise ConfigError(

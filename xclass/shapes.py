@@ -3,7 +3,7 @@
 Legend for shape suffixes (``weights_CD``, ``classes_BK``):
 
     C classes   D dimensions   B batch   S sampled negatives   K top-k   Q queries   N examples
-    M buckets of a hashed embedding table   U unique rows touched by one batch   P class block
+    M buckets of a hashed embedding table, features   U unique rows touched by one batch   P class block
 """
 
 from __future__ import annotations
@@ -39,6 +39,12 @@ class ProblemShape:
     """K, classes returned per query."""
     threads: int
     """Threads that encode examples beside each other."""
+    num_examples: int = 0
+    """N, training examples, each counted once; 0 where nobody knows yet."""
+    num_features: int = 0
+    """M, columns of the features of an example: buckets of texts, numbered features, or ``dim``."""
+    features_per_example: float = 0.0
+    """Of those, the mean number that an example has."""
 
     @property
     def class_vectors_bytes(self) -> int:

@@ -15,6 +15,7 @@ import faiss
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import issparse
 
 import xclass.classifiers
 from xclass.classifiers.base import import_object
@@ -23,9 +24,11 @@ from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.data.synthetic.source import SyntheticSource
 from xclass.encoders.identity import IdentityEncoder
+from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError, ModelError
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.shapes import ProblemShape
+from xclass.sizing.plan import BASE_BYTES
 
 NUM_CLASSES, DIM, K = 300, 16, 5
 SHAPE = ProblemShape(
@@ -40,6 +43,15 @@ QUERIES = SOURCE.queries(400, 1)
 FEW_SAMPLES = {"num_samples": 64}
 
 METHODS = pytest.mark.parametrize("name", list(METHOD_CONFIGS))
+HEADS = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if c.is_head])
+LOOKING = pytest.mark.parametrize(
+    "name", [n for n, c in METHOD_CONFIGS.items() if c.takes is not Takes.inputs]
+)
+"""Methods that look at the example."""
+EXACT_SCANS = [n for n, c in METHOD_CONFIGS.items() if c.is_head or n == "nearest_neighbour"]
+"""One class vector per class, all of them compared with the query."""
+OWN = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if not c.libraries])
+"""Methods whose memory is this project's own, to the byte; of a library's the sizes are estimates."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -131,7 +143,8 @@ def test_one_name_everywhere(name):
     assert (folder / "classifier.py").is_file()
     assert config.implementation.startswith(f"xclass.classifiers.{name}.classifier:")
     assert config.fit_phase in ("train", "build")
-    assert config.engine in ("torch", "faiss")
+    assert {config.engine, config.server_engine} <= set(BASE_BYTES)
+    assert bool(config.libraries) == (config.extra is not None)
     for path in (config.implementation, config.server):
         assert isinstance(import_object(path), type)
 
@@ -209,7 +222,10 @@ def test_as_many_answers_as_classes_rank_all_and_more_are_marked_as_missing(name
     """The run never asks for more answers than classes (k = min(top_k, classes)); a server pads with -1."""
     server = serve(name, fitted(name)[2])
     everything = server.search(QUERIES.inputs[:2], NUM_CLASSES).classes_QK
-    np.testing.assert_array_equal(np.sort(everything, axis=1), [np.arange(NUM_CLASSES)] * 2)
+    ranked = [row[row >= 0] for row in everything]
+    assert all(len(set(row.tolist())) == len(row) >= K for row in ranked)
+    if name in EXACT_SCANS:
+        np.testing.assert_array_equal(np.sort(everything, axis=1), [np.arange(NUM_CLASSES)] * 2)
     more = server.search(QUERIES.inputs[:2], NUM_CLASSES + 3).classes_QK
     np.testing.assert_array_equal(more[:, :NUM_CLASSES], everything)
     assert (more[:, NUM_CLASSES:] == -1).all()
@@ -225,7 +241,7 @@ def test_equal_seeds_give_equal_models(name, fitted, tmp_path):
         assert (first / file).read_bytes() == (second / file).read_bytes()
 
 
-@METHODS
+@LOOKING
 def test_an_easy_set_is_learnt(name, fitted):
     assert accuracy(name, fitted(name)[2]) > 0.85
 
@@ -233,13 +249,11 @@ def test_an_easy_set_is_learnt(name, fitted):
 @METHODS
 def test_a_budget_of_nothing_still_makes_a_model(name, tmp_path):
     classifier, report = fit(name, examples=0)
-    if METHOD_CONFIGS[name].fit_phase == "train":
+    if "steps" in report.facts:
         assert report.examples_seen == 0
         assert report.facts["steps"] == 0
-    assert accuracy(name, save(classifier, tmp_path / "model")) > 0.85
-
-
-HEADS = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if c.fit_phase == "train"])
+    found = accuracy(name, save(classifier, tmp_path / "model"))
+    assert found > 0.85 or name not in EXACT_SCANS
 
 
 @HEADS
@@ -283,6 +297,8 @@ def owned_bytes(thing, seen=None):
         return owned_once(thing.ctypes.data, thing.nbytes, seen)
     if isinstance(thing, faiss.Index):
         return len(faiss.serialize_index(thing))
+    if issparse(thing):
+        return sum(owned_bytes(part, seen) for part in (thing.data, thing.indices, thing.indptr))
     if type(thing).__module__.startswith("xclass.classifiers"):
         names = getattr(thing, "__dict__", None) or getattr(thing, "__slots__", ())
         return sum(owned_bytes(getattr(thing, name), seen) for name in names)
@@ -295,14 +311,14 @@ def owned_once(address, num_bytes, seen):
     return num_bytes if is_new else 0
 
 
-@METHODS
+@OWN
 def test_held_bytes_are_those_of_what_the_classifier_holds(name, fitted):
     classifier, _, _ = fitted(name)
     assert sum(classifier.held_bytes().values()) == owned_bytes(classifier) > 0
     assert all(type(size) is int for size in classifier.held_bytes().values())
 
 
-@METHODS
+@OWN
 def test_held_bytes_of_the_server_are_those_of_its_file_but_for_a_header(name, fitted):
     _, _, folder = fitted(name)
     held_bytes = sum(serve(name, folder).held_bytes().values())
@@ -319,6 +335,8 @@ def test_class_vectors_are_those_that_are_searched(name, fitted):
     held_bytes = server.held_bytes()
     classes = np.array([7, 0, 299, 7])
     vectors = server.class_vectors(classes)
+    if name not in EXACT_SCANS and vectors is None:
+        return
     assert vectors.shape == (4, DIM)
     assert vectors.dtype == np.float32
     found = server.search(QUERIES.inputs[:3], NUM_CLASSES)
@@ -372,6 +390,8 @@ def test_a_fresh_process_answers_as_the_classifier_would_without_loading_torch(n
     with np.load(tmp_path / "answers.npz") as there:
         np.testing.assert_array_equal(there["classes"], here.classes_QK)
         np.testing.assert_array_equal(there["scores"], here.scores_QK)
+    if name not in EXACT_SCANS:
+        return
     scores = scores_in_memory(classifier, QUERIES.inputs)
     expected = np.argsort(-scores, axis=1, kind="stable")[:, :K]
     np.testing.assert_array_equal(here.classes_QK, expected)

@@ -12,6 +12,7 @@ from xclass.config import BudgetConfig, MethodsConfig, RunConfig
 from xclass.data.synthetic.source import SyntheticSource
 from xclass.encoders.factory import build_encoder, load_encoder
 from xclass.encoders.identity import IdentityEncoder
+from xclass.encoders.kinds import EncoderKind
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.sizing.plan import make_shape, plan_method
 
@@ -93,7 +94,7 @@ def test_the_table_of_an_encoder_has_a_line_too(tmp_path):
     config = RunConfig(methods=["dense_softmax"], dim=DIM)
     config.data = import_object("xclass.data.lemmas.config:LemmasConfig")()
     plans = plan_method(config, "dense_softmax", make_shape(config, CLASSES))
-    encoder = build_encoder("ngrams", config=config.encoder, dim=DIM, seed=0, is_trainable=True)
+    encoder = build_encoder(EncoderKind.ngrams, ngrams=config.encoder, dim=DIM, is_trainable=True)
     assert names(encoder.held_bytes()) <= set(plans[0].regime.components)
     encoder.save(tmp_path)
     opened = names(load_encoder(tmp_path).held_bytes())

@@ -22,7 +22,7 @@ class Source:
     num_test = 0
 
     def __init__(self, num_train=100):
-        self.num_train = self.num_classes = num_train
+        self.num_train = self.num_examples = self.num_classes = num_train
         self.epochs = []
 
     def train_batch(self, epoch, start, stop):

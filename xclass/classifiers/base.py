@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from xclass.data.base import FloatArray, IntArray
-from xclass.encoders.base import Encoder, Features
+from xclass.data.base import ClassSets, FloatArray, IntArray
+from xclass.encoders.base import Encoded, Encoder, Features
 from xclass.shapes import ProblemShape
 
 
@@ -45,10 +45,16 @@ class Feed(Protocol):
     """Examples as a classifier may have them."""
 
     num_scan: int
-    """Examples that one full scan yields."""
+    """Examples that one full scan yields, each counted once for each of its classes."""
+    num_examples: int
+    """Examples that :meth:`examples` yields."""
 
-    def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
-        """Every training example once: encoded vectors (B, D) and classes (B,). For class means."""
+    def scan(self) -> Iterator[tuple[Encoded, IntArray]]:
+        """Every training example once for each of its classes: encoded (B, D) and classes (B,). For means."""
+        ...
+
+    def examples(self) -> Iterator[tuple[Encoded, ClassSets]]:
+        """Every training example once, encoded, with all of its classes."""
         ...
 
     def steps(self) -> Iterator[tuple[Features, IntArray]]:
@@ -63,7 +69,7 @@ class Feed(Protocol):
         """Training examples per class, shape (C,), int64."""
         ...
 
-    def sample(self, num_examples: int) -> FloatArray:
+    def sample(self, num_examples: int) -> Encoded:
         """Encoded training examples in pseudo-random order, at most so many, shape (N, D)."""
         ...
 
@@ -109,7 +115,7 @@ class Server(Protocol):
         """Open the model, memory-mapped where its format allows."""
         ...
 
-    def search(self, vectors_QD: FloatArray, k: int) -> Answers:
+    def search(self, queries_QD: Encoded, k: int) -> Answers:
         """The k best classes of each encoded query. The input is left untouched."""
         ...
 

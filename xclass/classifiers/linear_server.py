@@ -55,14 +55,14 @@ class LinearServer:
         self._bfloat16 = Bfloat16Search(self._weights_CD) if self._weights_CD.dtype == np.uint16 else None
         self._class_ids = open_class_ids(folder, manifest)
 
-    def search(self, vectors_QD: FloatArray, k: int) -> Answers:
+    def search(self, queries_QD: FloatArray, k: int) -> Answers:
         """The k classes with the largest inner products, exact."""
         assert self._weights_CD is not None, "load() comes first"
-        vectors_QD = np.ascontiguousarray(vectors_QD)
+        queries_QD = np.ascontiguousarray(queries_QD)
         if self._bfloat16 is not None:
-            scores_QK, rows_QK = self._bfloat16.search(vectors_QD, k)
+            scores_QK, rows_QK = self._bfloat16.search(queries_QD, k)
         else:
-            scores_QK, rows_QK = faiss.knn(vectors_QD, self._weights_CD, k, metric=faiss.METRIC_INNER_PRODUCT)
+            scores_QK, rows_QK = faiss.knn(queries_QD, self._weights_CD, k, metric=faiss.METRIC_INNER_PRODUCT)
         return Answers(classes_QK=self._class_ids.name(rows_QK), scores_QK=scores_QK)
 
     def class_vectors(self, classes_B: IntArray) -> FloatArray:

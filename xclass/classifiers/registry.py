@@ -9,6 +9,7 @@ from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogra
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.work import Work
+from xclass.encoders.kinds import Takes
 from xclass.shapes import MemoryLaw, ProblemShape
 
 
@@ -22,7 +23,13 @@ class MethodConfig(Protocol):
     server: ClassVar[str]
     """``module:class`` of the :class:`xclass.classifiers.base.Server`."""
     engine: ClassVar[str]
-    """Engine whose import cost the plan adds: ``torch`` or ``faiss``."""
+    """Engine whose import cost the plan adds where it is fitted: a key of BASE_BYTES."""
+    takes: ClassVar[Takes]
+    is_head: ClassVar[bool]
+    server_engine: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]]
+    extra: ClassVar[str | None]
+    """See :class:`xclass.classifiers.traits.MethodTraits`, which has them all."""
     fit_phase: ClassVar[str]
     """What fitting is called: ``train`` or ``build``."""
     sections: ClassVar[tuple[str, ...]]
@@ -51,6 +58,10 @@ class MethodConfig(Protocol):
 
     def search_terms(self, shape: ProblemShape, *_: Any, **sections: Any) -> dict[str, int]:
         """Bytes that answering a batch takes beside the model."""
+        ...
+
+    def refusal(self, shape: ProblemShape, *_: Any, **sections: Any) -> str | None:
+        """Why it cannot bear this size although the memory is there; None: it can."""
         ...
 
     def works(self, shape: ProblemShape, num_examples: int, *_: Any, **sections: Any) -> dict[str, Work]:

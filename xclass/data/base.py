@@ -32,20 +32,98 @@ class Texts:
         return len(self.contexts)
 
 
-Inputs = FloatArray | Texts
-"""Raw examples: vectors of shape (B, D), or texts for an encoder to turn into such vectors."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SparseRows:
+    """B sparse rows of numbered features, in compressed form (CSR).
+
+    Attributes:
+        starts: shape (B + 1,), int64; row i has the entries ``starts[i]:starts[i + 1]``.
+        columns: shape (total,), int32; numbers of features, each at most once per row.
+        values: shape (total,), float32.
+        num_columns: M, features that there are.
+    """
+
+    starts: IntArray
+    columns: npt.NDArray[np.int32]
+    values: FloatArray
+    num_columns: int
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.starts) - 1
+
+
+Inputs = FloatArray | Texts | SparseRows
+"""Raw examples: vectors of shape (B, D), or texts or sparse rows for an encoder to turn into such."""
+
+
+def slice_inputs(inputs: Inputs, start: int, stop: int) -> Inputs:
+    """Inputs ``start <= i < stop``; what is large is looked at and not copied."""
+    if isinstance(inputs, Texts):
+        first, last = inputs.offsets[start], inputs.offsets[stop]
+        return Texts(
+            bytes_=inputs.bytes_[first:last],
+            offsets=inputs.offsets[start : stop + 1] - first,
+            contexts=inputs.contexts[start:stop],
+        )
+    if isinstance(inputs, SparseRows):
+        first, last = inputs.starts[start], inputs.starts[stop]
+        return SparseRows(
+            starts=inputs.starts[start : stop + 1] - first,
+            columns=inputs.columns[first:last],
+            values=inputs.values[first:last],
+            num_columns=inputs.num_columns,
+        )
+    return inputs[start:stop]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassSets:
+    """The true classes of B examples, one or several each.
+
+    Attributes:
+        starts: shape (B + 1,), int64; example i has the classes ``classes[starts[i]:starts[i + 1]]``.
+        classes: shape (total,), int64; at least one per example, each once, rising.
+    """
+
+    starts: IntArray
+    classes: IntArray
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        return len(self.starts) - 1
+
+    @classmethod
+    def of_single(cls, classes_B: IntArray) -> ClassSets:
+        """One class each."""
+        return cls(starts=np.arange(len(classes_B) + 1, dtype=np.int64), classes=classes_B)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
-    """Some examples and the class of each."""
+    """Some examples and the class of each.
+
+    Of data with several classes per example a batch for gradient steps or for means holds an example once
+    for each of its classes; a batch of whole examples or of queries holds it once, with all of them.
+
+    Source: "pick all labels", Menon et al., "Multilabel reductions: what is my loss optimising?", NeurIPS
+    2019, section 3.
+    """
 
     inputs: Inputs
     classes_B: IntArray
+    """Of whole examples with several classes the first."""
+    several: ClassSets | None = None
+    """All true classes of each; None: ``classes_B`` are all."""
 
     def __len__(self) -> int:
         """Number of examples."""
         return len(self.classes_B)
+
+    @property
+    def sets(self) -> ClassSets:
+        """All true classes of each, also where it is one."""
+        return self.several or ClassSets.of_single(self.classes_B)
 
 
 class DataSource(Protocol):
@@ -59,6 +137,9 @@ class DataSource(Protocol):
 
     num_classes: int
     num_train: int
+    """Training examples, each counted once for each of its classes."""
+    num_examples: int
+    """Training examples, each counted once."""
     num_test: int
     group_noun: str
     """What a group of classes is here, in one word: ``language``."""
@@ -69,6 +150,10 @@ class DataSource(Protocol):
 
     def scan_batch(self, start: int, stop: int) -> Batch:
         """Training examples ``start <= i < stop`` in the cheapest order to read."""
+        ...
+
+    def example_batch(self, start: int, stop: int) -> Batch:
+        """Whole training examples ``start <= i < stop`` (at most num_examples), in the cheapest order."""
         ...
 
     def queries(self, num_queries: int, seed: int) -> Batch:
@@ -88,6 +173,10 @@ class DataSource(Protocol):
 
     def group_name(self, group: int) -> str:
         """What people call it; text from the data, which may be hostile."""
+        ...
+
+    def class_name(self, class_id: int) -> str:
+        """What people call a class; text from the data, which may be hostile."""
         ...
 
 

@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.synthetic.config import SyntheticConfig
+from xclass.encoders.kinds import InputKind
 from xclass.shapes import ProblemShape
 
 
@@ -25,8 +26,8 @@ class DataConfig(Protocol):
     """Folder, Hydra option and record key."""
     entry: ClassVar[str]
     """Module of ``prepare`` and ``open_source``."""
-    encoder: ClassVar[str]
-    """Kind of encoder its inputs need: ``identity`` or ``ngrams``."""
+    inputs: ClassVar[InputKind]
+    """What its batches hold."""
     default_classes: ClassVar[int]
     """Where ``classes`` is null."""
     most_classes: ClassVar[int | None]

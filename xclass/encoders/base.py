@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,18 +12,31 @@ Features = Any
 """What ``features`` returns and ``encode`` takes: an array or a sparse matrix, opaque to classifiers."""
 
 
+Encoded = Any
+"""What ``encode`` returns, by :class:`xclass.encoders.kinds.Takes`: vectors, shape (B, D), float32; a CSR
+matrix of scipy, shape (B, M), float32; or inputs as they are."""
+
+
 class Encoder(Protocol):
-    """Turns inputs into float32 vectors, in two steps so that a training step featurises once."""
+    """Turns inputs into what a method takes, in two steps so that a training step featurises once."""
 
     dim: int
+    """Columns of what it gives."""
     is_trainable: bool
+
+    def learn(self, inputs: Iterator[Inputs]) -> None:
+        """Take from training inputs what must be known of all of them (how common each feature is).
+
+        Called once, before the first ``features``; takes nothing from the iterator where there is nothing.
+        """
+        ...
 
     def features(self, inputs: Inputs) -> Features:
         """The part that is never trained (hashing, weighting, normalising). Safe in several threads."""
         ...
 
-    def encode(self, features: Features) -> FloatArray:
-        """Vectors, shape (B, D), float32. Safe in several threads while nothing is trained."""
+    def encode(self, features: Features) -> Encoded:
+        """What the method takes. Safe in several threads while nothing is trained."""
         ...
 
     def apply_gradient(self, features: Features, gradient_BD: FloatArray) -> None:

@@ -8,37 +8,49 @@ from typing import Any
 
 import numpy as np
 
+from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Encoder
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
 from xclass.encoders.identity import IdentityEncoder
+from xclass.encoders.kinds import EncoderKind
+from xclass.encoders.raw import RawEncoder
 from xclass.errors import ConfigError, ModelError
-
-_KINDS = ("identity", "ngrams")
 
 
 def build_encoder(
-    kind: str, *, config: NgramConfig | None, dim: int, seed: int, is_trainable: bool
+    kind: EncoderKind,
+    *,
+    ngrams: NgramConfig | None = None,
+    bag: BagConfig | None = None,
+    dim: int,
+    num_features: int = 0,
+    seed: int = 0,
+    is_trainable: bool = False,
 ) -> Encoder:
     """A new encoder.
 
     Args:
-        kind: ``identity`` for data that is vectors, ``ngrams`` for texts.
-        config: settings of ``ngrams``; None: its defaults. ``identity`` has none.
-        dim: D, dimensions of the vectors it gives.
+        kind: which.
+        ngrams: settings of ``ngrams``; None: its defaults.
+        bag: settings of ``bag``; None: its defaults.
+        dim: D, dimensions of the vectors that it gives.
+        num_features: M, columns of the rows that ``bag`` gives, or that ``projection`` takes.
         seed: of what it draws.
-        is_trainable: whether a head trains it jointly; ``identity`` never is.
-
-    Raises:
-        ConfigError: an unknown kind.
+        is_trainable: whether a head trains it jointly; only of kinds with a table.
     """
-    if kind == "identity":
+    if kind is EncoderKind.identity:
         return IdentityEncoder(dim=dim)
-    if kind == "ngrams":
-        # Here, so that data made of vectors never loads scipy.
-        from xclass.encoders.ngrams import NgramEncoder
+    if kind is EncoderKind.raw:
+        return RawEncoder(dim=dim)
+    # Here, so that data made of vectors never loads scipy.
+    if kind is EncoderKind.bag:
+        from xclass.encoders.bag import BagEncoder
 
-        return NgramEncoder(config or NgramConfig(), dim=dim, seed=seed, is_trainable=is_trainable)
-    raise ConfigError("encoder", kind, allowed=" or ".join(_KINDS), remedy="omit it to take the data's own")
+        return BagEncoder(bag or BagConfig(), dim=num_features)
+    assert kind is EncoderKind.ngrams, kind
+    from xclass.encoders.ngrams import NgramEncoder
+
+    return NgramEncoder(ngrams or NgramConfig(), dim=dim, seed=seed, is_trainable=is_trainable)
 
 
 def load_encoder(folder: Path) -> Encoder:
@@ -55,17 +67,23 @@ def load_encoder(folder: Path) -> Encoder:
         document = json.loads(path.read_bytes())
         if document["format_version"] != FORMAT_VERSION:
             raise ModelError(f"{path}: format_version={document['format_version']}, not {FORMAT_VERSION}")
-        if document["kind"] not in _KINDS:
-            raise ModelError(f"{path}: kind={document['kind']}: this xclass reads {' and '.join(_KINDS)}")
-        if document["kind"] == "identity":
-            return IdentityEncoder(dim=int(document["dim"]))
-        return _load_ngrams(folder, document)
+        if document["kind"] not in set(EncoderKind):
+            raise ModelError(f"{path}: kind={document['kind']}: this xclass reads {', '.join(EncoderKind)}")
+        return _load(EncoderKind(document["kind"]), folder, document)
     except FileNotFoundError as error:
         raise ModelError(
             f"{error.filename}: missing: the saved model is incomplete; save it again"
         ) from error
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise ModelError(f"{folder}: not a saved encoder ({error}); save it again") from error
+
+
+def _load(kind: EncoderKind, folder: Path, document: dict[str, Any]) -> Encoder:
+    if kind is EncoderKind.ngrams:
+        return _load_ngrams(folder, document)
+    bag = BagConfig(**document["config"]) if kind is EncoderKind.bag else None
+    dim = int(document["dim"])
+    return build_encoder(kind, bag=bag, dim=dim, num_features=dim)
 
 
 def _load_ngrams(folder: Path, document: dict[str, Any]) -> Encoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ class IdentityEncoder:
 
     def __init__(self, *, dim: int) -> None:
         self.dim = dim
+
+    def learn(self, inputs: Iterator[Inputs]) -> None:
+        """Nothing to know beforehand."""
 
     def features(self, inputs: Inputs) -> Features:
         """The vectors themselves."""

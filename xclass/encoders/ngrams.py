@@ -12,6 +12,7 @@ Information", TACL 2017; random signs, Achlioptas, "Database-friendly random pro
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from scipy.sparse import csc_array, csr_array
 
 from xclass.data.base import FloatArray, Inputs, IntArray, Texts
+from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Features
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NGRAM_TABLE, TABLE_FILE, NgramConfig
 from xclass.shapes import MAPPED
@@ -67,6 +69,9 @@ class NgramEncoder:
         num_states = config.num_buckets if is_trainable else 0
         self._adagrad_M = np.zeros(num_states, np.float32)
         self._slots_M = np.zeros(num_states, np.int32)
+
+    def learn(self, inputs: Iterator[Inputs]) -> None:
+        """Nothing to know beforehand."""
 
     def features(self, inputs: Inputs) -> Features:
         """Bags of hashed n-grams.
@@ -158,7 +163,7 @@ def random_signs(num_rows: int, dim: int, seed: int) -> FloatArray:
     return table
 
 
-def hash_ngrams(texts: Texts, config: NgramConfig) -> tuple[Int32Array, Int32Array]:
+def hash_ngrams(texts: Texts, config: NgramConfig | BagConfig) -> tuple[Int32Array, Int32Array]:
     """Buckets of all character n-grams of ``<text>``.
 
     All n are hashed in one sweep: the hash of n+1 characters extends that of n. Text i has a grid of

@@ -148,7 +148,7 @@ def points_of(records: Iterable[Record]) -> list[Point]:
 
 def _point(record: Record) -> Point:
     config = recorded_config(record)
-    shape = make_shape(config, record.classes)
+    shape = make_shape(config, record.classes, record.data_facts)
     plan = next(
         (plan for plan in plan_method(config, record.method, shape) if plan.phase is record.phase), None
     )

@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from xclass.config import Allocator, RunConfig
-from xclass.data.registry import DATA_CONFIGS
 from xclass.data.synthetic.config import SyntheticConfig
+from xclass.encoders.kinds import EncoderKind
 from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
-from xclass.sizing.plan import plan_method
+from xclass.sizing.plan import encoder_of, plan_method
 
 _BARE = ("factory", "dtype", "storage", "optimizer", "metric", "device", "loss")
 """Settings whose value says by itself what it is; all others are shown as ``name=value``."""
@@ -45,7 +45,8 @@ def variant_of(config: RunConfig, method: str) -> str:
         config: of any size; neither classes, dim nor batch sizes take part.
         method: name of a method, which need not be one of ``config.methods``.
     """
-    settings = (getattr(config.method, method), config.sections_of(method), config.encoder, config.data)
+    encoders = (config.encoder, config.bag)
+    settings = (getattr(config.method, method), config.sections_of(method), encoders, config.data)
     return _variant(repr((method, settings, config.measure.allocator)), _Held(config, method))
 
 
@@ -86,8 +87,11 @@ def _settings(config: RunConfig, method: str) -> Iterator[_Setting]:
         changed = _try(lambda n=name: replace(own, **{n: getattr(type(own)(), n)}))
         methods = changed and _try(lambda c=changed: replace(config.method, **{method: c}))
         yield _Setting(name, value, methods and _try(lambda m=methods: replace(config, method=m)))
-    is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
-    sections = config.sections_of(method) | ({"encoder": config.encoder} if is_text else {})
+    by_kind: dict[EncoderKind, dict[str, Any]] = {
+        EncoderKind.ngrams: {"encoder": config.encoder},
+        EncoderKind.bag: {"bag": config.bag},
+    }
+    sections = config.sections_of(method) | by_kind.get(encoder_of(config, method), {})
     defaults = RunConfig()
     for key, section in sections.items():
         if not is_dataclass(section):

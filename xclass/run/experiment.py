@@ -120,7 +120,7 @@ class Experiment:
     def _run_all(self) -> None:
         if not self._prepare():
             return
-        shape = make_shape(self._config, self._recorder.facts["num_classes"])
+        shape = make_shape(self._config, self._recorder.facts["num_classes"], self._recorder.facts)
         for method in self._ordered_methods():
             if self._result.was_interrupted:
                 return

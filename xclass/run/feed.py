@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from xclass.data.base import DataSource, FloatArray, IntArray, batch_ranges
-from xclass.encoders.base import Encoder, Features
+from xclass.data.base import ClassSets, DataSource, Inputs, IntArray, batch_ranges
+from xclass.encoders.base import Encoded, Encoder, Features
 
 ProgressCallback = Callable[[float, float | None, str], None]
 
@@ -62,9 +62,25 @@ class DataFeed:
         self._mark = mark
         self._share_spent = 0.0
         self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
+        self.num_examples = min(source.num_examples, limits.scan_examples or source.num_examples)
 
-    def scan(self) -> Iterator[tuple[FloatArray, IntArray]]:
-        """Every training example once, in the order that is cheapest to read."""
+    def inputs(self) -> Iterator[Inputs]:
+        """Raw training examples in pseudo-random order, at most one epoch: for an encoder to learn from."""
+        for start, stop in batch_ranges(self.num_scan, self._scan_batch_size):
+            yield self._source.train_batch(0, start, stop).inputs
+
+    def examples(self) -> Iterator[tuple[Encoded, ClassSets]]:
+        """Every training example once with all of its classes, in the order that is cheapest to read."""
+        self._mark("examples")
+        done = 0
+        ranges = batch_ranges(self.num_examples, self._scan_batch_size)
+        for encoded_BD, sets in prefetch(self._whole, ranges, self._threads):
+            yield encoded_BD, sets
+            done += len(sets)
+            self._progress(done, self.num_examples, "examples")
+
+    def scan(self) -> Iterator[tuple[Encoded, IntArray]]:
+        """Every training example once for each of its classes, in the order that is cheapest to read."""
         self._mark("class means")
         done = 0
         ranges = batch_ranges(self.num_scan, self._scan_batch_size)
@@ -98,7 +114,7 @@ class DataFeed:
         """Training examples per class."""
         return self._source.class_counts()
 
-    def sample(self, num_examples: int) -> FloatArray:
+    def sample(self, num_examples: int) -> Encoded:
         """The first training examples of the first epoch's pseudo-random order, encoded."""
         batch = self._source.train_batch(0, 0, min(num_examples, self._source.num_train))
         return self._encoder.encode(self._encoder.features(batch.inputs))
@@ -133,7 +149,11 @@ class DataFeed:
         else:
             self._progress(done, self._source.num_train, f"examples, {done / elapsed:,.0f}/s")
 
-    def _encoded(self, bounds: tuple[int, int]) -> tuple[FloatArray, IntArray]:
+    def _whole(self, bounds: tuple[int, int]) -> tuple[Encoded, ClassSets]:
+        batch = self._source.example_batch(*bounds)
+        return self._encoder.encode(self._encoder.features(batch.inputs)), batch.sets
+
+    def _encoded(self, bounds: tuple[int, int]) -> tuple[Encoded, IntArray]:
         batch = self._source.scan_batch(*bounds)
         return self._encoder.encode(self._encoder.features(batch.inputs)), batch.classes_B
 

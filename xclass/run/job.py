@@ -19,15 +19,16 @@ import numpy as np
 
 from xclass.classifiers.base import Server, import_object
 from xclass.classifiers.registry import METHOD_CONFIGS
-from xclass.data.base import DataSource, Texts
+from xclass.data.base import DataSource
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
-from xclass.encoders.factory import build_encoder, load_encoder
+from xclass.encoders.factory import load_encoder
 from xclass.evaluate.pictures import make_pictures
 from xclass.measure.conditions import process_conditions
 from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
 from xclass.records.record import SHORT_CHUNKS, SHORT_STEPS, Pass, Phase
+from xclass.run.encoding import open_encoder, warm_up_encoder
 from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.run.questions import Questions
@@ -77,18 +78,20 @@ class Job:
         config, shape = self._config, self._spec.problem_shape()
         method_config = METHOD_CONFIGS[self._spec.method]
         classifier_class = import_object(method_config.implementation)
-        toy_encoder = self._toy_encoder()
+        toy_encoder = warm_up_encoder(self._spec, self._config)
         settings = getattr(config.method, self._spec.method)
         sections = self._spec.sections()
         classifier_class(settings, shape=shape, encoder=toy_encoder, seed=config.seed, **sections).warm_up()
         self._set_base()
 
         def work(outcome: Outcome) -> None:
-            encoder = self._open_encoder(is_trainable=phase is Phase.TRAIN)
+            encoder = open_encoder(self._spec, self._config, is_trainable=phase is Phase.TRAIN)
             classifier = classifier_class(
                 settings, shape=shape, encoder=encoder, seed=config.seed, **sections
             )
-            report = classifier.fit(self._open_feed(encoder))
+            feed = self._open_feed(encoder)
+            encoder.learn(feed.inputs())
+            report = classifier.fit(feed)
             self._events.send("mark", name="saving")
             begun = time.perf_counter()
             with _new_folder(Path(self._spec.model_dir)) as folder:
@@ -106,7 +109,7 @@ class Job:
         server_class = import_object(METHOD_CONFIGS[self._spec.method].server)
         server: Server = server_class(threads=config.num_threads)
         server.warm_up()
-        self._toy_encoder()
+        warm_up_encoder(self._spec, self._config)
         self._set_base()
         opened: dict[str, Encoder] = {}
         answers = Path(self._spec.run_dir) / "answers" / f"{self._spec.method}.npz"
@@ -186,31 +189,6 @@ class Job:
         native_stacks = self._config.measure.native_stacks
         totals = trace_heap(work, capture, native_stacks=native_stacks)
         return asdict(totals) | {"capture": f"heap/{capture.name}", "has_native_stacks": native_stacks}
-
-    def _toy_encoder(self) -> Encoder:
-        """Encode two toy texts or vectors, so that the encoder's own imports are part of the base."""
-        kind = DATA_CONFIGS[self._spec.data_name].encoder
-        tiny = type(self._config.encoder)(num_buckets=256)
-        encoder = build_encoder(kind, config=tiny, dim=self._config.dim, seed=0, is_trainable=False)
-        if kind != "identity":
-            toy = Texts(
-                bytes_=np.frombuffer(b"ab", dtype=np.uint8),
-                offsets=np.array([0, 1, 2]),
-                contexts=np.zeros(2, dtype=np.uint32),
-            )
-            encoder.encode(encoder.features(toy))
-        return encoder
-
-    def _open_encoder(self, *, is_trainable: bool) -> Encoder:
-        if (lender := self._spec.borrowed_encoder()) is not None:
-            return load_encoder(lender)
-        return build_encoder(
-            DATA_CONFIGS[self._spec.data_name].encoder,
-            config=self._config.encoder,
-            dim=self._config.dim,
-            seed=self._config.seed,
-            is_trainable=is_trainable,
-        )
 
     def _open_source(self) -> DataSource:
         source: DataSource = self._entry.open_source(

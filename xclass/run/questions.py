@@ -11,7 +11,7 @@ import numpy as np
 
 from xclass.classifiers.base import Answers, Server
 from xclass.config import RunConfig
-from xclass.data.base import DataSource, Texts
+from xclass.data.base import DataSource, slice_inputs
 from xclass.encoders.base import Encoder
 from xclass.evaluate.metrics import accuracy, latency
 from xclass.records.record import SHORT_BATCHES, SHORT_SINGLES
@@ -99,19 +99,8 @@ class Questions:
         return [(at, min(at + size, self._num_queries)) for at in range(0, self._num_queries, size)]
 
     def _answer(self, start: int, stop: int) -> Answers:
-        features = self._encoder.features(self._inputs(start, stop))
+        features = self._encoder.features(slice_inputs(self._queries.inputs, start, stop))
         return self._server.search(self._encoder.encode(features), self._k)
-
-    def _inputs(self, start: int, stop: int) -> Any:
-        inputs = self._queries.inputs
-        if not isinstance(inputs, Texts):
-            return inputs[start:stop]
-        first, last = inputs.offsets[start], inputs.offsets[stop]
-        return Texts(
-            bytes_=inputs.bytes_[first:last],
-            offsets=inputs.offsets[start : stop + 1] - first,
-            contexts=inputs.contexts[start:stop],
-        )
 
 
 def _save_answers(path: Path, **arrays: np.ndarray) -> None:

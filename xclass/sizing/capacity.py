@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.config import MAX_CLASSES, RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.shapes import ProblemShape
@@ -101,6 +101,10 @@ def explain_misfit(config: RunConfig, plan: PhasePlan, shape: ProblemShape, room
         shape: of the problem.
         room: memory and disk.
     """
+    settings: MethodConfig = getattr(config.method, plan.method)
+    refusal = settings.refusal(shape, **config.sections_of(plan.method))
+    if refusal is not None:
+        return f"does not fit: {refusal}"
     short = room.shortage(required_bytes=plan.required_bytes, disk_bytes=plan.disk_bytes)
     return None if short is None else f"does not fit: {short}; {advise(config, plan.method, shape, room)}"
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
-from xclass.classifiers.registry import MethodConfig
+from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
-from xclass.encoders.config import NGRAM_TABLE
+from xclass.encoders.kinds import EncoderKind, InputKind, encoder_kind
+from xclass.encoders.memory import encoder_files, encoder_terms
 from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -92,9 +94,20 @@ class PhasePlan:
         }
 
 
-def make_shape(config: RunConfig, num_classes: int) -> ProblemShape:
-    """The numbers that closed forms depend on."""
+def make_shape(config: RunConfig, num_classes: int, facts: Mapping[str, Any] | None = None) -> ProblemShape:
+    """The numbers that closed forms depend on.
+
+    Args:
+        config: of the run.
+        num_classes: C.
+        facts: what preparing the data found; of another number of classes they are left aside.
+    """
+    facts = facts if facts and facts.get("num_classes") == num_classes else {}
+    num_features, features_per_example = _features(config, facts)
     return ProblemShape(
+        num_examples=int(facts.get("num_examples") or config.data.num_train(num_classes)),
+        num_features=num_features,
+        features_per_example=features_per_example,
         num_classes=num_classes,
         dim=config.dim,
         batch_size=config.batch_size,
@@ -109,11 +122,12 @@ def make_shape(config: RunConfig, num_classes: int) -> ProblemShape:
 def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[PhasePlan]:
     """The plan of each phase of one method, in order: fit, load, serve."""
     settings: MethodConfig = getattr(config.method, method)
-    table_bytes = _table_bytes(config, shape)
+    kind = encoder_of(config, method)
+    tables = encoder_files(kind, shape, ngrams=config.encoder)
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
     data = config.data.memory_terms(shape, has_steps=is_trainable)
-    encoder = config.encoder.memory_terms(shape, is_trainable=is_trainable) if table_bytes else {}
+    encoder = encoder_terms(kind, shape, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable)
     sections = config.sections_of(method)
     law: MemoryLaw = settings.memory_law(shape, **sections)
     law = law.plus({name: size for name, size in data.items() if name == DATA_BATCHES}, only_fed=True)
@@ -131,17 +145,18 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     if "index" in sections:
         index: IndexConfig = sections["index"]
         fit = replace(fit, disk_bytes=fit.disk_bytes + index.scratch_bytes(shape))
-    table = {f"{NGRAM_TABLE}{MAPPED}": table_bytes} if table_bytes else {}
-    opened = settings.opened_terms(shape, **sections) | dict.fromkeys(table, 0)
-    served = settings.served_terms(shape, **sections) | table
+    opened = settings.opened_terms(shape, **sections) | dict.fromkeys(tables, 0)
+    served = settings.served_terms(shape, **sections) | tables
     asked = settings.search_terms(shape, **sections) | config.data.query_terms(shape)
-    return [fit, _load(method, opened), _serve(method, served | asked, shape)]
+    engine = settings.server_engine
+    return [fit, _load(method, engine, opened), _serve(method, engine, served | asked, shape)]
 
 
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     """Bytes of the saved model of a method, its encoder's table included."""
     settings: MethodConfig = getattr(config.method, method)
-    return settings.model_bytes(shape, **config.sections_of(method)) + _table_bytes(config, shape)
+    tables = encoder_files(encoder_of(config, method), shape, ngrams=config.encoder)
+    return settings.model_bytes(shape, **config.sections_of(method)) + sum(tables.values())
 
 
 def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
@@ -150,29 +165,40 @@ def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     return settings.gpu_bytes(shape, **config.sections_of(method))
 
 
-def _table_bytes(config: RunConfig, shape: ProblemShape) -> int:
-    """Of the text encoder; 0 for data that is not text."""
-    is_text = DATA_CONFIGS[config.data.name].encoder == "ngrams"
-    return FLOAT32_BYTES * config.encoder.num_buckets * shape.dim if is_text else 0
+def encoder_of(config: RunConfig, method: str) -> EncoderKind:
+    """The encoder between the data of a run and a method."""
+    return encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
+
+
+def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
+    """Columns of the features of an example, and how many of them it has."""
+    inputs = DATA_CONFIGS[config.data.name].inputs
+    if inputs is InputKind.vectors:
+        return config.dim, float(config.dim)
+    if inputs is InputKind.texts:
+        characters = facts.get("characters_per_text")
+        per_text = config.bag.features_per_text(*([float(characters)] if characters else []))
+        return config.bag.num_buckets, per_text
+    return int(facts.get("num_features", 0)), float(facts.get("features_per_example", 0.0))
 
 
 def _import_peak_bytes(engine: str) -> int:
     return BASE_BYTES[engine] + IMPORT_OVER_BASE_BYTES[engine]
 
 
-def _load(method: str, opened: dict[str, int]) -> PhasePlan:
+def _load(method: str, engine: str, opened: dict[str, int]) -> PhasePlan:
     """The model is open, and nobody has asked yet."""
     return PhasePlan(
         method=method,
         phase=Phase.LOAD,
-        base_bytes=BASE_BYTES["faiss"],
-        import_peak_bytes=_import_peak_bytes("faiss"),
+        base_bytes=BASE_BYTES[engine],
+        import_peak_bytes=_import_peak_bytes(engine),
         regime=Regime(name="open", components=opened | {_CODE: OPENING_CODE_BYTES}),
         disk_bytes=0,
     )
 
 
-def _serve(method: str, terms: dict[str, int], shape: ProblemShape) -> PhasePlan:
+def _serve(method: str, engine: str, terms: dict[str, int], shape: ProblemShape) -> PhasePlan:
     """Every page of the model has been touched, and a batch is being answered."""
     asked = {
         "queries": FLOAT32_BYTES * shape.num_queries * shape.dim,
@@ -181,8 +207,8 @@ def _serve(method: str, terms: dict[str, int], shape: ProblemShape) -> PhasePlan
     return PhasePlan(
         method=method,
         phase=Phase.SERVE,
-        base_bytes=BASE_BYTES["faiss"],
-        import_peak_bytes=_import_peak_bytes("faiss"),
+        base_bytes=BASE_BYTES[engine],
+        import_peak_bytes=_import_peak_bytes(engine),
         regime=Regime(name="answering", components=terms | asked | {_CODE: ANSWERING_CODE_BYTES}),
         disk_bytes=0,
     )

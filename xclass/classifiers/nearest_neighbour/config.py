@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
 from xclass.classifiers.nearest_neighbour.index_training import list_terms, training_regimes, visited_terms
 from xclass.classifiers.nearest_neighbour.index_work import build_amount, build_form, search_works
+from xclass.classifiers.traits import MethodTraits
 from xclass.classifiers.work import CLASS_MEANS, INDEX, OPEN, SAVE, Work, means_work, open_work, save_work
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -43,7 +44,7 @@ class Metric(StrEnum):
 
 
 @dataclass(kw_only=True, slots=True)
-class NearestNeighbourConfig:
+class NearestNeighbourConfig(MethodTraits):
     """One vector per class, searched with a FAISS index."""
 
     name: ClassVar[str] = "nearest_neighbour"
@@ -86,10 +87,6 @@ class NearestNeighbourConfig:
                 *tuning,
             )
         )
-
-    def gpu_bytes(self, shape: ProblemShape, **_: Any) -> int:
-        """None: it is built and served on the CPU."""
-        return 0
 
     def model_bytes(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> int:
         """Bytes of the index file, and of the float16 vectors of a second stage."""

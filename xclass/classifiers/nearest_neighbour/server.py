@@ -90,19 +90,19 @@ class FaissServer:
             self._second_stage = SecondStage(folder, shape, is_l2=is_l2, is_mapped=is_mapped)
         self.set_effort({"num_probes": facts["num_probes"], "search_width": facts["search_width"]})
 
-    def search(self, vectors_QD: FloatArray, k: int) -> Answers:
+    def search(self, queries_QD: FloatArray, k: int) -> Answers:
         """The k nearest class means, best first; scores rise with nearness (negated L2 distances)."""
         assert self._index is not None, "load() comes first"
-        vectors_QD = np.ascontiguousarray(vectors_QD)
+        queries_QD = np.ascontiguousarray(queries_QD)
         if self._normalise:
-            lengths = np.sqrt(np.einsum("qd,qd->q", vectors_QD, vectors_QD))
-            vectors_QD = vectors_QD / np.maximum(lengths, 1e-12)[:, None]
+            lengths = np.sqrt(np.einsum("qd,qd->q", queries_QD, queries_QD))
+            queries_QD = queries_QD / np.maximum(lengths, 1e-12)[:, None]
         if self._second_stage is not None:
             candidates = min(max(k, self._num_candidates), self._index.ntotal)
-            _, rows_QR = self._index.search(vectors_QD, candidates)
-            scores_QK, classes_QK = self._second_stage.rank(vectors_QD, rows_QR, k)
+            _, rows_QR = self._index.search(queries_QD, candidates)
+            scores_QK, classes_QK = self._second_stage.rank(queries_QD, rows_QR, k)
         else:
-            scores_QK, classes_QK = self._index.search(vectors_QD, k)
+            scores_QK, classes_QK = self._index.search(queries_QD, k)
             if self._index.metric_type == faiss.METRIC_L2:
                 scores_QK = -scores_QK
         return Answers(classes_QK=self._class_ids.name(classes_QK), scores_QK=scores_QK)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
+from xclass.classifiers.traits import MethodTraits
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
 from xclass.classifiers.work import OPEN, SAVE, Work, open_work, save_work, scan_works
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
@@ -36,10 +37,11 @@ def search_terms(weights: WeightsConfig, shape: ProblemShape) -> dict[str, int]:
     return terms | {"converted class vectors": FLOAT32_BYTES * converted * shape.dim}
 
 
-class ServedHead:
+class ServedHead(MethodTraits):
     """The part of a softmax head's settings that says what its saved class vectors take to serve."""
 
     __slots__ = ()
+    is_head: ClassVar[bool] = True
 
     @abstractmethod
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:

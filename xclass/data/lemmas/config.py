@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
@@ -41,7 +42,7 @@ class LemmasConfig:
 
     name: ClassVar[str] = "lemmas"
     entry: ClassVar[str] = "xclass.data.lemmas.entry"
-    encoder: ClassVar[str] = "ngrams"
+    inputs: ClassVar[InputKind] = InputKind.texts
     default_classes: ClassVar[int] = _TRAIN_TEXTS[-1][0]
     most_classes: ClassVar[int | None] = _TRAIN_TEXTS[-1][0]
 

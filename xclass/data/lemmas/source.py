@@ -56,7 +56,7 @@ class LemmasSource:
         self._class_languages = map_array(folder / "class_languages.u1", np.uint8)
         self._epoch_order: tuple[int, Permutation] | None = None
         self.num_classes = num_classes
-        self.num_train = int(self._class_starts[num_classes])
+        self.num_train = self.num_examples = int(self._class_starts[num_classes])
         self.num_test = int(np.searchsorted(self._test_classes, np.uint32(num_classes)))
 
     def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
@@ -76,6 +76,10 @@ class LemmasSource:
         bounds = self._class_starts[first : last + 2].astype(np.int64).clip(start, stop)
         classes = np.repeat(np.arange(first, first + len(bounds) - 1), np.diff(bounds))
         return self._batch(self._train.slice(start, stop), classes)
+
+    def example_batch(self, start: int, stop: int) -> Batch:
+        """As for a scan: every form has one class."""
+        return self.scan_batch(start, stop)
 
     def queries(self, num_queries: int, seed: int) -> Batch:
         """A seeded sample without replacement of held-out forms; at most ``num_test`` of them."""

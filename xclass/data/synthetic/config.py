@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, ProblemShape
 
@@ -17,7 +18,7 @@ class SyntheticConfig:
     entry: ClassVar[str] = "xclass.data.synthetic.entry"
     default_classes: ClassVar[int] = 100_000
     most_classes: ClassVar[int | None] = None
-    encoder: ClassVar[str] = "identity"
+    inputs: ClassVar[InputKind] = InputKind.vectors
 
     bayes_accuracy: float = 0.95
     """Accuracy of the best possible classifier; the noise is solved for it. Between 0.05 and 0.999."""

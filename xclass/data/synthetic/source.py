@@ -46,7 +46,7 @@ class SyntheticSource:
             sigma: standard deviation of the noise, per coordinate.
         """
         self.num_classes = num_classes
-        self.num_train = num_classes * config.examples_per_class
+        self.num_train = self.num_examples = num_classes * config.examples_per_class
         assert self.num_train <= FIRST_TEST_ID
         self._config = config
         self._dim = dim
@@ -79,6 +79,10 @@ class SyntheticSource:
         """Training examples in this epoch's pseudo-random order."""
         order = Permutation(self.num_train, (self._seed, epoch))
         return self._examples(order(np.arange(start, stop, dtype=np.int64)))
+
+    def example_batch(self, start: int, stop: int) -> Batch:
+        """As for a scan: every example has one class."""
+        return self.scan_batch(start, stop)
 
     def queries(self, num_queries: int, seed: int) -> Batch:
         """Held-out examples: classes drawn from the mixture, noise never seen in training."""
@@ -116,6 +120,10 @@ class SyntheticSource:
     def group_name(self, group: int) -> str:
         """Its number: clusters have no other name."""
         return f"cluster {group}"
+
+    def class_name(self, class_id: int) -> str:
+        """Its number."""
+        return f"class {class_id}"
 
     def _examples(self, ids: IntArray) -> Batch:
         zipf = zipf_class(

@@ -1,0 +1,40 @@
+"""What a method is besides its settings, with what most are; its config class says where it differs.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from xclass.encoders.kinds import Takes
+from xclass.shapes import ProblemShape
+
+
+class MethodTraits:
+    """Class variables and closed forms that a config class takes over unless it has its own."""
+
+    __slots__ = ()
+
+    takes: ClassVar[Takes] = Takes.vectors
+    """What it learns from and answers."""
+    is_head: ClassVar[bool] = False
+    """A softmax head: one class vector per class, trained by gradient steps within the budget, and an encoder
+    that another method may borrow."""
+    server_engine: ClassVar[str] = "faiss"
+    """Engine whose import cost the plan adds where it answers: a key of BASE_BYTES."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Modules that a plain installation lacks."""
+    extra: ClassVar[str | None] = None
+    """The extra of this package that installs them."""
+
+    def gpu_bytes(self, shape: ProblemShape, *_: Any, **sections: Any) -> int:
+        """0: fitted on the CPU."""
+        return 0
+
+    def refusal(self, shape: ProblemShape, *_: Any, **sections: Any) -> str | None:
+        """Why it cannot bear this size although the memory is there, with the closed form; None: it can.
+
+        Of the shape, ``num_examples`` and the features are 0 where nobody knows them yet.
+        """
+        return None

@@ -1,0 +1,26 @@
+"""Closed-form bytes of every kind of encoder. Standard library only."""
+
+from __future__ import annotations
+
+from xclass.encoders.bag_config import BagConfig
+from xclass.encoders.config import NGRAM_TABLE, NgramConfig
+from xclass.encoders.kinds import EncoderKind
+from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
+
+
+def encoder_terms(
+    kind: EncoderKind, shape: ProblemShape, *, ngrams: NgramConfig, bag: BagConfig, is_trainable: bool
+) -> dict[str, int]:
+    """Component -> bytes that an encoder adds over the base while a method is fitted."""
+    if kind is EncoderKind.ngrams:
+        return ngrams.memory_terms(shape, is_trainable=is_trainable)
+    if kind is EncoderKind.bag:
+        return bag.memory_terms(shape)
+    return {}
+
+
+def encoder_files(kind: EncoderKind, shape: ProblemShape, *, ngrams: NgramConfig) -> dict[str, int]:
+    """Component -> bytes of what a saved encoder holds when every page of it was touched."""
+    if kind is EncoderKind.ngrams:
+        return {f"{NGRAM_TABLE}{MAPPED}": FLOAT32_BYTES * ngrams.num_buckets * shape.dim}
+    return {}
