@@ -159,6 +159,8 @@ def _announce(console: Console, *, config_line: str, run_dir: Path) -> None:
 
 def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
     console.print(results_table(reports.rows, width=console.width))
+    for line in reports.remarks:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     if result.model_bytes:
         console.print(
             f"models: {format_bytes(result.model_bytes)} in {reports.report_md.parent / 'models'} "

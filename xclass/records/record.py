@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from xclass.errors import RecordError
+from xclass.records.cautions import Caution, read_cautions
 from xclass.records.kinds import check_kinds
 from xclass.records.pictures import Pictures
 
@@ -204,6 +205,8 @@ class Record:
     accuracy: Accuracy | None = None
     pictures: Pictures | None = None
     """Confusion, similarity and map of groups of classes (serve, first untraced pass only)."""
+    cautions: list[Caution] = field(default_factory=list)
+    """Of the data (prepare), or of an accuracy that is too good (serve)."""
     timeline: list[list[float]] = field(default_factory=list)
     """Rows of (seconds since the phase began, rss, anon, file, shmem bytes), thinned."""
     marks: list[tuple[float, str]] = field(default_factory=list)
@@ -259,6 +262,7 @@ class Record:
             values["marks"] = [(float(seconds), str(name)) for seconds, name in values.get("marks", [])]
             values["accuracy"] = _optional(Accuracy, values.get("accuracy"))
             values["pictures"] = _pictures(values.get("pictures"))
+            values["cautions"] = read_cautions(values.get("cautions", []))
             values["latencies"] = [Latency(**latency) for latency in values.get("latencies", [])]
             record = cls(**values)
             check_kinds(record, cls)

@@ -13,7 +13,7 @@ from xclass.projection.result import MARKED_BEYOND, Basis, HeldOut, ProjectedPha
 from xclass.records.record import Phase
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.projected import Projected
-from xclass.report.text import clean, share_with_interval
+from xclass.report.text import clean, points_text, share_with_interval
 from xclass.sizing.alternatives import Alternative
 from xclass.sizing.choice import Choice, describe
 from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware
@@ -196,7 +196,8 @@ def _measured(accuracy: MeasuredAccuracy) -> str:
 
 def _trend(trend: AccuracyTrend, classes: int) -> str:
     between = f"{format_count(trend.fewest_classes)} and {format_count(trend.most_classes)} classes"
-    line = f"{trend.per_decade * 100:+.1f} points for ten times the classes between {between}"
+    change = points_text(trend.per_decade, trend.per_decade_error)
+    line = f"{change} points for ten times the classes between {between}"
     if classes <= trend.most_classes:
         return line
     return f"{line}; on that line {trend.at(classes) * 100:.0f} % at {format_count(classes)}, a GUESS"

@@ -10,6 +10,8 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.store import run_folders, write_json, write_text
+from xclass.report.advice import advice_lines
+from xclass.report.cautions_section import caution_lines
 from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
 from xclass.report.page.contents import make_document
 from xclass.report.page.document import Document
@@ -32,6 +34,8 @@ class Reports:
     """The rows of summary.json, for a table on the terminal."""
     damaged: list[str]
     """Reasons of the record files that could not be read; the reports name them."""
+    remarks: list[str]
+    """Advice and cautions, one line each, for a terminal."""
 
 
 def write_reports(run_dir: Path) -> Reports:
@@ -104,6 +108,10 @@ def write_document(
         report_html=folder / PAGE_FILE,
         rows=numbers["rows"],
         damaged=damaged,
+        remarks=[
+            *advice_lines(runs, numbers["rows"]),
+            *caution_lines([(run.label, run.records) for run in runs]),
+        ],
     )
 
 

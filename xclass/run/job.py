@@ -32,6 +32,7 @@ from xclass.run.encoding import open_encoder, warm_up_encoder
 from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.run.questions import Questions
+from xclass.run.scrutiny import send_cautions
 from xclass.run.spec import ChildSpec
 
 Outcome = dict[str, Any]
@@ -62,6 +63,7 @@ class Job:
     def _prepare(self) -> None:
         config = self._config
         self._set_base()
+        facts: dict[str, Any] = {}
 
         def work(outcome: Outcome) -> None:
             outcome["data_facts"] = self._entry.prepare(
@@ -71,8 +73,10 @@ class Job:
                 seed=config.seed,
                 progress=self._events.progress,
             )
+            facts.update(outcome["data_facts"])
 
         self._measure(Phase.PREPARE, work)
+        send_cautions(self._entry, config, facts, self._events)
 
     def _fit(self, phase: Phase) -> None:
         config, shape = self._config, self._spec.problem_shape()

@@ -147,8 +147,8 @@ def _take(event: dict[str, Any], result: ChildResult, on_event: EventCallback) -
         result.sampler.mark(event["phase"], event["seconds"])
     elif kind == "phase_end":
         result.outcomes[event["phase"]] = event["outcome"]
-    elif kind == "pictures" and event["phase"] in result.outcomes:
-        result.outcomes[event["phase"]]["pictures"] = event["pictures"]
+    elif kind in ("pictures", "cautions") and event["phase"] in result.outcomes:
+        result.outcomes[event["phase"]][kind] = event[kind]
     elif kind == "mark":
         result.marks.append((event["seconds"], event["name"]))
     elif kind == "error":

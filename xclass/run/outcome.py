@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from xclass.errors import MeasurementError
+from xclass.evaluate.too_good import find_too_good
 from xclass.measure.blame import top_allocations
 from xclass.measure.heap import render_flamegraph
 from xclass.measure.session import PhaseMemory, combine
+from xclass.records.cautions import read_cautions
 from xclass.records.pictures import Pictures
 from xclass.records.record import Accuracy, HeapReading, Latency, Phase, Record, Verdict
 from xclass.run import interrupts
@@ -42,11 +44,16 @@ def fill_record(record: Record, result: ChildResult) -> None:
     record.latencies = [Latency(**latency) for latency in outcome.get("latencies", [])]
     if "accuracy" in outcome:
         record.accuracy = Accuracy(**outcome["accuracy"])
+        record.cautions = find_too_good(record.accuracy, record.data_facts)
+    if "cautions" in outcome:
+        record.cautions = read_cautions(outcome["cautions"]["found"])
+        record.details["leakage"] = outcome["cautions"]["leakage"]
     if "pictures" in outcome:
         record.pictures = Pictures.from_json(outcome["pictures"])
-    elif record.phase is Phase.SERVE and (result.exit_code or result.ended_by):
+    made_afterwards = {Phase.SERVE: "pictures", Phase.PREPARE: "cautions"}.get(record.phase)
+    if made_afterwards and made_afterwards not in outcome and (result.exit_code or result.ended_by):
         # The phase had been reported: only what is made afterwards can have failed.
-        record.details["pictures_failure"] = _child_end(result)[1]
+        record.details[f"{made_afterwards}_failure"] = _child_end(result)[1]
     if "heap" in outcome:
         record.heap = HeapReading(**outcome["heap"], flamegraph=None)
     if "memory" in outcome:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from xclass.report.advice import within_points
+from xclass.report.cautions_section import CAUTIONS, caution_pointer, cautions_section
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import run_sections
 from xclass.report.page.answer import answer, best_variant
@@ -53,8 +55,11 @@ def make_document(
     own = run_sections(
         lead.records, run_dir=lead.folder, damaged=damaged, figures=figures, proofs=lead.proofs
     )
-    opening = Section(title="", body=answer(largest, study) if largest else own[0].body)
-    client = [opening, *_client_sections(largest, figures, study)]
+    cautioned = [(run.label, run.records) for run in sorted(runs, key=lambda run: run is not lead)]
+    body = answer(largest, study, within_points=within_points(lead.records)) if largest else own[0].body
+    opening = Section(title="", body="\n\n".join(filter(None, [body, caution_pointer(cautioned)])))
+    cautions = Section(title=CAUTIONS, body=cautions_section(cautioned))
+    client = [opening, cautions, *_client_sections(largest, figures, study)]
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
