@@ -123,7 +123,7 @@ def _offers(rows: Sequence[Row], choices: Mapping[str, Choice]) -> list[_Offer]:
         _Offer(
             row=row,
             build=builds.get((row.get("run"), row["method"])),
-            choice=choices.get(row.get("variant", row["method"])),
+            choice=choices.get(str(row.get("variant", row["method"]))),
         )
         for row in rows
         if row["accuracy_at_1"] is not None and row["peak_rss_bytes"] is not None

@@ -10,10 +10,10 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.store import run_folders, write_json, write_text
-from xclass.report.advice import advice_lines
+from xclass.report.advice import advice_line, within_points
 from xclass.report.cautions_section import caution_lines
 from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
-from xclass.report.page.contents import make_document
+from xclass.report.page.contents import largest_rows, make_document
 from xclass.report.page.document import Document
 from xclass.report.page.number_rows import number_rows
 from xclass.report.page.sources import RunRecords, read_run
@@ -108,11 +108,14 @@ def write_document(
         report_html=folder / PAGE_FILE,
         rows=numbers["rows"],
         damaged=damaged,
-        remarks=[
-            *advice_lines(runs, numbers["rows"]),
-            *caution_lines([(run.label, run.records) for run in runs]),
-        ],
+        remarks=_remarks(runs, numbers["rows"]),
     )
+
+
+def _remarks(runs: Sequence[RunRecords], rows: Sequence[Row]) -> list[str]:
+    points = within_points(record for run in runs for record in run.records)
+    advice = advice_line(largest_rows(rows), within_points=points) if rows else ""
+    return [*([advice] if advice else []), *caution_lines([(run.label, run.records) for run in runs])]
 
 
 def _summary_of(runs: Sequence[RunRecords]) -> dict[str, Any]:

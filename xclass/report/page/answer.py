@@ -44,9 +44,11 @@ def answer(rows: Sequence[Row], study: Study | None, *, within_points: float = 1
 
 def _choices(study: Study | None) -> dict[str, Choice]:
     """Variant -> server that its serve phase needs at the largest measured size."""
+    if study is None:
+        return {}
     return {
         variant: choice_of(study.hardware, phase)
-        for variant, phases in (study.measured.items() if study else ())
+        for variant, phases in study.measured.items()
         for phase in phases
         if phase.phase == Phase.SERVE
     }

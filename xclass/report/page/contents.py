@@ -56,7 +56,7 @@ def make_document(
         lead.records, run_dir=lead.folder, damaged=damaged, figures=figures, proofs=lead.proofs
     )
     cautioned = [(run.label, run.records) for run in sorted(runs, key=lambda run: run is not lead)]
-    body = answer(largest, study, within_points=within_points(lead.records)) if largest else own[0].body
+    body = answer(largest, study, within_points=_points(lead, study)) if largest else own[0].body
     opening = Section(title="", body="\n\n".join(filter(None, [body, caution_pointer(cautioned)])))
     cautions = Section(title=CAUTIONS, body=cautions_section(cautioned))
     client = [opening, cautions, *_client_sections(largest, figures, study)]
@@ -70,6 +70,11 @@ def make_document(
         sections = [*client, *everything, _of_lead(lead), *of_lead]
     title = _title(largest) if study is not None and largest else "xclass report"
     return Document(title=title, sections=tuple(sections), figures=figures)
+
+
+def _points(lead: RunRecords, study: Study | None) -> float:
+    asked = None if study is None else study.within_points
+    return within_points(lead.records) if asked is None else asked
 
 
 def _with_variants(run: RunRecords) -> list[Row]:
