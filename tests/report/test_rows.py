@@ -63,7 +63,7 @@ FROZEN_KEYS = [
     "flamegraph",
     "seed",
     "index",
-    "gpu_peak_bytes",
+    "gpu_peak_bytes", "lender",
 ]
 
 

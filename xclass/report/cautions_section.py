@@ -76,12 +76,17 @@ def cautions_section(runs: Sequence[tuple[str, Sequence[Record]]]) -> str:
 
 
 def caution_lines(runs: Sequence[tuple[str, Sequence[Record]]]) -> list[str]:
-    """One line each, for a terminal."""
+    """One line each, for a terminal: what was found, without what to do."""
     return [
         f"caution: {', '.join([*filter(None, [clean(one.run), clean(one.method)]), ''])}"
-        f"{_NAMES[one.caution.kind]}: {clean(one.caution.words)}"
+        f"{_NAMES[one.caution.kind]}: {_first_sentence(one.caution.words)}"
         for one in find_warned(runs)
     ]
+
+
+def _first_sentence(words: str) -> str:
+    first, stop, _ = clean(words).partition(". ")
+    return first + stop.strip()
 
 
 def caution_pointer(runs: Sequence[tuple[str, Sequence[Record]]]) -> str:

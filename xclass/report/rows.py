@@ -100,8 +100,8 @@ def _row(by_pass: dict[Pass, list[Record]]) -> Row:
         "flamegraph": heap.heap.flamegraph if heap and heap.heap else None,
         "seed": facts.seed,
         "index": facts.details.get("index"),
-        "lender": _lender(facts),
         "gpu_peak_bytes": (rss.details.get("gpu") or {}).get("peak_reserved_bytes") if rss else None,
+        "lender": _lender(facts),
     }
 
 
