@@ -53,7 +53,7 @@ def check_facts(record: Record) -> None:
     _check("conditions", record.conditions, _CONDITIONS)
     _check("config", record.config, _CONFIG)
     _check("data_facts", record.data_facts, _DATA_FACTS)
-    _check("details", record.details, {"gpu": dict, "pictures_failure": str})
+    _check("details", record.details, {"gpu": dict, "metrics_failure": str, "pictures_failure": str})
     if gpu := record.details.get("gpu"):
         _check("details.gpu", gpu, _GPU, are_required=True)
 

@@ -8,7 +8,7 @@ from math import isfinite
 
 
 class MetricName(StrEnum):
-    """What is counted; formulas and sources stand in :mod:`xclass.evaluate.rank_metrics` and its neighbours."""
+    """What is counted; formulas and sources stand in :mod:`xclass.evaluate.rank_metrics`."""
 
     PRECISION = "precision"
     """Of the first k answers those that are true classes of the query."""
@@ -76,3 +76,8 @@ class Metric:
     def key(self) -> str:
         """``ndcg_at_5``, or the bare name where there is no k."""
         return str(self.name) if self.k is None else f"{self.name}_at_{self.k}"
+
+
+def untold(name: MetricName, reason: str | None, *, k: int | None = None) -> Metric:
+    """A metric that has no value here, and why."""
+    return Metric(name=name, k=k, value=None, low=None, high=None, num_queries=0, interval=None, note=reason)

@@ -11,6 +11,7 @@ from xclass.errors import MeasurementError
 from xclass.measure.blame import top_allocations
 from xclass.measure.heap import render_flamegraph
 from xclass.measure.session import PhaseMemory, combine
+from xclass.records.metric import Metric
 from xclass.records.pictures import Pictures
 from xclass.records.record import Accuracy, HeapReading, Latency, Phase, Record, Verdict
 from xclass.run import interrupts
@@ -42,11 +43,13 @@ def fill_record(record: Record, result: ChildResult) -> None:
     record.latencies = [Latency(**latency) for latency in outcome.get("latencies", [])]
     if "accuracy" in outcome:
         record.accuracy = Accuracy(**outcome["accuracy"])
+    record.metrics = [Metric(**metric) for metric in outcome.get("metrics", [])]
     if "pictures" in outcome:
         record.pictures = Pictures.from_json(outcome["pictures"])
-    elif record.phase is Phase.SERVE and (result.exit_code or result.ended_by):
+    if record.phase is Phase.SERVE and (result.exit_code or result.ended_by):
         # The phase had been reported: only what is made afterwards can have failed.
-        record.details["pictures_failure"] = _child_end(result)[1]
+        missing = {"metrics", "pictures"} - set(outcome)
+        record.details |= {f"{name}_failure": _child_end(result)[1] for name in sorted(missing)}
     if "heap" in outcome:
         record.heap = HeapReading(**outcome["heap"], flamegraph=None)
     if "memory" in outcome:
