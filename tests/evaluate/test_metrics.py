@@ -43,9 +43,7 @@ def test_inputs_are_untouched():
     assert truth_Q.tolist() == [2]
 
 
-@pytest.mark.parametrize(
-    ("answers_shape", "num_queries"), [((3, 2), 2), ((3,), 3), ((3, 0), 3), ((0, 5), 0)]
-)
+@pytest.mark.parametrize(("answers_shape", "num_queries"), [((3, 2), 2), ((3,), 3), ((3, 0), 3), ((0, 5), 0)])
 def test_shapes_that_do_not_belong_together_are_refused(answers_shape, num_queries):
     with pytest.raises(ValueError, match="do not answer"):
         accuracy(np.zeros(answers_shape, np.int64), single([0] * num_queries))

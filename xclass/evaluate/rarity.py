@@ -55,8 +55,8 @@ class RarityBand:
 def rarity_bands(counts_C: IntArray) -> tuple[RarityBand, RarityBand, RarityBand]:
     """Head, torso and tail: the most frequent classes that hold a third of the training examples, and so on.
 
-    Classes with equally many examples are of one band, so that a band may be more or less than a third, or
-    empty where all classes are equally frequent.
+    Classes with equally many examples are of one band, so that a band may be more or less than a third. With
+    two different counts there is no torso; with one there are no bands.
 
     Args:
         counts_C: training examples per class, non-increasing, as a data source gives them.
@@ -66,9 +66,7 @@ def rarity_bands(counts_C: IntArray) -> tuple[RarityBand, RarityBand, RarityBand
     Source: bins of equal volume as in Mittal et al., "DECAF: deep extreme classification with label
     features", WSDM 2021, section 5 ("quantile analysis").
     """
-    total = int(counts_C.sum())
-    head, torso = (_border(counts_C, total * third // 3) for third in (1, 2))
-    edges = (0, head, torso, len(counts_C))
+    total, edges = int(counts_C.sum()), _edges(counts_C)
     which = ("most frequent", "next", "rarest")
     first, second, last = (
         RarityBand(start=start, stop=stop, words=_words(counts_C, start, stop, total, name))
@@ -77,11 +75,27 @@ def rarity_bands(counts_C: IntArray) -> tuple[RarityBand, RarityBand, RarityBand
     return first, second, last
 
 
+def _edges(counts_C: IntArray) -> tuple[int, int, int, int]:
+    """Where the bands begin, and where the last ends; each is where counts change."""
+    num_classes = len(counts_C)
+    least_head = _num_above(counts_C, int(counts_C[0]))
+    most_head = _num_above(counts_C, int(counts_C[-1]) + 1)
+    if least_head == num_classes:
+        return 0, 0, 0, 0
+    total = int(counts_C.sum())
+    head, tail = (min(max(_border(counts_C, total * third // 3), least_head), most_head) for third in (1, 2))
+    if head == most_head > least_head:
+        head = _num_above(counts_C, int(counts_C[head - 1]) + 1)
+    if tail <= head < most_head:
+        tail = _num_above(counts_C, int(counts_C[head]))
+    return 0, head, tail, num_classes
+
+
 def _words(counts_C: IntArray, start: int, stop: int, total: int, which: str) -> str:
     if start == stop:
         return "no class: too many are equally frequent in training"
     most, least = int(counts_C[start]), int(counts_C[stop - 1])
-    each = f"{most:,}" if most == least else f"{most:,} to {least:,}"
+    each = f"{most:,}" if most == least else f"{least:,} to {most:,}"
     share = int(counts_C[start:stop].sum()) / max(total, 1)
     return (
         f"the {which} {stop - start:,} classes, of {each} training examples each, {share * 100:.0f} % of all"
