@@ -17,6 +17,7 @@ from xclass.report.page.number_rows import number_rows
 from xclass.report.page.sources import RunRecords, read_run
 from xclass.report.page.study import Study
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
+from xclass.report.seeds_section import seeds_lines
 
 SUMMARY_FILE, REPORT_FILE, PAGE_FILE = "summary.json", "report.md", "report.html"
 
@@ -32,6 +33,8 @@ class Reports:
     """The rows of summary.json, for a table on the terminal."""
     damaged: list[str]
     """Reasons of the record files that could not be read; the reports name them."""
+    seeds: list[str]
+    """A line per variant that was measured with several seeds, for the terminal."""
 
 
 def write_reports(run_dir: Path) -> Reports:
@@ -104,6 +107,7 @@ def write_document(
         report_html=folder / PAGE_FILE,
         rows=numbers["rows"],
         damaged=damaged,
+        seeds=seeds_lines([row for run in runs for row in run.variant_rows]),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import run_sections
+from xclass.report.over_seeds import over_seeds
 from xclass.report.page.answer import answer, best_variant
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.figures import FRONTIER_FIGURE, PEAKS_FIGURE, client_figures
@@ -19,6 +20,7 @@ from xclass.report.page.study import PURPOSES, Study
 from xclass.report.page.times_section import held_out_times_section, projected_times_section
 from xclass.report.rows import Row, merged_records
 from xclass.report.run_figures import draw_run_figures
+from xclass.report.seeds_section import seeds_section
 from xclass.report.sweep import sweep_sections
 from xclass.report.text import code
 from xclass.units import format_count
@@ -45,9 +47,9 @@ def make_document(
         damaged: reasons of the record files that could not be read.
         study: adds what is projected, and the servers.
     """
-    by_run = [(run.label, _with_variants(run)) for run in runs]
+    by_run = [(run.label, run.variant_rows) for run in runs]
     rows = [row for _, own in by_run for row in own]
-    largest = largest_rows(rows)
+    largest = largest_rows(over_seeds(rows))
     lead = max(runs, key=lambda run: max((record.classes for record in run.records), default=0))
     figures = {**client_figures(rows, largest, study), **draw_run_figures(merged_records(lead.records))}
     own = run_sections(
@@ -55,6 +57,7 @@ def make_document(
     )
     opening = Section(title="", body=answer(largest, study) if largest else own[0].body)
     client = [opening, *_client_sections(largest, figures, study)]
+    client.insert(2, Section(title="Over seeds", body=seeds_section(rows)))
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
@@ -65,10 +68,6 @@ def make_document(
         sections = [*client, *everything, _of_lead(lead), *of_lead]
     title = _title(largest) if study is not None and largest else "xclass report"
     return Document(title=title, sections=tuple(sections), figures=figures)
-
-
-def _with_variants(run: RunRecords) -> list[Row]:
-    return [row | {"variant": run.variants.get(row["method"], row["method"])} for row in run.rows]
 
 
 def _title(largest: Sequence[Row]) -> str:
