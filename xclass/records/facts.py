@@ -44,7 +44,7 @@ _LEAKAGE: _Kinds = {
     "left_out": str,
 }
 _DATA_FACTS: _Kinds = {"num_classes": int, "bayes_accuracy": _NUMBER}
-_FAILURES = ("pictures_failure", "cautions_failure")
+_FAILURES = ("cautions_failure", "metrics_failure", "pictures_failure")
 
 
 def check_facts(record: Record) -> None:

@@ -19,6 +19,7 @@ from xclass.report.page.number_rows import number_rows
 from xclass.report.page.sources import RunRecords, read_run
 from xclass.report.page.study import Study
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
+from xclass.report.seeds_section import seeds_lines
 
 SUMMARY_FILE, REPORT_FILE, PAGE_FILE = "summary.json", "report.md", "report.html"
 
@@ -36,6 +37,8 @@ class Reports:
     """Reasons of the record files that could not be read; the reports name them."""
     remarks: list[str]
     """Advice and cautions, one line each, for a terminal."""
+    seeds: list[str]
+    """A line per variant that was measured with several seeds, for the terminal."""
 
 
 def write_reports(run_dir: Path) -> Reports:
@@ -109,6 +112,7 @@ def write_document(
         rows=numbers["rows"],
         damaged=damaged,
         remarks=_remarks(runs, numbers["rows"]),
+        seeds=seeds_lines([row for run in runs for row in run.variant_rows]),
     )
 
 

@@ -13,11 +13,15 @@ from xclass.measure.blame import top_allocations
 from xclass.measure.heap import render_flamegraph
 from xclass.measure.session import PhaseMemory, combine
 from xclass.records.cautions import read_cautions
+from xclass.records.metric import Metric
 from xclass.records.pictures import Pictures
 from xclass.records.record import Accuracy, HeapReading, Latency, Phase, Record, Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult
 from xclass.units import format_bytes
+
+_MADE_AFTERWARDS = {Phase.PREPARE: {"cautions"}, Phase.SERVE: {"metrics", "pictures"}}
+"""Keys of an outcome that come once the phase has been reported."""
 
 
 def fill_record(record: Record, result: ChildResult) -> None:
@@ -45,15 +49,16 @@ def fill_record(record: Record, result: ChildResult) -> None:
     if "accuracy" in outcome:
         record.accuracy = Accuracy(**outcome["accuracy"])
         record.cautions = find_too_good(record.accuracy, record.data_facts)
+    record.metrics = [Metric(**metric) for metric in outcome.get("metrics", [])]
     if "cautions" in outcome:
         record.cautions = read_cautions(outcome["cautions"]["found"])
         record.details["leakage"] = outcome["cautions"]["leakage"]
     if "pictures" in outcome:
         record.pictures = Pictures.from_json(outcome["pictures"])
-    made_afterwards = {Phase.SERVE: "pictures", Phase.PREPARE: "cautions"}.get(record.phase)
-    if made_afterwards and made_afterwards not in outcome and (result.exit_code or result.ended_by):
+    if result.exit_code or result.ended_by:
         # The phase had been reported: only what is made afterwards can have failed.
-        record.details[f"{made_afterwards}_failure"] = _child_end(result)[1]
+        missing = _MADE_AFTERWARDS.get(record.phase, set()) - set(outcome)
+        record.details |= {f"{name}_failure": _child_end(result)[1] for name in sorted(missing)}
     if "heap" in outcome:
         record.heap = HeapReading(**outcome["heap"], flamegraph=None)
     if "memory" in outcome:

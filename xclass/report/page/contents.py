@@ -9,6 +9,7 @@ from xclass.report.advice import within_points
 from xclass.report.cautions_section import CAUTIONS, caution_pointer, cautions_section
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import run_sections
+from xclass.report.over_seeds import over_seeds
 from xclass.report.page.answer import answer, best_variant
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.figures import FRONTIER_FIGURE, PEAKS_FIGURE, client_figures
@@ -21,6 +22,7 @@ from xclass.report.page.study import PURPOSES, Study
 from xclass.report.page.times_section import held_out_times_section, projected_times_section
 from xclass.report.rows import Row, merged_records
 from xclass.report.run_figures import draw_run_figures
+from xclass.report.seeds_section import seeds_section
 from xclass.report.sweep import sweep_sections
 from xclass.report.text import code
 from xclass.units import format_count
@@ -47,9 +49,9 @@ def make_document(
         damaged: reasons of the record files that could not be read.
         study: adds what is projected, and the servers.
     """
-    by_run = [(run.label, _with_variants(run)) for run in runs]
+    by_run = [(run.label, run.variant_rows) for run in runs]
     rows = [row for _, own in by_run for row in own]
-    largest = largest_rows(rows)
+    largest = largest_rows(over_seeds(rows))
     lead = max(runs, key=lambda run: max((record.classes for record in run.records), default=0))
     figures = {**client_figures(rows, largest, study), **draw_run_figures(merged_records(lead.records))}
     own = run_sections(
@@ -60,6 +62,7 @@ def make_document(
     opening = Section(title="", body="\n\n".join(filter(None, [body, caution_pointer(cautioned)])))
     cautions = Section(title=CAUTIONS, body=cautions_section(cautioned))
     client = [opening, cautions, *_client_sections(largest, figures, study)]
+    client.insert(3, Section(title="Over seeds", body=seeds_section(rows)))
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
@@ -75,10 +78,6 @@ def make_document(
 def _points(lead: RunRecords, study: Study | None) -> float:
     asked = None if study is None else study.within_points
     return within_points(lead.records) if asked is None else asked
-
-
-def _with_variants(run: RunRecords) -> list[Row]:
-    return [row | {"variant": run.variants.get(row["method"], row["method"])} for row in run.rows]
 
 
 def _title(largest: Sequence[Row]) -> str:
