@@ -73,7 +73,7 @@ class Postings:
     @property
     def num_columns(self) -> int:
         """M, features."""
-        return self.starts.shape[1] - 1
+        return int(self.starts.shape[1]) - 1
 
     def held_bytes(self) -> dict[str, int]:
         """The mapped files."""
@@ -146,18 +146,16 @@ def open_postings(folder: Path, *, num_rows: int, num_columns: int) -> Postings:
 
 
 def _codebook(pieces: Sequence[csr_array]) -> FloatArray:
-    """Weights of the 256 codes: squares of evenly spaced numbers up to the largest weight, with its sign where
-    there are negative ones.
+    """Weights of the 256 codes: squares of evenly spaced numbers, up to the largest weight.
 
-    So the error of a small weight is small: ``w (1 / 255) sqrt(w_max / w)`` at most.
+    Where there are negative weights, half of the codes are theirs. So the error of a small weight is small:
+    ``w (1 / 255) sqrt(w_max / w)`` at most.
     """
     filled = [piece.data for piece in pieces if piece.nnz]
     low = min((float(data.min()) for data in filled), default=0.0)
     high = max((float(data.max()) for data in filled), default=0.0)
-    roots = (
-        np.arange(256, dtype=np.float32) / 255 if low >= 0 else np.arange(-127, 129, dtype=np.float32) / 128
-    )
-    weights: FloatArray = np.float32(max(high, -low)) * roots * np.abs(roots)
+    roots = np.arange(256) / 255 if low >= 0 else np.arange(-127, 129) / 128
+    weights: FloatArray = (max(high, -low) * roots * np.abs(roots)).astype(np.float32)
     return weights
 
 
@@ -165,9 +163,9 @@ def _encode(values: FloatArray, weights: FloatArray) -> npt.NDArray[np.uint8]:
     """The code of the nearest weight, by its root."""
     largest = weights[255] or np.float32(1)
     roots = np.sqrt(np.abs(values) / largest)
-    if weights[0] < 0:
-        return np.rint(np.copysign(roots, values) * 128 + 127).clip(0, 255).astype(np.uint8)
-    return np.rint(roots * 255).astype(np.uint8)
+    codes = np.copysign(roots, values) * 128 + 127 if weights[0] < 0 else roots * 255
+    nearest: npt.NDArray[np.uint8] = np.rint(codes).clip(0, 255).astype(np.uint8)
+    return nearest
 
 
 def _save_parts(

@@ -15,8 +15,10 @@ _UNITS_PER_BLOCK = BLOCK_ROWS // UNIT_ROWS
 
 
 class SparseSums:
-    """One sparse row per class. A block of classes whose examples have all been seen is given away at once,
-    so that data in the order of its classes never has more than one block of sums.
+    """One sparse row per class.
+
+    A block of classes whose examples have all been seen is given away at once, so that data in the order of
+    its classes never has more than one block of sums.
 
     Memory:
         8 bytes per (class, feature) that occurs, a quarter more for examples that wait, at least

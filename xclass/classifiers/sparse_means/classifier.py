@@ -20,11 +20,10 @@ from xclass.classifiers.inverted.search import as_queries
 from xclass.classifiers.inverted.sums import SparseSums
 from xclass.classifiers.model_folder import write_manifest
 from xclass.classifiers.sparse_means.config import SparseMeansConfig
+from xclass.classifiers.sparse_means.server import KIND
 from xclass.encoders.base import Encoder
 from xclass.encoders.idf import unit_rows
 from xclass.shapes import ProblemShape
-
-KIND = "sparse_means"
 
 
 class SparseMeans:
@@ -79,7 +78,7 @@ class SparseMeans:
             folder,
             kind=KIND,
             shape={"num_classes": self._num_classes, "dim": self._num_columns},
-            facts={"num_rows": self._num_classes},
+            facts={"of_classes": self._num_classes},
         )
 
     def held_bytes(self) -> dict[str, int]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from scipy.sparse import csr_array
-
 from xclass.classifiers.base import Answers
 from xclass.classifiers.inverted.postings import Postings, open_postings
 from xclass.classifiers.inverted.search import InvertedSearch, as_queries
-from xclass.classifiers.model_folder import read_manifest
+from xclass.classifiers.model_folder import check_num_classes, read_manifest
 from xclass.data.base import IntArray
 from xclass.encoders.base import Encoded
-from xclass.errors import ModelError
 
-_KIND = "sparse_means"
+KIND = "sparse_means"
 
 
 class SparseMeansServer:
@@ -42,14 +38,9 @@ class SparseMeansServer:
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
-        manifest = read_manifest(folder, kind=_KIND, facts=("num_rows",))
-        num_classes: int = manifest["num_classes"]
-        if manifest["facts"]["num_rows"] != num_classes:
-            raise ModelError(
-                f"{folder}: {manifest['facts']['num_rows']} rows of {num_classes} classes; "
-                "train the model again"
-            )
-        self._postings = open_postings(folder, num_rows=num_classes, num_columns=manifest["dim"])
+        manifest = read_manifest(folder, kind=KIND, facts=("of_classes",))
+        check_num_classes(folder, manifest)
+        self._postings = open_postings(folder, num_rows=manifest["num_classes"], num_columns=manifest["dim"])
         self._search = InvertedSearch(threads=self._threads)
 
     def search(self, queries_QM: Encoded, k: int) -> Answers:
