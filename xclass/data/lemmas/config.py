@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
@@ -37,7 +38,7 @@ _TRAIN_TEXTS = (
 
 
 @dataclass(kw_only=True, slots=True)
-class LemmasConfig:
+class LemmasConfig(DataTraits):
     """Where the prepared data lies; what it is, the package ``simplemma`` decides."""
 
     name: ClassVar[str] = "lemmas"
