@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol
 
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.synthetic.config import SyntheticConfig
+from xclass.data.xmc.config import XmcConfig
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import ProblemShape
 
@@ -48,7 +49,7 @@ class DataConfig(Protocol):
         """See :class:`xclass.data.traits.DataTraits`, which has this and ``known_facts`` for most."""
         ...
 
-    def known_facts(self) -> Mapping[str, Any]:
+    def known_facts(self) -> Mapping[str, Any] | None:
         """What is known of an example before the data is prepared."""
         ...
 
@@ -66,5 +67,10 @@ class DataConfig(Protocol):
 
 
 DATA_CONFIGS: dict[str, type[DataConfig]] = {
-    config.name: config for config in (SyntheticConfig, LemmasConfig)
+    config.name: config
+    for config in (
+        SyntheticConfig,
+        LemmasConfig,
+        XmcConfig,
+    )
 }

@@ -22,9 +22,9 @@ class DataTraits:
         """
         return None
 
-    def known_facts(self) -> Mapping[str, Any]:
+    def known_facts(self) -> Mapping[str, Any] | None:
         """What is known of an example before the data is prepared, by the names of the facts of ``prepare``.
 
-        Empty where nothing is, also where a file that was there is gone: a report is made without it.
+        None where nothing is, also where a file that was there is gone: a report is made without it.
         """
-        return {}
+        return None
