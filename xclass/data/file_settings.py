@@ -42,6 +42,22 @@ def check_test_share(share: float) -> None:
         raise ConfigError("data.test_share", share, allowed="above 0, to 0.5", remedy="0.1 is the default")
 
 
+def classes_of(facts: Mapping[str, Any] | None) -> int:
+    """Classes that facts know of.
+
+    Raises:
+        ConfigError: they know of none.
+    """
+    if facts is None or "num_classes" not in facts:
+        raise ConfigError(
+            "classes",
+            "null",
+            allowed="a number, as long as nobody has counted the classes of this file",
+            remedy="add +classes=1e5; a run counts them by itself",
+        )
+    return int(facts["num_classes"])
+
+
 def num_train_of(facts: Mapping[str, Any] | None, num_classes: int) -> int:
     """Training examples of the most frequent classes, each counted once for each of its classes.
 

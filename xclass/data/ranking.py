@@ -54,7 +54,6 @@ class StagedRows:
         num_classes: npt.NDArray[np.integer[Any]],
         *,
         side: int,
-        hashes: npt.NDArray[np.uint64] | None,
     ) -> None:
         """Add rows; a class that is named twice in one counts once.
 
@@ -62,16 +61,17 @@ class StagedRows:
             classes: numbers of the classes of all rows behind each other, int64.
             num_classes: how many of them each row has.
             side: TRAIN or TEST.
-            hashes: of each row's content, where sides are still to be decided: for all rows or for none.
         """
         rows, classes = _distinct(np.repeat(np.arange(len(num_classes)), num_classes), classes)
         num_classes = np.bincount(rows, minlength=len(num_classes))
         self._sets.append(classes.view(np.uint64), num_classes)
         self._sides.write(np.full(len(num_classes), side, np.uint8).data)
-        if hashes is not None:
-            self._hashes.write(hashes.data)
         self.num_rows += len(num_classes)
         self.num_without_class += int(np.count_nonzero(num_classes == 0))
+
+    def append_hashes(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """Of the content of the next rows: where sides are still to be decided of every row, else of none."""
+        self._hashes.write(hashes.data)
 
     def finish(self) -> None:
         """Close what must be closed whole."""

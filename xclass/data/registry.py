@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
+from xclass.data.embeddings.config import EmbeddingsConfig
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.data.xmc.config import XmcConfig
@@ -45,6 +46,14 @@ class DataConfig(Protocol):
         """Classes that there are, as far as is known before the data is prepared; None: any number."""
         ...
 
+    def check_files(self) -> None:
+        """Refuse, before anything is started, files that a user named and that are not here.
+
+        Raises:
+            ConfigError: naming the key.
+        """
+        ...
+
     def vector_dim(self) -> int | None:
         """See :class:`xclass.data.traits.DataTraits`, which has this and ``known_facts`` for most."""
         ...
@@ -72,5 +81,6 @@ DATA_CONFIGS: dict[str, type[DataConfig]] = {
         SyntheticConfig,
         LemmasConfig,
         XmcConfig,
+        EmbeddingsConfig,
     )
 }

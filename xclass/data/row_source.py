@@ -124,7 +124,7 @@ class RowSource(ABC):
             "num_unseen_test_rows": document["num_unseen_test_rows"],
             "num_rows_without_class": document["num_rows_without_class"],
             "files": document["inputs"],
-            "split": document["split"],
+            "split": _split_words(document["test_share"]),
         }
 
     def _order(self, epoch: int) -> Permutation:
@@ -151,3 +151,12 @@ class RowSource(ABC):
             classes_B=sets.classes[sets.starts[:-1]],
             several=None if is_single else sets,
         )
+
+
+def _split_words(test_share: float | None) -> str:
+    if test_share is None:
+        return "as the files have it"
+    return (
+        f"rows whose hash falls below {test_share} are held out, equal rows on one side; of a class that "
+        "would have no training row, those with the largest hash are trained on"
+    )

@@ -19,8 +19,8 @@ class SetStore:
     Of fewer classes, an example without any of them is left out, and of the others what is kept of their set.
     Examples stay in the order of the file: no order has to be made, for any N.
 
-    Memory: O(batch) anonymous, and ``16 / 64`` bytes per example where classes are left out. Mapped: the index
-    of the store, at least ``(1 + 8 / 64)`` bytes per example.
+    Memory: O(batch) anonymous, and ``16 / 64`` bytes per example where classes are left out. Mapped: the
+    index of the store, at least ``(1 + 8 / 64)`` bytes per example.
     """
 
     def __init__(self, folder: Path, stem: str, *, num_examples: int, num_classes: int | None) -> None:

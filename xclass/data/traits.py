@@ -14,6 +14,13 @@ class DataTraits:
 
     __slots__ = ()
 
+    def check_files(self) -> None:
+        """Refuse, before anything is started, files that a user named and that are not here.
+
+        Raises:
+            ConfigError: naming the key.
+        """
+
     def vector_dim(self) -> int | None:
         """Dimensions that its vectors have; None: it has none of its own, so that ``dim`` is free to choose.
 

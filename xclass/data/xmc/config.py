@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
-from xclass.data.file_settings import MISSING, check_files, check_test_share, num_train_of
+from xclass.data.file_settings import MISSING, check_files, check_test_share, classes_of, num_train_of
 from xclass.data.table_files import InputFile, input_files, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
-from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
 FORMAT_VERSION = 1
@@ -58,21 +57,12 @@ class XmcConfig(DataTraits):
         Raises:
             ConfigError: there is no header.
         """
-        facts = self.known_facts() or {}
-        if "num_classes" not in facts:
-            raise ConfigError(
-                "classes",
-                "null",
-                allowed="a number, as this file has no header and was not prepared yet",
-                remedy="add +classes=1e5; a run counts them by itself",
-            )
-        return int(facts["num_classes"])
+        return classes_of(self.known_facts())
 
     @property
     def most_classes(self) -> int | None:
         """All that have training examples, once they are counted."""
-        facts = self.known_facts() or {}
-        return int(facts["num_classes"]) if "num_classes" in facts else None
+        return (self.known_facts() or {}).get("num_classes")
 
     def train_file(self) -> InputFile:
         """The file of ``path`` as it is now.
@@ -89,6 +79,15 @@ class XmcConfig(DataTraits):
             ConfigError: it is not there.
         """
         return input_files("data.test_path", self.test_path)[0] if self.test_path is not None else None
+
+    def check_files(self) -> None:
+        """Refuse files that are not here.
+
+        Raises:
+            ConfigError: naming the key.
+        """
+        self.train_file()
+        self.test_file()
 
     def folder(self) -> Path:
         """Of the prepared data: named for the files (path, size, time of change) and for the settings."""

@@ -15,6 +15,7 @@ from xclass.data.line_chunks import LineFile
 from xclass.data.manifest import read_manifest_document, write_manifest
 from xclass.data.publish import publishing
 from xclass.data.ranking import TEST, TRAIN, StagedRows, rank_rows
+from xclass.data.row_hashes import hash_entries
 from xclass.data.table_files import InputFile
 from xclass.data.text_store import TextWriter
 from xclass.data.xmc.config import FORMAT_VERSION, XmcConfig
@@ -158,8 +159,9 @@ class _Reader:
         entries = np.empty(len(lines.columns), ENTRY)
         entries["column"], entries["value"] = lines.columns, lines.values
         self._rows.append(entries.view(np.uint64), lines.num_features)
-        hashes = hash_rows(entries.view(np.uint64), lines.num_features) if self._has_hashes else None
-        self.staged.append(lines.classes, lines.num_classes, side=side, hashes=hashes)
+        self.staged.append(lines.classes, lines.num_classes, side=side)
+        if self._has_hashes:
+            self.staged.append_hashes(hash_entries(entries.view(np.uint64), lines.num_features))
         self.features.see(lines.columns, lambda place: f"{path}:{lines.line_of_column(place)}")
         self.classes.see(lines.classes, lambda place: f"{path}:{lines.line_of_class(place)}")
         self.counts.num_entries += len(entries)
@@ -174,37 +176,10 @@ class _Reader:
         )
 
 
-def hash_rows(
-    elements: npt.NDArray[np.uint64], num_elements: npt.NDArray[np.integer[Any]]
-) -> npt.NDArray[np.uint64]:
-    """64 bits for each row: equal rows have equal ones.
-
-    The finaliser of splitmix64 over each element, summed, and once more over the sum; an empty row has that
-    of 0. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-    """
-    ends = np.cumsum(num_elements)
-    sums = np.append(np.uint64(0), np.cumsum(_mixed(elements), dtype=np.uint64))
-    return _mixed(sums[ends] - sums[ends - num_elements])
-
-
-def _mixed(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    words = words + np.uint64(0x9E3779B97F4A7C15)
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: npt.NDArray[np.uint64] = words ^ (words >> np.uint64(31))
-    return mixed
-
-
 def _write(partial: Path, config: XmcConfig, reader: _Reader, progress: Progress) -> None:
     share = config.test_share if config.test_path is None else None
     staged = reader.staged
     counts = rank_rows(partial, num_rows=staged.num_rows, test_share=share, report=progress)
-    split = (
-        "as the files have it"
-        if share is None
-        else f"rows whose hash falls below {share} are held out, equal rows on one side; of a class that "
-        "would have no training row, those with the largest hash are trained on"
-    )
     document = {
         "format_version": FORMAT_VERSION,
         **counts,
@@ -214,6 +189,6 @@ def _write(partial: Path, config: XmcConfig, reader: _Reader, progress: Progress
         "num_features": reader.num_features,
         "features_per_example": reader.counts.num_entries / staged.num_rows,
         "inputs": reader.counts.inputs,
-        "split": split,
+        "test_share": share,
     }
     write_manifest(partial, document, has_digests=False)
