@@ -97,6 +97,24 @@ class TextStore:
             raise self._damaged()
         return elements, offsets
 
+    def read_blocks(self, blocks: IntArray) -> tuple[npt.NDArray[Any], Lengths]:
+        """Whole blocks of BLOCK items.
+
+        Args:
+            blocks: shape (B,), int64, distinct and rising.
+
+        Returns:
+            Elements of all of their items behind each other, and lengths of shape (B, BLOCK), 0 where the
+            last block has no item.
+        """
+        lengths = self._lengths[blocks]
+        size = self._dtype.itemsize
+        sizes = lengths.sum(axis=1, dtype=np.int64)
+        elements = read_pieces(self._elements_fd, self._starts[blocks] * size, sizes * size)
+        if len(elements) != int(sizes.sum()) * size:
+            raise self._damaged()
+        return elements.view(self._dtype), lengths
+
     def block_starts(self) -> IntArray:
         """Elements before each block, int64, mapped."""
         return self._starts

@@ -55,6 +55,9 @@ class LemmasConfig:
         """The cache folder as an absolute path; it need not exist."""
         return cache_folder(self.cache)
 
+    def check_files(self) -> None:
+        """No file is named by a user."""
+
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Bytes that reading adds over the base: batches, and mapped pages of the index of the texts.
 
