@@ -10,19 +10,16 @@ from typing import Any
 from xclass.data.table_files import absolute
 from xclass.errors import ConfigError
 
-MISSING = "???"
-"""OmegaConf's mark of a setting that has no default and must be given."""
 
-
-def check_files(path: str, test_path: str | None) -> tuple[str, str | None]:
+def check_files(path: str | None, test_path: str | None) -> tuple[str | None, str | None]:
     """Both paths in a form that means the same from every folder.
 
     Raises:
         ConfigError: one is empty, or both are the same.
     """
-    path = path if path == MISSING else absolute("data.path", path)
+    path = None if path is None else absolute("data.path", path)
     test_path = None if test_path is None else absolute("data.test_path", test_path)
-    if path == test_path:
+    if path is not None and path == test_path:
         raise ConfigError(
             "data.test_path",
             test_path,

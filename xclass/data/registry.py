@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 from xclass.data.embeddings.config import EmbeddingsConfig
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.synthetic.config import SyntheticConfig
+from xclass.data.text.config import TextConfig
 from xclass.data.xmc.config import XmcConfig
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import ProblemShape
@@ -80,6 +81,7 @@ DATA_CONFIGS: dict[str, type[DataConfig]] = {
     for config in (
         SyntheticConfig,
         LemmasConfig,
+        TextConfig,
         XmcConfig,
         EmbeddingsConfig,
     )

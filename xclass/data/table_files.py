@@ -40,12 +40,19 @@ def absolute(key: str, path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def input_files(key: str, path: str) -> list[InputFile]:
+def input_files(key: str, path: str | None) -> list[InputFile]:
     """A file, or all files of a folder whose names do not begin with a dot or an underscore, by name.
 
     Raises:
         ConfigError: there is none, or it cannot be read.
     """
+    if path is None:
+        raise ConfigError(
+            key,
+            "null",
+            allowed="a file, or a folder with files",
+            remedy=f"name it: {key.partition('.')[2]}=FILE",
+        )
     place = Path(path)
     try:
         if place.is_dir():

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
 from xclass.data.embeddings.layout import ArrayLayout, npy_array, safetensors_arrays
-from xclass.data.file_settings import MISSING, check_files, check_test_share, classes_of, num_train_of
+from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of
 from xclass.data.table_files import InputFile, absolute, input_files, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
@@ -31,9 +31,9 @@ class EmbeddingsConfig(DataTraits):
     entry: ClassVar[str] = "xclass.data.embeddings.entry"
     inputs: ClassVar[InputKind] = InputKind.vectors
 
-    path: str = MISSING
-    """Training vectors: .npy or .safetensors, read where they lie, or .parquet, converted once. Short:
-    ``path=FILE``."""
+    path: str | None = None
+    """Training vectors: .npy or .safetensors, read where they lie, or .parquet, converted once. It
+    must be named; short: ``path=FILE``."""
     classes_path: str | None = None
     """Class numbers of the rows of ``path``: .npy, .safetensors, .parquet, or a text file with a line per row
     (``3`` or ``3,17``); null: they stand in ``path`` too."""
@@ -63,7 +63,7 @@ class EmbeddingsConfig(DataTraits):
         self.path, self.test_path = check_files(self.path, self.test_path)
         for key in ("path", "test_path"):
             value = getattr(self, key)
-            if value not in (None, MISSING) and not value.endswith(FORMATS):
+            if value is not None and not value.endswith(FORMATS):
                 raise ConfigError(
                     f"data.{key}", value, allowed=f"a file {', '.join(FORMATS)}", remedy="convert it to .npy"
                 )
@@ -108,7 +108,7 @@ class EmbeddingsConfig(DataTraits):
         Raises:
             ConfigError: the file is not there, or does not say: Parquet says it once it was converted.
         """
-        if self.path == MISSING:
+        if self.path is None:
             return None
         train = self.train_file()
         if not self.path.endswith(".parquet"):
@@ -141,6 +141,7 @@ class EmbeddingsConfig(DataTraits):
             ConfigError: one is not there.
         """
         keys = ("path", "classes_path", "test_path", "test_classes_path")
+        self.train_file()  # it must be named
         return [_file(f"data.{key}", getattr(self, key)) for key in keys if getattr(self, key) is not None]
 
     def check_files(self) -> None:
@@ -159,7 +160,7 @@ class EmbeddingsConfig(DataTraits):
 
     def known_facts(self) -> Mapping[str, Any] | None:
         """Counts of the prepared data; before, the number of vectors; None where the file is gone."""
-        if self.path == MISSING:
+        if self.path is None:
             return None
         if (known := prepared_facts(self.folder)) is not None:
             return known
@@ -238,7 +239,7 @@ def chosen(
     raise DataError(f"{path}: {len(fitting)} arrays with {what}; it holds {there}: {remedy}")
 
 
-def _file(key: str, path: str) -> InputFile:
-    if Path(path).is_dir():
+def _file(key: str, path: str | None) -> InputFile:
+    if path is not None and Path(path).is_dir():
         raise ConfigError(key, path, allowed="a file", remedy="it is a folder: name one of its files")
     return input_files(key, path)[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
-from xclass.data.file_settings import MISSING, check_files, check_test_share, classes_of, num_train_of
+from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of
 from xclass.data.table_files import InputFile, input_files, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
@@ -30,9 +30,10 @@ class XmcConfig(DataTraits):
     entry: ClassVar[str] = "xclass.data.xmc.entry"
     inputs: ClassVar[InputKind] = InputKind.rows
 
-    path: str = MISSING
+    path: str | None = None
     """Training examples, a line each: ``class,class feature:value feature:value``, also .gz, with or without
-    the header line "examples features classes". Numbers may begin at 0 or at 1. Short: ``path=FILE``."""
+    the header line "examples features classes". Numbers may begin at 0 or at 1. It must be named; short:
+    ``path=FILE``."""
     test_path: str | None = None
     """Test examples in the same form; null: a part of ``path`` is held out. Short: ``test=FILE``."""
     test_share: float = 0.1
@@ -98,7 +99,7 @@ class XmcConfig(DataTraits):
 
     def known_facts(self) -> Mapping[str, Any] | None:
         """Counts of the prepared data, or the header's; None without either, or where the file is gone."""
-        if self.path == MISSING:
+        if self.path is None:
             return None
         return prepared_facts(self.folder) or _facts_of_header(Path(self.path))
 
