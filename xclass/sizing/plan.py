@@ -165,6 +165,12 @@ def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     return settings.gpu_bytes(shape, **config.sections_of(method))
 
 
+def refusal_of(config: RunConfig, method: str, shape: ProblemShape) -> str | None:
+    """Why a method cannot bear this size although the memory is there, as a predicate; None: it can."""
+    settings: MethodConfig = getattr(config.method, method)
+    return settings.refusal(shape, **config.sections_of(method))
+
+
 def encoder_of(config: RunConfig, method: str) -> EncoderKind:
     """The encoder between the data of a run and a method."""
     return encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
