@@ -21,6 +21,10 @@ class MethodTraits:
     is_head: ClassVar[bool] = False
     """A softmax head: one class vector per class, trained by gradient steps within the budget, and an encoder
     that another method may borrow."""
+    is_estimate: ClassVar[bool] = False
+    """Its closed forms are estimates: of what a library takes, or of weights that the data decides on."""
+    is_seeded: ClassVar[bool] = True
+    """Equal seeds give equal models on one thread; False: its library draws as it likes."""
     server_engine: ClassVar[str] = "faiss"
     """Engine whose import cost the plan adds where it answers: a key of BASE_BYTES."""
     libraries: ClassVar[tuple[str, ...]] = ()
