@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
 from enum import Enum, StrEnum
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from xclass.classifiers.device import Device
@@ -18,6 +19,8 @@ from xclass.classifiers.weights.config import WeightsConfig, WeightStorage
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NgramConfig
+from xclass.encoders.kinds import InputKind
+from xclass.encoders.text_model import read_text_model
 from xclass.errors import ConfigError
 from xclass.evaluate.config import EvaluateConfig
 
@@ -158,6 +161,7 @@ class RunConfig:
             self.data = SyntheticConfig()
         if self.classes is not None:
             _check("classes", self.classes, 2, MAX_CLASSES, "try +classes=1e5")
+        self._take_text_model()
         self.dim = self.dim or self.data.vector_dim() or DEFAULT_DIM
         _check("dim", self.dim, 4, 1 << 16, f"{DEFAULT_DIM} is the default")
         _check("seed", self.seed, 0, (1 << 63) - 1, "0 is the default")
@@ -173,6 +177,19 @@ class RunConfig:
                 remedy="mapped class vectors are trained on the CPU: device=cpu",
             )
         self._check_methods()
+
+    def _take_text_model(self) -> None:
+        """The dimensions are those of ``encoder.model``, where texts go through one."""
+        if self.encoder.model is None or self.data.inputs is not InputKind.texts:
+            return
+        model = read_text_model(self.encoder.model)
+        # Absolute, so that a child or a repeat by hand finds it from any folder.
+        self.encoder.model = str(Path(model.folder).expanduser().absolute())
+        if self.dim not in (0, model.dim):
+            raise ConfigError(
+                "dim", self.dim, allowed=f"{model.dim}, as encoder.model has it", remedy="leave dim out"
+            )
+        self.dim = model.dim
 
     def _check_methods(self) -> None:
         allowed = ", ".join(METHOD_CONFIGS)

@@ -30,9 +30,14 @@ def write_manifest(folder: Path, *, kind: str, shape: dict[str, int], facts: dic
         shape: ``num_classes`` and ``dim``.
         facts: what that server needs besides, as JSON values.
     """
-    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if _is_listed(path)}
     document = {"format_version": FORMAT_VERSION, "kind": kind, **shape, "facts": facts, "files": files}
     (folder / MANIFEST).write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+def _is_listed(path: Path) -> bool:
+    # A frozen encoder has a folder of its own, which is the encoder's to check.
+    return path.is_file() and path.name != MANIFEST
 
 
 def read_manifest(folder: Path, *, kind: str | tuple[str, ...], facts: Sequence[str] = ()) -> dict[str, Any]:

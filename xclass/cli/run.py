@@ -29,6 +29,7 @@ from xclass.cli.overrides import normalise_overrides
 from xclass.cli.parser import EXIT_DOES_NOT_FIT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
 from xclass.cli.seeds import spread_seeds
 from xclass.config import RunConfig
+from xclass.encoders.text_model import check_encoder
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
 from xclass.records.store import write_text
@@ -134,6 +135,7 @@ def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     """A run in its own folder, ending in a report of what was measured."""
     check_device(config.device)
     check_libraries(config.methods)
+    check_encoder(config.encoder.model)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     run = Experiment(config, run_dir=run_dir, invocation=session.invocation, is_resumed=session.is_resumed)
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN

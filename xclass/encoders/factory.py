@@ -12,10 +12,12 @@ from xclass.data.base import FloatArray
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Encoder
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
+from xclass.encoders.frozen import MODEL_FOLDER
 from xclass.encoders.identity import IdentityEncoder
 from xclass.encoders.idf_config import Weighting
-from xclass.encoders.kinds import EncoderKind
+from xclass.encoders.kinds import FROZEN, EncoderKind
 from xclass.encoders.raw import RawEncoder
+from xclass.encoders.text_model import check_library, read_text_model
 from xclass.errors import ConfigError, ModelError
 
 
@@ -44,6 +46,9 @@ def build_encoder(
         return IdentityEncoder(dim=dim)
     if kind is EncoderKind.raw:
         return RawEncoder(dim=dim)
+    if kind in FROZEN:
+        assert ngrams is not None
+        return _open_frozen(kind, ngrams.model or "")
     # Here, so that data made of vectors never loads scipy.
     if kind is EncoderKind.bag:
         from xclass.encoders.bag import BagEncoder
@@ -98,7 +103,20 @@ def _load(kind: EncoderKind, folder: Path, document: dict[str, Any]) -> Encoder:
         return _load_bag(folder, document)
     if kind is EncoderKind.projection:
         return _load_projection(folder, document)
+    if kind in FROZEN:
+        return _open_frozen(kind, str(folder / MODEL_FOLDER))
     return build_encoder(kind, dim=int(document["dim"]))
+
+
+def _open_frozen(kind: EncoderKind, folder: str) -> Encoder:
+    check_library(kind, folder)
+    if kind is EncoderKind.static:
+        from xclass.encoders.static import StaticEncoder
+
+        return StaticEncoder(read_text_model(folder))
+    from xclass.encoders.sentence import SentenceEncoder
+
+    return SentenceEncoder(read_text_model(folder))
 
 
 def _load_bag(folder: Path, document: dict[str, Any]) -> Encoder:

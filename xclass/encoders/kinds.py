@@ -40,8 +40,16 @@ class EncoderKind(StrEnum):
     """Texts or sparse rows -> sparse matrix."""
     projection = "projection"
     """Sparse rows -> table -> vectors."""
+    static = "static"
+    """Texts -> tokens -> mean of their rows in a matrix trained elsewhere -> vectors."""
+    sentence = "sentence"
+    """Texts -> a transformer trained elsewhere -> vectors."""
     raw = "raw"
     """Whatever it is, unchanged."""
+
+
+FROZEN = (EncoderKind.static, EncoderKind.sentence)
+"""Read from a folder (``encoder.model``) and never trained."""
 
 
 def encoder_kind(inputs: InputKind, takes: Takes) -> EncoderKind:

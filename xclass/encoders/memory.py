@@ -5,8 +5,21 @@ from __future__ import annotations
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NGRAM_TABLE, PROJECTION, PROJECTION_TABLE, NgramConfig
 from xclass.encoders.idf_config import FEATURE_WEIGHTS, Weighting, idf_bytes
-from xclass.encoders.kinds import EncoderKind, InputKind
+from xclass.encoders.kinds import FROZEN, EncoderKind, InputKind
+from xclass.encoders.text_model import TextModel, read_text_model
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
+from xclass.units import MIB
+
+TEXT_ENCODER, TOKENIZER_TERM = "text encoder", "tokenizer"
+"""Names of the components of a frozen encoder; with MAPPED where they are opened from a file."""
+SENTENCE_BATCH = 32
+"""Texts that a transformer reads at a time."""
+_TOKENIZER_SCALE = 24
+"""Resident bytes of a tokenizer per byte of its file. Source: measured: 9.7 MB for the 466 kB of a WordPiece
+of 30 522 tokens, 23.4 MB once its cache of words had filled (tokenizers 0.23); half of it in between."""
+_TORCH_BUFFERS_BYTES = 56 * MIB
+"""What torch takes at its first products. Source: measured with MiniLM-L6, batches of 32 short texts, torch
+2.13: 57 MB over the model; activations of longer texts come on top and are not foreseen."""
 
 
 def encoder_terms(
@@ -23,6 +36,8 @@ def encoder_terms(
         return ngrams.memory_terms(shape, is_trainable=is_trainable)
     if kind is EncoderKind.bag:
         return bag.memory_terms(shape, inputs=inputs)
+    if kind in FROZEN:
+        return _frozen_terms(_model(ngrams), shape)
     if kind is EncoderKind.projection:
         return projection_terms(shape, is_trainable=is_trainable)
     return {}
@@ -37,6 +52,8 @@ def encoder_files(
         return table | _idf_file(ngrams.weighting, ngrams.num_buckets)
     if kind is EncoderKind.projection:
         return {f"{PROJECTION_TABLE}{MAPPED}": FLOAT32_BYTES * shape.num_features * shape.dim}
+    if kind in FROZEN:
+        return _frozen_files(_model(ngrams))
     if kind is EncoderKind.bag:
         return _idf_file(bag.weighting_of(inputs), shape.num_features)
     return {}
@@ -70,3 +87,39 @@ def projection_terms(shape: ProblemShape, *, is_trainable: bool) -> dict[str, in
         f"{PROJECTION} optimiser": 2 * FLOAT32_BYTES * shape.num_features if is_trainable else 0,
         f"{PROJECTION} batches": round(max(scan, step)),
     }
+
+
+def encoder_imports(kind: EncoderKind, engine: str) -> int:
+    """Bytes that the library of an encoder adds to the base of an engine.
+
+    Source: measured on Linux x86-64, CPython 3.11: tokenizers 0.23 4 MB; sentence-transformers 6.2 with
+    transformers 5.24 and torch 2.13 422 MB in all, of which torch 224 MB and numpy 25 MB.
+    """
+    if kind is EncoderKind.static:
+        return 4 * MIB
+    if kind is EncoderKind.sentence:
+        return 194 * MIB if engine == "torch" else 388 * MIB
+    return 0
+
+
+def _model(ngrams: NgramConfig) -> TextModel:
+    assert ngrams.model is not None
+    return read_text_model(ngrams.model)
+
+
+def _frozen_files(model: TextModel) -> dict[str, int]:
+    """The model's files: a static matrix stays mapped, the weights of a transformer are read."""
+    name = f"{TEXT_ENCODER}{MAPPED}" if model.kind is EncoderKind.static else TEXT_ENCODER
+    return {name: model.weights_bytes, TOKENIZER_TERM: _TOKENIZER_SCALE * model.tokenizer_bytes}
+
+
+def _frozen_terms(model: TextModel, shape: ProblemShape) -> dict[str, int]:
+    """The files, and batches: texts as lists of tokens (estimate: 16 of 36 B each), and vectors."""
+    vector = FLOAT32_BYTES * model.dim
+    batches = shape.scan_batch_size * (shape.threads * (16 * 36 + 2 * vector) + 2 * vector)
+    if model.kind is EncoderKind.static:
+        # Rows of the distinct tokens of a batch, as they are and as float32.
+        batches += shape.threads * min(16 * shape.scan_batch_size, model.matrix.shape[0]) * 2 * vector
+    else:
+        batches += _TORCH_BUFFERS_BYTES
+    return {**_frozen_files(model), "token batches": batches}

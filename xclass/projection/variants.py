@@ -10,7 +10,7 @@ from typing import Any
 
 from xclass.config import Allocator, RunConfig
 from xclass.data.synthetic.config import SyntheticConfig
-from xclass.encoders.kinds import EncoderKind
+from xclass.encoders.kinds import FROZEN, EncoderKind
 from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import encoder_of, plan_method
@@ -88,7 +88,7 @@ def _settings(config: RunConfig, method: str) -> Iterator[_Setting]:
         methods = changed and _try(lambda c=changed: replace(config.method, **{method: c}))
         yield _Setting(name, value, methods and _try(lambda m=methods: replace(config, method=m)))
     by_kind: dict[EncoderKind, dict[str, Any]] = {
-        EncoderKind.ngrams: {"encoder": config.encoder},
+        **{kind: {"encoder": config.encoder} for kind in (EncoderKind.ngrams, *FROZEN)},
         EncoderKind.bag: {"bag": config.bag},
     }
     sections = config.sections_of(method) | by_kind.get(encoder_of(config, method), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from xclass.data.base import Inputs, SparseRows, Texts
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
 from xclass.encoders.factory import build_encoder, load_encoder
-from xclass.encoders.kinds import EncoderKind, InputKind
+from xclass.encoders.kinds import FROZEN, EncoderKind, InputKind
 from xclass.run.spec import ChildSpec
 from xclass.sizing.plan import encoder_of
 
@@ -30,6 +31,8 @@ def open_encoder(spec: ChildSpec, config: RunConfig, *, is_trainable: bool) -> E
 def warm_up_encoder(spec: ChildSpec, config: RunConfig) -> Encoder:
     """Encode two toy examples, so that the encoder's own imports are part of the base."""
     kind = encoder_of(config, spec.method)
+    if kind in FROZEN:
+        return _import_frozen(kind, config.dim)
     tiny = replace(config.encoder, num_buckets=_TOY_FEATURES)
     bag = replace(config.bag, num_buckets=_TOY_FEATURES)
     encoder = build_encoder(kind, ngrams=tiny, bag=bag, dim=config.dim, num_features=_TOY_FEATURES)
@@ -38,6 +41,12 @@ def warm_up_encoder(spec: ChildSpec, config: RunConfig) -> Encoder:
         encoder.learn(iter([toy]))
         encoder.encode(encoder.features(toy))
     return encoder
+
+
+def _import_frozen(kind: EncoderKind, dim: int) -> Encoder:
+    """Its library is part of the base, the model itself is not; a toy takes its place."""
+    import_module(f"xclass.encoders.{kind}").import_library()
+    return build_encoder(EncoderKind.identity, dim=dim)
 
 
 def _build(kind: EncoderKind, config: RunConfig, **sizes: Any) -> Encoder:

@@ -120,7 +120,7 @@ class Job:
             folder = Path(self._spec.model_dir)
             server.load(folder)
             encoder = opened["encoder"] = load_encoder(folder)
-            files = [path for path in folder.iterdir() if path.is_file()]
+            files = [path for path in folder.rglob("*") if path.is_file()]
             outcome["details"] = {"model_file_bytes": sum(path.stat().st_size for path in files)}
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
 

@@ -11,7 +11,8 @@ from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.kinds import EncoderKind, InputKind, encoder_kind
-from xclass.encoders.memory import encoder_files, encoder_terms
+from xclass.encoders.memory import encoder_files, encoder_imports, encoder_terms
+from xclass.encoders.text_model import read_text_model
 from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
@@ -166,11 +167,22 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     if "index" in sections:
         index: IndexConfig = sections["index"]
         fit = replace(fit, disk_bytes=fit.disk_bytes + index.scratch_bytes(shape))
-    opened = settings.opened_terms(shape, **sections) | dict.fromkeys(tables, 0)
+    is_read = {name: 0 if name.endswith(MAPPED) else size for name, size in tables.items()}
+    opened = settings.opened_terms(shape, **sections) | is_read
     served = settings.served_terms(shape, **sections) | tables
     asked = settings.search_terms(shape, **sections) | config.data.query_terms(shape)
     engine = settings.server_engine
-    return [fit, _load(method, engine, opened), _serve(method, engine, served | asked, shape)]
+    load, serve = _load(method, engine, opened), _serve(method, engine, served | asked, shape)
+    return [
+        _with_imports(fit, encoder_imports(kind, settings.engine)),
+        *(_with_imports(plan, encoder_imports(kind, engine)) for plan in (load, serve)),
+    ]
+
+
+def _with_imports(plan: PhasePlan, num_bytes: int) -> PhasePlan:
+    """The same with a library in its base."""
+    peak_bytes = plan.import_peak_bytes + num_bytes
+    return replace(plan, base_bytes=plan.base_bytes + num_bytes, import_peak_bytes=peak_bytes)
 
 
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
@@ -194,7 +206,10 @@ def refusal_of(config: RunConfig, method: str, shape: ProblemShape) -> str | Non
 
 def encoder_of(config: RunConfig, method: str) -> EncoderKind:
     """The encoder between the data of a run and a method."""
-    return encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
+    kind = encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
+    if kind is EncoderKind.ngrams and config.encoder.model is not None:
+        return read_text_model(config.encoder.model).kind
+    return kind
 
 
 def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[str, int]:

@@ -80,6 +80,8 @@ def amend_model(
         for path in sorted(model.iterdir()):
             if path.is_file() and path.name not in row_files | {MANIFEST}:
                 shutil.copyfile(path, partial / path.name)
+            elif path.is_dir():
+                shutil.copytree(path, partial / path.name)
         write_manifest(
             partial,
             kind=manifest["kind"],
