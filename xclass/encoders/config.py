@@ -28,8 +28,8 @@ class NgramConfig:
     """Which character n-grams are hashed, into how many buckets, and how the table is trained."""
 
     model: str | None = None
-    """Folder of a text encoder on this machine that takes the place of the n-grams for methods that learn from
-    vectors: static embeddings (model2vec) or sentence-transformers. All other settings are then idle."""
+    """Folder on this machine of a text encoder that takes the place of the n-grams for methods that learn
+    from vectors: static embeddings (model2vec) or sentence-transformers. All other settings are then idle."""
     min_n: int = 2
     """Shortest n-gram in characters, the word boundaries ``<`` and ``>`` counted; 1 to 3."""
     max_n: int = 3

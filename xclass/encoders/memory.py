@@ -118,8 +118,8 @@ def _frozen_terms(model: TextModel, shape: ProblemShape) -> dict[str, int]:
     vector = FLOAT32_BYTES * model.dim
     batches = shape.scan_batch_size * (shape.threads * (16 * 36 + 2 * vector) + 2 * vector)
     if model.kind is EncoderKind.static:
-        # Rows of the distinct tokens of a batch, as they are and as float32.
-        batches += shape.threads * min(16 * shape.scan_batch_size, model.matrix.shape[0]) * 2 * vector
+        # Rows of the distinct tokens of a batch (of short texts: 3 per text), as they are and as float32.
+        batches += shape.threads * min(4 * shape.scan_batch_size, model.matrix.shape[0]) * 2 * vector
     else:
         batches += _TORCH_BUFFERS_BYTES
     return {**_frozen_files(model), "token batches": batches}
