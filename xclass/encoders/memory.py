@@ -10,13 +10,15 @@ from xclass.encoders.text_model import TextModel, read_text_model
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
 from xclass.units import MIB
 
-TEXT_ENCODER, TOKENIZER_TERM = "text encoder", "tokenizer"
+TEXT_ENCODER, TOKENIZER_TERM, _BATCHES_TERM = "text encoder", "tokenizer", "token batches"
 """Names of the components of a frozen encoder; with MAPPED where they are opened from a file."""
 SENTENCE_BATCH = 32
 """Texts that a transformer reads at a time."""
 _TOKENIZER_SCALE = 24
 """Resident bytes of a tokenizer per byte of its file. Source: measured: 9.7 MB for the 466 kB of a WordPiece
 of 30 522 tokens, 23.4 MB once its cache of words had filled (tokenizers 0.23); half of it in between."""
+_MODULES_TERM, _MODULES_BYTES = "transformer modules", 18 * MIB
+"""What opening a transformer takes besides. Source: as above."""
 _TORCH_BUFFERS_BYTES = 56 * MIB
 """What torch takes at its first products. Source: measured with MiniLM-L6, batches of 32 short texts, torch
 2.13: 57 MB over the model; activations of longer texts come on top and are not foreseen."""
@@ -89,6 +91,11 @@ def projection_terms(shape: ProblemShape, *, is_trainable: bool) -> dict[str, in
     }
 
 
+def encoder_batches(kind: EncoderKind) -> dict[str, int]:
+    """Component -> bytes that encoding takes besides while queries are answered; of most kinds too little."""
+    return {_BATCHES_TERM: _TORCH_BUFFERS_BYTES} if kind is EncoderKind.sentence else {}
+
+
 def encoder_imports(kind: EncoderKind, engine: str) -> int:
     """Bytes that the library of an encoder adds to the base of an engine.
 
@@ -108,9 +115,12 @@ def _model(ngrams: NgramConfig) -> TextModel:
 
 
 def _frozen_files(model: TextModel) -> dict[str, int]:
-    """The model's files: a static matrix stays mapped, the weights of a transformer are read."""
-    name = f"{TEXT_ENCODER}{MAPPED}" if model.kind is EncoderKind.static else TEXT_ENCODER
-    return {name: model.weights_bytes, TOKENIZER_TERM: _TOKENIZER_SCALE * model.tokenizer_bytes}
+    """The model's files. The weights of both kinds stay mapped: torch's, too, are read when first used."""
+    files = {
+        f"{TEXT_ENCODER}{MAPPED}": model.weights_bytes,
+        TOKENIZER_TERM: _TOKENIZER_SCALE * model.tokenizer_bytes,
+    }
+    return files | ({_MODULES_TERM: _MODULES_BYTES} if model.kind is EncoderKind.sentence else {})
 
 
 def _frozen_terms(model: TextModel, shape: ProblemShape) -> dict[str, int]:
@@ -122,4 +132,4 @@ def _frozen_terms(model: TextModel, shape: ProblemShape) -> dict[str, int]:
         batches += shape.threads * min(4 * shape.scan_batch_size, model.matrix.shape[0]) * 2 * vector
     else:
         batches += _TORCH_BUFFERS_BYTES
-    return {**_frozen_files(model), "token batches": batches}
+    return {**_frozen_files(model), _BATCHES_TERM: batches}

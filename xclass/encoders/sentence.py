@@ -16,10 +16,11 @@ from xclass.encoders.frozen import FrozenEncoder
 from xclass.encoders.memory import SENTENCE_BATCH, TEXT_ENCODER
 from xclass.encoders.text_model import TextModel
 from xclass.errors import ModelError
+from xclass.shapes import MAPPED
 
 
 class SentenceEncoder(FrozenEncoder):
-    """Memory: the weights in torch; per call see :func:`xclass.encoders.memory.encoder_terms`."""
+    """Memory: the weights, mapped by torch; per call see :func:`xclass.encoders.memory.encoder_terms`."""
 
     def __init__(self, model: TextModel) -> None:
         """Open the model."""
@@ -56,7 +57,7 @@ class SentenceEncoder(FrozenEncoder):
     def held_bytes(self) -> dict[str, int]:
         """Weights and buffers of all modules."""
         tensors = [*self._model.parameters(), *self._model.buffers()]
-        return {TEXT_ENCODER: sum(tensor.nbytes for tensor in tensors)}
+        return {f"{TEXT_ENCODER}{MAPPED}": sum(tensor.nbytes for tensor in tensors)}
 
 
 def import_library() -> Any:

@@ -33,17 +33,18 @@ def copies(
         examples: a few pairs.
     """
     num_found = num_same + num_other
-    how = {
-        (True, True): "are training texts too, letter case and spaces aside",
-        (True, False): "are training examples too, to the last bit",
-        (False, True): "share at least 80 % of their n-grams with a training text",
-        (False, False): "lie closer to a training example than a quarter of the usual distance",
+    part = _part(num_found, num_queries, "queries")
+    words = {
+        (True, True): f"The training texts hold {part}, letter case and spaces aside",
+        (True, False): f"The training examples hold {part} to the last bit",
+        (False, True): f"Training texts share at least 80 % of their n-grams with {part}",
+        (False, False): f"Training examples lie within a quarter of the usual distance of {part}",
     }[is_exact, is_text]
-    same = "can be answered by heart" if is_exact else "are easier than inputs that are new"
-    other = "nobody can tell apart" if is_exact else "are hard to tell apart"
-    parts = [f"{format_count(num_same)} of the same class, which {same}"] if num_same else []
-    parts += [f"{format_count(num_other)} of another class only, which {other}"] if num_other else []
-    words = f"{_part(num_found, num_queries, 'queries')} {how}: {'; '.join(parts)}."
+    same = "answered by heart" if is_exact else "easier than inputs that are new"
+    other = "nobody can tell the classes apart" if is_exact else "hard to tell apart"
+    parts = [f"{format_count(num_same)} under the same class ({same})"] if num_same else []
+    parts += [f"{format_count(num_other)} under other classes only ({other})"] if num_other else []
+    words += f": {'; '.join(parts)}."
     if seen[0] < seen[1]:
         words += (
             f" At least so many: {format_count(seen[0])} of {format_count(seen[1])} training examples were "
@@ -78,8 +79,8 @@ def few_queries(num_queries: int, *, num_existing: int | None) -> list[Caution]:
 def unasked(num_unasked: int, num_classes: int, examples: list[str]) -> Caution:
     """Classes without a held-out example."""
     words = (
-        f"{_part(num_unasked, num_classes, 'classes')} have no held-out example: no accuracy here says how "
-        "well they are answered."
+        f"No held-out example is of {_part(num_unasked, num_classes, 'classes')}: no accuracy here says how "
+        "well these are answered."
     )
     return Caution(
         kind=CautionKind.CLASSES_WITHOUT_QUERIES,

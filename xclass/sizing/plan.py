@@ -11,7 +11,7 @@ from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.kinds import EncoderKind, InputKind, encoder_kind
-from xclass.encoders.memory import encoder_files, encoder_imports, encoder_terms
+from xclass.encoders.memory import encoder_batches, encoder_files, encoder_imports, encoder_terms
 from xclass.encoders.text_model import read_text_model
 from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
@@ -171,6 +171,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     opened = settings.opened_terms(shape, **sections) | is_read
     served = settings.served_terms(shape, **sections) | tables
     asked = settings.search_terms(shape, **sections) | config.data.query_terms(shape)
+    asked |= encoder_batches(kind)
     engine = settings.server_engine
     load, serve = _load(method, engine, opened), _serve(method, engine, served | asked, shape)
     return [
