@@ -63,7 +63,8 @@ FROZEN_KEYS = [
     "flamegraph",
     "seed",
     "index",
-    "gpu_peak_bytes", "lender",
+    "gpu_peak_bytes",
+    "lender",
 ]
 
 

@@ -25,6 +25,7 @@ from xclass.records.cautions import Caution
 
 _MAX_TEXTS, _MAX_VECTORS = 10_000, 1_000
 """Queries that copies are looked for; of vectors each costs a product with every training example."""
+_QUERY_BYTES = 1 << 21
 _TEXT_BYTES, _OTHER_BYTES, _MAX_ROWS = 1 << 20, 1 << 24, 1 << 14
 """Of one block of training examples."""
 _MAX_PRODUCTS = 1 << 22
@@ -59,8 +60,9 @@ def find_cautions(
         seed: of the run: the queries are the very ones that it asks.
 
     Memory:
-        the queries; a block of at most 1 MiB of text with 60 bytes per character, or of 16 MiB otherwise;
-        where classes must be counted, 8 bytes per class and at most 200 000 queries.
+        the queries, of which 2 MiB of text are searched for; a block of at most 1 MiB of text with 60 bytes
+        per character, or of 16 MiB otherwise; where classes must be counted, 8 bytes per class and at most
+        200 000 queries.
     """
     is_endless = facts.get("num_test", 0) is None
     queries = source.queries(min(config.num_queries, source.num_test), seed)
@@ -69,7 +71,7 @@ def find_cautions(
     if is_endless or not config.leakage_seconds:
         leakage.left_out = _DRAWN_AFRESH if is_endless else _SWITCHED_OFF
     else:
-        searched = _slice(queries, _MAX_TEXTS if isinstance(queries.inputs, Texts) else _MAX_VECTORS)
+        searched = _slice(queries, _most_queries(queries.inputs))
         found = Found(searched.sets)
         _search(source, searched, found, leakage, seconds=config.leakage_seconds, seed=seed)
         cautions += _copies(source, searched, found, leakage)
@@ -128,7 +130,7 @@ def _copies(source: DataSource, queries: Batch, found: Found, leakage: Leakage) 
                     num_other=num_other,
                     num_queries=len(queries),
                     seen=(leakage.num_examples_seen, leakage.num_examples),
-                    examples=[_example(source, queries, *one) for one in found.examples[is_exact]],
+                    examples=[_example(source, queries, *one) for one in found.examples(is_exact=is_exact)],
                 )
             )
     return cautions
@@ -148,6 +150,14 @@ def _shown(inputs: Inputs, otherwise: str) -> str:
     if not isinstance(inputs, Texts):
         return otherwise
     return leakage_words.quoted(inputs.bytes_.tobytes().decode(errors="replace"))
+
+
+def _most_queries(inputs: Inputs) -> int:
+    """Queries that copies are looked for: of long texts those that fit into so many bytes, at least one."""
+    if not isinstance(inputs, Texts):
+        return _MAX_VECTORS
+    fitting = int(np.searchsorted(inputs.offsets, inputs.offsets[0] + _QUERY_BYTES, side="right")) - 1
+    return min(_MAX_TEXTS, max(1, fitting))
 
 
 def _slice(batch: Batch, most: int) -> Batch:

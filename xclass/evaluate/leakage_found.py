@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from xclass.data.base import ClassSets, IntArray
 
-_MAX_PAIRS = 1 << 17
+_MAX_PAIRS = 1 << 15
 """Pairs of a batch that are looked at: where all texts are alike, more would only say so again."""
 MAX_EXAMPLES = 3
+_MAX_KEPT = 100
+"""Pairs that are kept to choose examples from: near ones may turn out to have a copy as well."""
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -42,8 +44,7 @@ class Found:
         self._sets = sets
         self._is_seen = np.zeros((2, 2, len(sets)), np.bool_)
         """By [is exact][is of the same class]."""
-        self.examples: dict[bool, list[tuple[int, int, bool]]] = {True: [], False: []}
-        """is exact -> (query, position of the example, is of the same class): the first few."""
+        self._kept: dict[bool, dict[int, tuple[int, bool]]] = {True: {}, False: {}}
 
     def add(self, matches: Matches, sets: ClassSets, start: int) -> None:
         """Take the matches of one batch.
@@ -54,22 +55,28 @@ class Found:
             start: position of its first example.
         """
         is_same = _share_a_class(self._sets, matches.queries, sets, matches.examples)
-        for is_exact in (True, False):
-            kept = self.examples[is_exact]
-            for pair in np.flatnonzero(matches.is_exact == is_exact)[: 100 * MAX_EXAMPLES]:
-                query = int(matches.queries[pair])
-                # A near copy of a query that has a copy is no news.
-                is_new = query not in [one for one, _, _ in kept] and not self._is_seen[1, :, query].any()
-                if is_new and len(kept) < MAX_EXAMPLES:
-                    kept.append((query, start + int(matches.examples[pair]), bool(is_same[pair])))
         self._is_seen[matches.is_exact.astype(int), is_same.astype(int), matches.queries] = True
+        for is_exact, kept in self._kept.items():
+            for pair in np.flatnonzero(matches.is_exact == is_exact)[:_MAX_KEPT]:
+                if len(kept) < _MAX_KEPT:
+                    at = start + int(matches.examples[pair]), bool(is_same[pair])
+                    kept.setdefault(int(matches.queries[pair]), at)
+
+    def examples(self, *, is_exact: bool) -> list[tuple[int, int, bool]]:
+        """(query, position of the example, whether they share a class), at most MAX_EXAMPLES."""
+        is_open_Q = self._is_open(is_exact)
+        kept = [(query, *at) for query, at in self._kept[is_exact].items() if is_open_Q[query]]
+        return kept[:MAX_EXAMPLES]
 
     def counts(self, *, is_exact: bool) -> tuple[int, int]:
         """Queries with a copy of the same class, and those whose copies are all of other classes."""
         other, same = self._is_seen[int(is_exact)]
+        is_open_Q = self._is_open(is_exact)
+        return int((same & is_open_Q).sum()), int((other & ~same & is_open_Q).sum())
+
+    def _is_open(self, is_exact: bool) -> BoolArray:
         # A near copy of a query that has a copy is no news.
-        is_open = True if is_exact else ~self._is_seen[1].any(axis=0)
-        return int((same & is_open).sum()), int((other & ~same & is_open).sum())
+        return np.ones(len(self._sets), np.bool_) if is_exact else ~self._is_seen[1].any(axis=0)
 
 
 def cap_pairs(items: IntArray, first: IntArray, last: IntArray) -> tuple[IntArray, IntArray]:

@@ -93,8 +93,8 @@ def unasked(num_unasked: int, num_classes: int, examples: list[str]) -> Caution:
 
 def quoted(text: str) -> str:
     """A text from the data, cut to what fits into a line."""
-    short = text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 3]}..."
-    return f"“{short}”"
+    line = " ".join(text.split())
+    return f"“{line if len(line) <= _MOST_CHARACTERS else f'{line[: _MOST_CHARACTERS - 3]}...'}”"
 
 
 def _part(num_found: int, num_all: int, what: str) -> str:

@@ -130,4 +130,7 @@ def _bytes_of(config: RunConfig, method: str) -> list[Any]:
 def _words(setting: _Setting) -> str:
     value = setting.value.value if isinstance(setting.value, Enum) else setting.value
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    if setting.name == "model":
+        # Of a folder its last two names: enough to know it, and short enough for a table.
+        text = "/".join(text.split("/")[-2:])
     return text if setting.name in _BARE else f"{setting.name}={text}"
