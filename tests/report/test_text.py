@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from xclass.report.text import clean, code, escape, fence, link, rate_text, share_with_interval, value_text
+from xclass.report.text import (
+    clean,
+    code,
+    escape,
+    fence,
+    link,
+    points_text,
+    rate_text,
+    share_with_interval,
+    value_text,
+)
 
 HOSTILE = "a|b`c<script>alert(1)</script>*d*[e](http://x)\n# f\x1b[31m_g_\\|&amp;\u202e"
 
@@ -80,3 +90,11 @@ def test_numbers_and_other_values():
         "1, x",
     ]
     assert clean("a\tb\r\n") == "a b"
+
+
+@pytest.mark.parametrize(
+    ("difference", "error", "shown"),
+    [(0.0123, 0.02, "+1"), (0.0123, 0.002, "+1.2"), (-0.0123, 0.0004, "-1.23"), (0.0123, 0.3, "+1")],
+)
+def test_a_difference_has_no_digit_that_its_error_makes_meaningless(difference, error, shown):
+    assert points_text(difference, error) == shown
