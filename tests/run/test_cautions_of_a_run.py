@@ -6,7 +6,7 @@ from real_runs import RunFolder
 
 @pytest.fixture(scope="module")
 def leaking_run(tmp_path_factory, run_xclass):
-    """Sixty texts of six classes; of the twenty queries ten are training texts, two of them of another class."""
+    """Sixty texts of six classes; of twenty queries ten are training texts, two of them of another class."""
     folder = tmp_path_factory.mktemp("leaking")
     train = [(f"thing number {place * 7919} of the catalogue", f"class {place % 6}") for place in range(60)]
     test = [(text.upper(), name) for text, name in train[:8]]
@@ -17,7 +17,8 @@ def leaking_run(tmp_path_factory, run_xclass):
         (folder / name).write_text("\n".join(lines) + "\n")
     done = run_xclass(
         "data=text", f"path={folder / 'train.tsv'}", f"test={folder / 'test.tsv'}", f"data.cache={folder}",
-        "methods=[prior,sparse_means]", "threads=1", "measure.heap_pass=false", f"hydra.run.dir={folder / 'run'}",
+        "methods=[prior,sparse_means]", "threads=1", "measure.heap_pass=false",
+        f"hydra.run.dir={folder / 'run'}",
     )  # fmt: skip
     assert done.exit_code == 0, done.err
     return RunFolder(folder / "run"), done
