@@ -77,11 +77,7 @@ def amend_model(
     with _new_folder(out) as partial:
         _amend_files(model, partial, manifest, change)
         amend_class_ids(class_ids, partial, change)
-        for path in sorted(model.iterdir()):
-            if path.is_file() and path.name not in row_files | {MANIFEST}:
-                shutil.copyfile(path, partial / path.name)
-            elif path.is_dir():
-                shutil.copytree(path, partial / path.name)
+        _copy_others(model, partial, row_files | {MANIFEST})
         write_manifest(
             partial,
             kind=manifest["kind"],
@@ -93,6 +89,15 @@ def amend_model(
         num_dropped=len(change.dropped_R),
         num_classes=change.num_classes_after,
     )
+
+
+def _copy_others(model: Path, partial: Path, left_out: set[str]) -> None:
+    """What has no row per class; a frozen encoder is a folder."""
+    for path in sorted(model.iterdir()):
+        if path.is_dir():
+            shutil.copytree(path, partial / path.name)
+        elif path.name not in left_out:
+            shutil.copyfile(path, partial / path.name)
 
 
 def _amend_files(model: Path, partial: Path, manifest: dict[str, Any], change: Change) -> None:
