@@ -56,8 +56,8 @@ def make_document(
         lead.records, run_dir=lead.folder, damaged=damaged, figures=figures, proofs=lead.proofs
     )
     opening = Section(title="", body=answer(largest, study) if largest else own[0].body)
-    client = [opening, *_client_sections(largest, figures, study)]
-    client.insert(2, Section(title="Over seeds", body=seeds_section(rows)))
+    seeds = Section(title="Over seeds", body=seeds_section(rows))
+    client = [opening, *_client_sections(largest, figures, study, seeds)]
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
@@ -87,8 +87,10 @@ def largest_rows(rows: Sequence[Row]) -> list[Row]:
     return sorted(found, key=lambda row: (-most[row["data"]], row["data"]))
 
 
-def _client_sections(largest: Sequence[Row], figures: Collection[str], study: Study | None) -> list[Section]:
-    sections = [Section(title="Methods and phases", body=method_table(largest))]
+def _client_sections(
+    largest: Sequence[Row], figures: Collection[str], study: Study | None, seeds: Section
+) -> list[Section]:
+    sections = [Section(title="Methods and phases", body=method_table(largest)), seeds]
     if study is not None:
         body = naive_section(study, best_variant(largest))
         sections.insert(0, Section(title="From where to where", body=body))
