@@ -25,6 +25,7 @@ def test_answers_come_back_with_all_true_classes(tmp_path, has_several):
     np.testing.assert_array_equal(found.scores_QK, scores_QK)
     assert found.truth.classes.tolist() == ([4, 7, 1] if has_several else [4, 1])
     assert len(found.truth) == 2
+    assert found.met_truth.tolist() == ([7, 1] if has_several else [4, 1]), "each true class is right"
 
 
 @pytest.mark.slow

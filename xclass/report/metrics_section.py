@@ -79,21 +79,27 @@ def metrics_section(records: Sequence[Record]) -> str:
     parts = [
         _part(_RANK_WORDS + _ONE_CLASS * is_single, judged, rank),
         _part(_RARE_WORDS, judged, _RARE),
-        _part(_BY_CLASS_WORDS, judged, _BY_CLASS),
+        _part(_BY_CLASS_WORDS, judged, _BY_CLASS, k=1 if is_single else _most_answers(judged)),
         _part(_CONFIDENCE_WORDS, judged, _CONFIDENCE),
         "All are measured, each with its 95 % interval: Wilson's for shares of queries, else by drawing the "
-        "queries again 1,000 times.",
+        "queries again 1,000 times. summary.json has them for more numbers of answers.",
         "\n".join(failures),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _part(words: str, judged: Sequence[Record], names: Sequence[MetricName]) -> str:
+def _most_answers(judged: Sequence[Record]) -> int:
+    """Of a query's several classes one answer can find one."""
+    return max(metric.k or 1 for record in judged for metric in record.metrics)
+
+
+def _part(words: str, judged: Sequence[Record], names: Sequence[MetricName], k: int | None = None) -> str:
+    """Words, table and notes of some metrics, of one number of answers if it is given."""
     keys = {
         metric.key: metric
         for record in judged
         for metric in record.metrics
-        if metric.name in names and not _says_nothing_more(metric)
+        if metric.name in names and k in (None, metric.k) and not _says_nothing_more(metric)
     }
     if not keys:
         return ""

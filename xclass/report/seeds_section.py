@@ -77,7 +77,7 @@ def _cells(group: Sequence[Row]) -> list[str]:
         _share(mean, "accuracy_at_1", "accuracy"),
         f"{', '.join(each)} %",
         _share(mean, "tail_recall_at_1", "tail_recall_at_1"),
-        f"{format_bytes(min(peaks))} to {format_bytes(max(peaks))}" if peaks else "-",
+        " to ".join(dict.fromkeys(format_bytes(peak) for peak in (min(peaks), max(peaks)))) if peaks else "-",
     ]
 
 
