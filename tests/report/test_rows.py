@@ -64,6 +64,7 @@ FROZEN_KEYS = [
     "seed",
     "index",
     "gpu_peak_bytes",
+    "lender",
 ]
 
 

@@ -1,4 +1,7 @@
-"""How a saved model is questioned and what its answers are judged by. Standard library only."""
+"""How a saved model is questioned, and what is looked for before its answers are believed.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,12 @@ class EvaluateConfig:
     """Likewise, 0 to 100."""
     confidence_threshold: float = 0.95
     """Coverage is the share of queries answered with at least this confidence, 0.5 to 0.999."""
+    leakage_seconds: float = 10.0
+    """How long training examples are searched for copies of the queries, once per run and not measured, 0 to
+    86400; 0: not at all. The record says how many were looked through."""
+    advice_points: float = 1.0
+    """The method that is advised is the cheapest whose accuracy reaches within so many percentage points of
+    the best, 0 to 100."""
 
     def __post_init__(self) -> None:
         """Refuse settings that would measure nothing.
@@ -42,6 +51,8 @@ class EvaluateConfig:
         _check("propensity_a", self.propensity_a, 0.0, 2.0, "0.55 is the default")
         _check("propensity_b", self.propensity_b, 0.0, 100.0, "1.5 is the default")
         _check("confidence_threshold", self.confidence_threshold, 0.5, 0.999, "0.95 is the default")
+        _check("leakage_seconds", self.leakage_seconds, 0.0, 86400.0, "10 is the default, 0 looks at nothing")
+        _check("advice_points", self.advice_points, 0.0, 100.0, "1 is the default")
 
 
 def _check(key: str, value: float, low: float, high: float, remedy: str) -> None:

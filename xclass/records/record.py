@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from xclass.errors import RecordError
+from xclass.records.cautions import Caution, read_cautions
 from xclass.records.kinds import check_kinds
 from xclass.records.metric import Metric
 from xclass.records.pictures import Pictures
@@ -208,6 +209,8 @@ class Record:
     """Further ways of counting right answers (serve, first untraced pass only)."""
     pictures: Pictures | None = None
     """Confusion, similarity and map of groups of classes (serve, first untraced pass only)."""
+    cautions: list[Caution] = field(default_factory=list)
+    """Of the data (prepare), or of an accuracy that is too good (serve)."""
     timeline: list[list[float]] = field(default_factory=list)
     """Rows of (seconds since the phase began, rss, anon, file, shmem bytes), thinned."""
     marks: list[tuple[float, str]] = field(default_factory=list)
@@ -264,6 +267,7 @@ class Record:
             values["accuracy"] = _optional(lambda part: Accuracy(**part), values.get("accuracy"))
             values["metrics"] = [Metric(**metric) for metric in values.get("metrics", [])]
             values["pictures"] = _optional(Pictures.from_json, values.get("pictures"))
+            values["cautions"] = read_cautions(values.get("cautions", []))
             values["latencies"] = [Latency(**latency) for latency in values.get("latencies", [])]
             record = cls(**values)
             check_kinds(record, cls)

@@ -36,6 +36,7 @@ NOTES = {
     "disagreement": "why repeats differ by more than 3 % of peak - base, else null",
     "tracer_added_bytes": "peak - base under memray minus that of an equally short untraced twin",
     "traced_seconds": "of the shortened pass under memray, beside untraced_twin_seconds: its slowdown",
+    "lender": "method or model whose trained class vectors or encoder this one uses, else null",
     "seconds": "wall clock of the phase in the untraced pass, imports excluded",
 }
 
@@ -103,7 +104,21 @@ def _row(by_pass: dict[Pass, list[Record]]) -> Row:
         "seed": facts.seed,
         "index": facts.details.get("index"),
         "gpu_peak_bytes": (rss.details.get("gpu") or {}).get("peak_reserved_bytes") if rss else None,
+        "lender": _lender(facts),
     }
+
+
+def _lender(record: Record) -> str | None:
+    index, methods = record.config.get("index") or {}, record.config.get("method") or {}
+    if record.method != "nearest_neighbour" or not isinstance(index, dict) or not isinstance(methods, dict):
+        return None
+    own = methods.get(record.method) or {}
+    lenders = [
+        index.get("model"),
+        index.get("vectors"),
+        own.get("encoder") if isinstance(own, dict) else None,
+    ]
+    return next((str(one) for one in lenders if one not in (None, "means", "projection")), None)
 
 
 def _memory(rss: Record | None) -> Row:

@@ -30,6 +30,7 @@ from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.run.judging import SavedAnswers, judge
 from xclass.run.questions import Questions
+from xclass.run.scrutiny import send_cautions
 from xclass.run.spec import ChildSpec
 
 Outcome = dict[str, Any]
@@ -60,6 +61,7 @@ class Job:
     def _prepare(self) -> None:
         config = self._config
         self._set_base()
+        facts: dict[str, Any] = {}
 
         def work(outcome: Outcome) -> None:
             outcome["data_facts"] = self._entry.prepare(
@@ -69,8 +71,10 @@ class Job:
                 seed=config.seed,
                 progress=self._events.progress,
             )
+            facts.update(outcome["data_facts"])
 
         self._measure(Phase.PREPARE, work)
+        send_cautions(self._entry, config, facts, self._events)
 
     def _fit(self, phase: Phase) -> None:
         config, shape = self._config, self._spec.problem_shape()

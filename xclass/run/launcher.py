@@ -27,7 +27,7 @@ _TERMINATE_SECONDS = 5.0
 _READ_BYTES = 1 << 20
 """Read at a time, and the longest event: a phase's outcome is a few kilobytes."""
 
-_MADE_LATER = ("metrics", "pictures")
+_MADE_LATER = ("cautions", "metrics", "pictures")
 """Events that complete the outcome of a phase that was reported already."""
 
 EventCallback = Callable[[dict[str, Any]], None]

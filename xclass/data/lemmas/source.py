@@ -9,8 +9,8 @@ import numpy as np
 
 from xclass.data.base import Batch, IntArray, Texts
 from xclass.data.lemmas.manifest import read_manifest
-from xclass.data.lemmas.store import ByteArray, TextStore, map_array
 from xclass.data.permutation import Permutation
+from xclass.data.text_store import ByteArray, TextStore, map_array
 from xclass.errors import ConfigError
 
 _ORDER_KEY, _QUERIES_KEY = 0x1E44A5, 0x0DE55A
@@ -118,6 +118,7 @@ class LemmasSource:
             "num_classes_existing": self._manifest.num_classes,
             "num_train": self.num_train,
             "num_test": self.num_test,
+            "num_test_classes": self.num_test,  # one form of each class that has two
             "num_texts_bytes": self._train.bytes_before(self.num_train)
             + self._test.bytes_before(self.num_test),
             "index_mapped_bytes": self._train.mapped_bytes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from xclass.report.advice import within_points
+from xclass.report.cautions_section import CAUTIONS, caution_pointer, cautions_section
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import run_sections
 from xclass.report.over_seeds import over_seeds
@@ -55,9 +57,12 @@ def make_document(
     own = run_sections(
         lead.records, run_dir=lead.folder, damaged=damaged, figures=figures, proofs=lead.proofs
     )
-    opening = Section(title="", body=answer(largest, study) if largest else own[0].body)
+    cautioned = [(run.label, run.records) for run in sorted(runs, key=lambda run: run is not lead)]
+    body = answer(largest, study, within_points=_points(lead, study)) if largest else own[0].body
+    opening = Section(title="", body="\n\n".join(filter(None, [body, caution_pointer(cautioned)])))
+    cautions = Section(title=CAUTIONS, body=cautions_section(cautioned))
     seeds = Section(title="Over seeds", body=seeds_section(rows))
-    client = [opening, *_client_sections(largest, figures, study, seeds)]
+    client = [opening, cautions, *_client_sections(largest, figures, study, seeds)]
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
@@ -68,6 +73,11 @@ def make_document(
         sections = [*client, *everything, _of_lead(lead), *of_lead]
     title = _title(largest) if study is not None and largest else "xclass report"
     return Document(title=title, sections=tuple(sections), figures=figures)
+
+
+def _points(lead: RunRecords, study: Study | None) -> float:
+    asked = None if study is None else study.within_points
+    return within_points(lead.records) if asked is None else asked
 
 
 def _title(largest: Sequence[Row]) -> str:
