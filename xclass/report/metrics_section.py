@@ -109,21 +109,29 @@ def _part(words: str, judged: Sequence[Record], names: Sequence[MetricName], k: 
         for record, metrics in zip(judged, found, strict=True)
     ]
     headers = ["method", *(metric_title(metric) for metric in keys.values())]
-    notes = dict.fromkeys(_notes([metrics[key] for key in keys for metrics in found if key in metrics]))
-    return "\n\n".join(
-        [words, table(headers, cells, num_text_columns=1), *(["\n".join(notes)] if notes else [])]
-    )
+    noted = [
+        (_noted_title(record, metrics[key]), metrics[key].note)
+        for key in keys
+        for record, metrics in zip(judged, found, strict=True)
+        if key in metrics
+    ]
+    parts = [words, table(headers, cells, num_text_columns=1), _notes(noted)]
+    return "\n\n".join(part for part in parts if part)
 
 
-def _notes(metrics: Sequence[Metric]) -> list[str]:
-    """What values depend on, each note once, with the metrics that it is of."""
-    of_note: dict[str, list[str]] = {}
-    for metric in metrics:
-        if metric.note:
-            titles = of_note.setdefault(metric.note, [])
-            if metric_title(metric) not in titles:
-                titles.append(metric_title(metric))
-    return [f"- {', '.join(titles)}: {escape(note)}." for note, titles in of_note.items()]
+def _noted_title(record: Record, metric: Metric) -> str:
+    """What a note is of; why there is no value may be true of one method alone."""
+    title = metric_title(metric)
+    return title if metric.value is not None else f"{title} of {code(record.method)}"
+
+
+def _notes(noted: Sequence[tuple[str, str | None]]) -> str:
+    """What values depend on: each note once, with all that it is of."""
+    titles: dict[str, list[str]] = {}
+    for title, note in noted:
+        if note is not None:
+            titles.setdefault(note, []).append(title)
+    return "\n".join(f"- {', '.join(dict.fromkeys(of))}: {escape(note)}." for note, of in titles.items())
 
 
 def _cell(metric: Metric | None) -> str:

@@ -39,8 +39,9 @@ def metrics_table(rows: Sequence[Row], *, width: int = 100) -> Table | None:
 
 
 _CAPTION = (
-    "macro: every class counts the same; tail: queries of the rarest classes; sure: answered with the "
-    "confidence of evaluate.confidence_threshold, and how many of those are right. More in summary.json."
+    "macro: every class counts the same; head, tail: queries of frequent and of rare classes; all three at "
+    "first place, or of several true classes among all answers; sure: answered with the confidence of "
+    "evaluate.confidence_threshold, and how many of those are right. More in summary.json."
 )
 
 
@@ -48,21 +49,38 @@ def _share(*keys: str) -> Callable[[Row], str]:
     """The first of these metrics that the row has."""
 
     def cell(row: Row) -> str:
-        key = next((key for key in keys if row.get(key) is not None), None)
-        if key is None:
-            return "-"
-        share, low, high = share_with_interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
-        return f"{share}\n{low}-{high}"
+        return _cell(row, next((key for key in keys if row.get(key) is not None), None))
 
     return cell
+
+
+def _by_class(name: str) -> Callable[[Row], str]:
+    """Recall at first place; of several true classes, of which one answer finds one, at the last."""
+
+    def cell(row: Row) -> str:
+        places = [key.rpartition("_")[2] for key in row if key.startswith(f"{name}_at_")]
+        ks = sorted(
+            int(place) for place in places if place.isdigit() and row[f"{name}_at_{place}"] is not None
+        )
+        has_one_class = row.get("precision_at_1") == row.get("recall_at_1")
+        return _cell(row, f"{name}_at_{ks[0 if has_one_class else -1]}" if ks else None)
+
+    return cell
+
+
+def _cell(row: Row, key: str | None) -> str:
+    if key is None:
+        return "-"
+    share, low, high = share_with_interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
+    return f"{share}\n{low}-{high}"
 
 
 _COLUMNS = (
     Column("first\nfive", _share("recall_at_5", "recall_at_3", "recall_at_1"), 1),
     Column("nDCG\n@5", _share("ndcg_at_5", "ndcg_at_3", "ndcg_at_1"), 3),
-    Column("macro", _share("macro_recall_at_1"), 1),
-    Column("head", _share("head_recall_at_1"), 2),
-    Column("tail", _share("tail_recall_at_1"), 0),
+    Column("macro", _by_class("macro_recall"), 1),
+    Column("head", _by_class("head_recall"), 2),
+    Column("tail", _by_class("tail_recall"), 0),
     Column("sure", _share("coverage"), 0),
     Column("of these\nright", _share("covered_accuracy"), 0),
     Column("calibration\nerror", _share("calibration_error"), 4),
