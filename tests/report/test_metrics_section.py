@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_records import render_markdown
@@ -71,7 +72,15 @@ def test_what_a_metric_depends_on_is_said_once_and_escaped(run_records):
 def test_metrics_that_could_not_be_made_are_named(run_records):
     record = judged(run_records)[0]
     record.metrics, record.details = [], {"metrics_failure": "killed by SIGKILL"}
-    assert "making them failed: killed by SIGKILL" in render_markdown([record], run_dir="/tmp")
+    assert "making them failed: killed by SIGKILL" in render_markdown([record], run_dir=Path("run"))
+
+
+def test_the_opening_says_what_a_high_accuracy_may_hide(run_records):
+    text = render_markdown(judged(run_records), run_dir=Path("run"))
+    assert (
+        "Of the queries of the rarest classes `dense_softmax` finds 50 % (48 to 52)." in text.split("## ")[0]
+    )
+    assert "rarest" not in render_markdown(run_records, run_dir=Path("run")).split("## ")[0]
 
 
 def test_a_run_without_metrics_has_no_section(run_records):

@@ -9,9 +9,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from xclass.report.row_metrics import by_class_key, metric_interval
 from xclass.report.rows import Row
 from xclass.report.terminal import Column, fit_columns
-from xclass.report.text import clean, share_with_interval
+from xclass.report.text import clean
 
 
 def metrics_table(rows: Sequence[Row], *, width: int = 100) -> Table | None:
@@ -39,39 +40,24 @@ def metrics_table(rows: Sequence[Row], *, width: int = 100) -> Table | None:
 
 
 _CAPTION = (
-    "macro: every class counts the same; head, tail: queries of frequent and of rare classes; all three at "
-    "first place, or of several true classes among all answers; sure: answered with the confidence of "
-    "evaluate.confidence_threshold, and how many of those are right. More in summary.json."
+    "macro: all classes count the same; head, tail: frequent and rare ones; sure: answered with the "
+    "confidence of evaluate.confidence_threshold, and how many of those are right. report.md says more."
 )
 
 
 def _share(*keys: str) -> Callable[[Row], str]:
     """The first of these metrics that the row has."""
-
-    def cell(row: Row) -> str:
-        return _cell(row, next((key for key in keys if row.get(key) is not None), None))
-
-    return cell
+    return lambda row: _cell(row, next((key for key in keys if row.get(key) is not None), None))
 
 
 def _by_class(name: str) -> Callable[[Row], str]:
-    """Recall at first place; of several true classes, of which one answer finds one, at the last."""
-
-    def cell(row: Row) -> str:
-        places = [key.rpartition("_")[2] for key in row if key.startswith(f"{name}_at_")]
-        ks = sorted(
-            int(place) for place in places if place.isdigit() and row[f"{name}_at_{place}"] is not None
-        )
-        has_one_class = row.get("precision_at_1") == row.get("recall_at_1")
-        return _cell(row, f"{name}_at_{ks[0 if has_one_class else -1]}" if ks else None)
-
-    return cell
+    return lambda row: _cell(row, by_class_key(row, name))
 
 
 def _cell(row: Row, key: str | None) -> str:
     if key is None:
         return "-"
-    share, low, high = share_with_interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
+    share, low, high = metric_interval(row, key)
     return f"{share}\n{low}-{high}"
 
 
