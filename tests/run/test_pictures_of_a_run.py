@@ -62,7 +62,7 @@ def test_similarity_is_that_of_the_data_less_its_noise(folder, method):
     assert rows == set(range(6))
 
 
-def test_only_the_untraced_serve_phase_is_judged(folder):
+def test_only_the_untraced_serve_phase_has_pictures(folder):
     for path in sorted(folder.path.glob("records/*.json")):
         record = json.loads(path.read_text())
         assert (record["pictures"] is not None) == path.name.endswith("-serve-rss.json"), path.name
