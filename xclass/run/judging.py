@@ -15,6 +15,7 @@ from xclass.config import RunConfig
 from xclass.data.base import Batch, ClassSets, DataSource, FloatArray, IntArray
 from xclass.evaluate.metric_list import further_metrics
 from xclass.evaluate.pictures import make_pictures
+from xclass.evaluate.places import find_places
 from xclass.records.record import Phase
 from xclass.run.events import EventWriter
 
@@ -37,6 +38,13 @@ class SavedAnswers:
     def truth(self) -> ClassSets:
         """All true classes of each query."""
         return self.several or ClassSets.of_single(self.truth_Q)
+
+    @property
+    def met_truth(self) -> IntArray:
+        """One true class of each query: of several the one that was answered first, if any was."""
+        is_right_Q = find_places(self.classes_QK[:, :1], self.truth).first_places() == 0
+        met_Q: IntArray = np.where(is_right_Q, self.classes_QK[:, 0], self.truth_Q)
+        return met_Q
 
     @classmethod
     def of_queries(cls, queries: Batch, *, classes_QK: IntArray, scores_QK: FloatArray) -> SavedAnswers:
@@ -90,7 +98,7 @@ def judge(
     pictures = make_pictures(
         source,
         answers_Q=answers.classes_QK[:, 0],
-        truth_Q=answers.truth_Q,
+        truth_Q=answers.met_truth,
         class_vectors=server.class_vectors,
         seed=config.seed,
     )

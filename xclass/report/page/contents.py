@@ -61,8 +61,8 @@ def make_document(
     body = answer(largest, study, within_points=_points(lead, study)) if largest else own[0].body
     opening = Section(title="", body="\n\n".join(filter(None, [body, caution_pointer(cautioned)])))
     cautions = Section(title=CAUTIONS, body=cautions_section(cautioned))
-    client = [opening, cautions, *_client_sections(largest, figures, study)]
-    client.insert(3, Section(title="Over seeds", body=seeds_section(rows)))
+    seeds = Section(title="Over seeds", body=seeds_section(rows))
+    client = [opening, cautions, *_client_sections(largest, figures, study, seeds)]
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
@@ -97,8 +97,10 @@ def largest_rows(rows: Sequence[Row]) -> list[Row]:
     return sorted(found, key=lambda row: (-most[row["data"]], row["data"]))
 
 
-def _client_sections(largest: Sequence[Row], figures: Collection[str], study: Study | None) -> list[Section]:
-    sections = [Section(title="Methods and phases", body=method_table(largest))]
+def _client_sections(
+    largest: Sequence[Row], figures: Collection[str], study: Study | None, seeds: Section
+) -> list[Section]:
+    sections = [Section(title="Methods and phases", body=method_table(largest)), seeds]
     if study is not None:
         body = naive_section(study, best_variant(largest))
         sections.insert(0, Section(title="From where to where", body=body))
