@@ -81,7 +81,12 @@ class StagedRows:
 
 
 def rank_rows(
-    folder: Path, *, num_rows: int, test_share: float | None, report: Callable[[int, int, str], None]
+    folder: Path,
+    *,
+    of: str,
+    num_rows: int,
+    test_share: float | None,
+    report: Callable[[int, int, str], None],
 ) -> dict[str, Any]:
     """Decide the sides, rank the classes, write the files of the module's docstring and drop the staged ones.
 
@@ -92,6 +97,7 @@ def rank_rows(
 
     Args:
         folder: with what :class:`StagedRows` wrote.
+        of: the file, for errors.
         num_rows: that it wrote.
         test_share: of the rows; None: the sides are as they were staged.
         report: told rows done, rows in all, and what is done.
@@ -114,7 +120,9 @@ def rank_rows(
     order = np.lexsort((numbers, -counts))
     order = order[: int(np.count_nonzero(is_trained))]
     if len(order) < 2:
-        raise DataError(f"{len(order)} classes with training examples; at least 2 are needed to tell apart")
+        raise DataError(
+            f"{of}: {len(order)} classes with training examples; at least 2 are needed to tell them apart"
+        )
     ranks = np.full(len(numbers), -1, np.int64)
     ranks[order] = np.arange(len(order))
     numbers[order].tofile(folder / "class_numbers.i8")

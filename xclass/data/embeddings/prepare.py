@@ -162,7 +162,9 @@ def _hashes(vectors_BD: FloatArray) -> npt.NDArray[np.uint64]:
 def _write(partial: Path, config: EmbeddingsConfig, reader: _Reader, files: list[InputFile]) -> None:
     share = config.test_share if config.test_path is None else None
     staged = reader.staged
-    counts = rank_rows(partial, num_rows=staged.num_rows, test_share=share, report=reader.progress)
+    counts = rank_rows(
+        partial, of=str(config.path), num_rows=staged.num_rows, test_share=share, report=reader.progress
+    )
     document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         **counts,

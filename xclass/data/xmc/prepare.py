@@ -179,7 +179,9 @@ class _Reader:
 def _write(partial: Path, config: XmcConfig, reader: _Reader, progress: Progress) -> None:
     share = config.test_share if config.test_path is None else None
     staged = reader.staged
-    counts = rank_rows(partial, num_rows=staged.num_rows, test_share=share, report=progress)
+    counts = rank_rows(
+        partial, of=str(config.path), num_rows=staged.num_rows, test_share=share, report=progress
+    )
     document = {
         "format_version": FORMAT_VERSION,
         **counts,
