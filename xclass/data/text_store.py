@@ -97,6 +97,16 @@ class TextStore:
             raise self._damaged()
         return elements, offsets
 
+    def elements_at(self, places: IntArray) -> npt.NDArray[Any]:
+        """Single elements, numbered through all items, in the order of ``places``."""
+        size = self._dtype.itemsize
+        if len(places) and len(places) == places[-1] - places[0] + 1 and (np.diff(places) == 1).all():
+            return self._read(self._elements_fd, self._dtype, int(places[0]), len(places))
+        elements = read_pieces(self._elements_fd, places * size, np.full(len(places), size))
+        if len(elements) != len(places) * size:
+            raise self._damaged()
+        return elements.view(self._dtype)
+
     def read_blocks(self, blocks: IntArray) -> tuple[npt.NDArray[Any], Lengths]:
         """Whole blocks of BLOCK items.
 
