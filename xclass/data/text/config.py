@@ -36,6 +36,19 @@ class TableFormat(StrEnum):
     """Apache Parquet; needs the extra parquet."""
 
 
+_ENDINGS = {
+    "tsv": TableFormat.tsv,
+    "tab": TableFormat.tsv,
+    "txt": TableFormat.tsv,
+    "csv": TableFormat.csv,
+    "jsonl": TableFormat.jsonl,
+    "ndjson": TableFormat.jsonl,
+    "json": TableFormat.jsonl,
+    "parquet": TableFormat.parquet,
+    "pq": TableFormat.parquet,
+}
+
+
 @dataclass(kw_only=True, slots=True)
 class TextConfig:
     """Which files, which of their columns, and what is held out."""
@@ -132,8 +145,27 @@ class TextConfig:
         Raises:
             ConfigError: naming the key.
         """
-        self.train_files()
-        self.test_files()
+        for key, files in (("data.path", self.train_files()), ("data.test_path", self.test_files())):
+            for file in files:
+                self.format_of(file, key)
+
+    def format_of(self, file: InputFile, key: str = "data.path") -> TableFormat:
+        """How the rows of a file are written.
+
+        Raises:
+            ConfigError: its name does not say so, and neither does ``format``.
+        """
+        if self.format is not None:
+            return self.format
+        ending = file.path.lower().removesuffix(".gz").rpartition(".")[2]
+        if ending not in _ENDINGS:
+            raise ConfigError(
+                key,
+                file.path,
+                allowed=f"names that end in {', '.join(_ENDINGS)}; all but Parquet also with .gz",
+                remedy="say how it is written: data.format=tsv, csv, jsonl or parquet",
+            )
+        return _ENDINGS[ending]
 
     def train_files(self) -> list[InputFile]:
         """The files of ``path``, in order.
@@ -181,9 +213,10 @@ class TextConfig:
 
         Memory: ``threads * scan_batch * (45 + t)`` or, in steps, ``batch * (64 (2 w + 1) + 170 + 4 t)``,
         whichever is more; anonymous. Where c > 1 or classes are left out ``threads * (scan_batch *
-        (64 (2 w + 1) + 170 + 2 t) + 340,000 c)`` or besides ``1,540 c batch``, and 1/4 B per example where
-        classes are left out. Mapped, so reclaimable: 1/8 B per example (starts of blocks), w B where steps read in random order or classes are
-        left out, and 1 1/8 B for the sets where c > 1 or classes are left out.
+        (64 (2 w + 1) + 170 + 2 t) + 340,000 c)``, in steps besides ``1,540 c batch``, and 1/4 B per example
+        where classes are left out. Mapped, so reclaimable: 1/8 B per example (starts of blocks), w B where
+        steps read in random order or classes are left out, and 1 1/8 B for the sets where c > 1 or classes
+        are left out.
         """
         known = self._known(shape.num_classes)
         t, c = known.text_bytes, known.classes_per_example

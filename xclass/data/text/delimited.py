@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from xclass.data.text.config import TableFormat, TextConfig
-from xclass.data.text.rows import MAX_ROW_BYTES, RowFilter, Rows
+from xclass.data.text.rows import MAX_ROW_BYTES, RowFilter, Rows, shown
 from xclass.errors import DataError
 
 _CHUNK_CHARACTERS = 1 << 20
@@ -96,9 +96,8 @@ def _column(names: Sequence[str], name: str, place: str) -> int:
     if len(places) == 1:
         return places[0]
     wrong = "two columns" if places else "no column"
-    shown = ", ".join(found.strip()[:40] for found in names[:20])
     raise DataError(
-        f"{place}: {wrong} named {name}; there are: {shown}; name them with data.text_column=... "
+        f"{place}: {wrong} named {name}; there are: {shown(names)}; name them with data.text_column=... "
         "data.class_column=..., or without a header data.header=false data.text_column=1 data.class_column=2"
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from xclass.data.text.config import TextConfig
-from xclass.data.text.rows import RowFilter, Rows
+from xclass.data.text.rows import RowFilter, Rows, shown
 from xclass.errors import DataError
 
 
@@ -82,10 +82,9 @@ def _object(line: str, place: str) -> dict[str, Any]:
 
 def _value(document: dict[str, Any], column: str, place: str) -> Any:
     if column not in document:
-        shown = ", ".join(key[:40] for key in list(document)[:20]) or "nothing"
         raise DataError(
-            f"{place}: no {column}; there is: {shown}; name the keys with data.text_column=... "
-            "data.class_column=..."
+            f"{place}: no {column}; there is: {shown(list(document))}; name the keys with "
+            "data.text_column=... data.class_column=..."
         )
     return document[column]
 

@@ -12,7 +12,7 @@ from typing import Any
 from xclass.data.table_files import InputFile
 from xclass.data.text.config import TextConfig
 from xclass.data.text.json_lines import names_of, text_of
-from xclass.data.text.rows import RowFilter, Rows
+from xclass.data.text.rows import RowFilter, Rows, shown
 from xclass.data.text.streams import check_unchanged
 from xclass.errors import DataError
 
@@ -70,9 +70,8 @@ def _rows(batch: Any, first: int, rows: RowFilter) -> Rows:
 def _check_columns(names: list[str], path: str, config: TextConfig) -> None:
     for name in (config.text_column, config.class_column):
         if names.count(name) != 1:
-            wrong = "twice a" if name in names else "no"
-            shown = ", ".join(found[:40] for found in names[:20])
+            wrong = "two columns" if name in names else "no column"
             raise DataError(
-                f"{path}: {wrong} column named {name}; there are: {shown}; name them with "
+                f"{path}: {wrong} named {name}; there are: {shown(names)}; name them with "
                 "data.text_column=... data.class_column=..."
             )

@@ -12,6 +12,12 @@ MAX_ROW_BYTES = 16 << 20
 """Of a line or a quoted field: without a limit one missing line end would be the memory of the whole file."""
 
 
+def shown(names: Sequence[str]) -> str:
+    """Names of columns as an error may show them: from a file, so perhaps long, many or hostile."""
+    plain = ("".join(c if c.isprintable() else "?" for c in name.strip()[:40]) for name in names[:20])
+    return ", ".join(plain) or "none"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rows:
     """Some rows of a table, in order, each with a text and a class."""
