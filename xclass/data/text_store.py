@@ -29,7 +29,7 @@ BLOCK = 64
 
 _SUFFIXES = {"u1": "bytes", "u4": "u4"}
 _WIDTHS: dict[int, type[np.unsignedinteger[Any]]] = {1: np.uint8, 2: np.uint16, 4: np.uint32}
-_COPY_ITEMS = 1 << 20
+_COPY_BYTES = 1 << 20
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 ByteArray = npt.NDArray[np.uint8]
@@ -223,7 +223,7 @@ class TextWriter:
         self._lengths_path.rename(narrow)
         self._lengths = self._lengths_path.open("xb")
         with narrow.open("rb") as old:
-            while part := old.read(_COPY_ITEMS):
+            while part := old.read(_COPY_BYTES):
                 self._lengths.write(np.frombuffer(part, self._width).astype(wide).data)
         narrow.unlink()
         self._width = wide

@@ -31,8 +31,9 @@ def read_parquet(
     """
     if importlib.util.find_spec("pyarrow") is None:
         raise DataError(f"{file.path}: Parquet needs the package pyarrow: pip install 'xclass[parquet]'")
-    pq = importlib.import_module("pyarrow.parquet")
-    arrow_error = importlib.import_module("pyarrow").ArrowException
+    arrow, pq = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    # Its own allocator keeps some MB that it has once had; malloc is pinned in a child that is measured.
+    arrow.set_memory_pool(arrow.system_memory_pool())
     rows = RowFilter(config, file.path)
     row = 0
     try:
@@ -46,7 +47,7 @@ def read_parquet(
                 yield _rows(batch, row + 1, rows)
                 row += batch.num_rows
                 progress(file.size_bytes * row // max(1, table.metadata.num_rows))
-    except (OSError, arrow_error) as error:
+    except (OSError, arrow.ArrowException) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{file.path}:{row + 1}: {reason}; the file is cut short or no Parquet: write it again"
