@@ -47,7 +47,7 @@ def test_names_that_meet_in_the_table_stay_apart(monkeypatch):
 
 
 def test_a_name_takes_what_the_closed_form_says():
-    num = 200_000
+    num = 100_000
     tracemalloc.start()
     table = NameTable()
     for start in range(0, num, 10_000):

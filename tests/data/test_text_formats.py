@@ -189,7 +189,8 @@ def test_what_is_known_of_a_prepared_table_is_exact_and_before_it_a_guess(tmp_pa
     assert config.num_train(100) == 400
     source = open_text(config)
     assert config.default_classes == source.num_classes
-    assert config.num_train(source.num_classes) == source.num_train
+    for num_classes in (2, 3, source.num_classes):
+        assert config.num_train(num_classes) == open_text(config, num_classes).num_train
     path.unlink()
     with pytest.raises(ConfigError, match=r"data\.path=.*: No such file or directory"):
         config.check_files()

@@ -13,7 +13,9 @@ from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+CLASS_STARTS = "class_starts.i8"
+"""int64: training pairs of all classes before each one, and of all."""
 
 _BYTES_PER_ROW = 40
 """Of a table that nobody has read yet: a product name and its class."""
@@ -198,13 +200,14 @@ class TextConfig:
         return None if self.path is None else prepared_facts(self.folder)
 
     def num_train(self, num_classes: int) -> int:
-        """Training examples: of all classes exact once they are prepared, else about so many per class."""
+        """Training examples: exact once the table is prepared, else about so many per class."""
         known = self.known_facts()
         if known is None:
             return _ROWS_PER_CLASS * num_classes
         # The most frequent classes have more: at least this many.
-        share = min(1.0, num_classes / int(known["num_classes"]))
-        return max(num_classes, round(int(known["num_train"]) * share))
+        with (self.folder() / CLASS_STARTS).open("rb") as starts:
+            starts.seek(8 * min(num_classes, int(known["num_classes"])))
+            return int.from_bytes(starts.read(8), "little")
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Bytes that reading adds over the base: batches, and mapped pages of the index.
