@@ -14,11 +14,15 @@ from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+CLASS_STARTS = "class_starts.i8"
+"""int64: training pairs of all classes before each one, and of all."""
 
 _BYTES_PER_ROW = 40
 """Of a table that nobody has read yet: a product name and its class."""
 _ROWS_PER_CLASS = 4
+_PART_BYTES, _BLOCK_BYTES = 340_000, 1_540
+"""Per class of an example: one part of a read of sets, and the block of 64 examples around a random one."""
 _INDEX = f"index of the texts{MAPPED}"
 
 
@@ -33,6 +37,19 @@ class TableFormat(StrEnum):
     """A JSON object per line."""
     parquet = "parquet"
     """Apache Parquet; needs the extra parquet."""
+
+
+_ENDINGS = {
+    "tsv": TableFormat.tsv,
+    "tab": TableFormat.tsv,
+    "txt": TableFormat.tsv,
+    "csv": TableFormat.csv,
+    "jsonl": TableFormat.jsonl,
+    "ndjson": TableFormat.jsonl,
+    "json": TableFormat.jsonl,
+    "parquet": TableFormat.parquet,
+    "pq": TableFormat.parquet,
+}
 
 
 @dataclass(kw_only=True, slots=True)
@@ -131,8 +148,27 @@ class TextConfig(DataTraits):
         Raises:
             ConfigError: naming the key.
         """
-        self.train_files()
-        self.test_files()
+        for key, files in (("data.path", self.train_files()), ("data.test_path", self.test_files())):
+            for file in files:
+                self.format_of(file, key)
+
+    def format_of(self, file: InputFile, key: str = "data.path") -> TableFormat:
+        """How the rows of a file are written.
+
+        Raises:
+            ConfigError: its name does not say so, and neither does ``format``.
+        """
+        if self.format is not None:
+            return self.format
+        ending = file.path.lower().removesuffix(".gz").rpartition(".")[2]
+        if ending not in _ENDINGS:
+            raise ConfigError(
+                key,
+                file.path,
+                allowed=f"names that end in {', '.join(_ENDINGS)}; all but Parquet also with .gz",
+                remedy="say how it is written: data.format=tsv, csv, jsonl or parquet",
+            )
+        return _ENDINGS[ending]
 
     def train_files(self) -> list[InputFile]:
         """The files of ``path``, in order.
@@ -165,21 +201,80 @@ class TextConfig(DataTraits):
         return None if self.path is None else prepared_facts(self.folder)
 
     def num_train(self, num_classes: int) -> int:
-        """Training examples: of all classes exact once they are prepared, else about so many per class."""
+        """Training examples: exact once the table is prepared, else about so many per class."""
         known = self.known_facts()
         if known is None:
             return _ROWS_PER_CLASS * num_classes
         # The most frequent classes have more: at least this many.
-        share = min(1.0, num_classes / int(known["num_classes"]))
-        return max(num_classes, round(int(known["num_train"]) * share))
+        with (self.folder() / CLASS_STARTS).open("rb") as starts:
+            starts.seek(8 * min(num_classes, int(known["num_classes"])))
+            return int.from_bytes(starts.read(8), "little")
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Bytes that reading adds over the base: batches, and mapped pages of the index.
 
-        Memory: see :class:`xclass.data.text.source.TextSource`.
+        With texts of t bytes, lengths of w bytes (1, 2 or 4: of the longest text) and c classes per example:
+
+        Memory: ``threads * scan_batch * (45 + t)`` or, in steps, ``batch * (64 (2 w + 1) + 170 + 4 t)``,
+        whichever is more; anonymous. Where c > 1 or classes are left out ``threads * (scan_batch *
+        (64 (2 w + 1) + 170 + 2 t) + 340,000 c)``, in steps besides ``1,540 c batch``, and 1/4 B per example
+        where classes are left out. Mapped, so reclaimable: 1/8 B per example (starts of blocks), w B where
+        steps read in random order or classes are left out, and 1 1/8 B for the sets where c > 1 or classes
+        are left out.
         """
-        return {DATA_BATCHES: 0, _INDEX: 0}
+        known = self._known(shape.num_classes)
+        t, c = known.text_bytes, known.classes_per_example
+        scan = shape.scan_batch_size * (45 + t)
+        step = shape.batch_size * (64 * (2 * known.length_bytes + 1) + 170 + 4 * t)
+        per_example = 1 / 8 + (known.length_bytes if has_steps or known.is_restricted else 0)
+        if not known.is_plain:
+            scan = shape.scan_batch_size * (64 * (2 * known.length_bytes + 1) + 170 + 2 * t) + _PART_BYTES * c
+            step += _BLOCK_BYTES * c * shape.batch_size
+            per_example += 9 / 8
+        kept = shape.num_examples // 4 if known.is_restricted else 0
+        batches = round(max(shape.threads * scan, step if has_steps else 0.0))
+        return {DATA_BATCHES: batches + kept, _INDEX: round(per_example * shape.num_examples)}
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """Index of the held-out texts, mapped: a random sample touches all of it."""
-        return {_INDEX: 0}
+        """Index of the held-out texts, mapped: a random sample touches all of it (fault-around, 64 KiB)."""
+        known = self._known(shape.num_classes)
+        per_text = known.length_bytes + 1 / 8 + (0 if known.is_plain else 9 / 8)
+        return {_INDEX: round(per_text * known.num_test)}
+
+    def _known(self, num_classes: int) -> _Known:
+        known = self.known_facts()
+        if known is None:
+            share = self.test_share
+            return _Known(
+                text_bytes=_BYTES_PER_ROW,
+                length_bytes=1,
+                classes_per_example=1.0,
+                num_test=round(_ROWS_PER_CLASS * num_classes * share / (1 - share)),
+                is_restricted=False,
+            )
+        num_examples = max(1, int(known["num_examples"]))
+        return _Known(
+            text_bytes=known["files"]["train.bytes"]["size_bytes"] / num_examples,
+            length_bytes=max(1, known["files"]["train.lengths"]["size_bytes"] // num_examples),
+            classes_per_example=int(known["num_train"]) / num_examples,
+            num_test=int(known["num_test"]),
+            is_restricted=num_classes < int(known["num_classes"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    """What the closed form needs of a prepared table, or the guess for one that was not read yet."""
+
+    text_bytes: float
+    length_bytes: int
+    """Of the length of one text: 1, 2 or 4."""
+    classes_per_example: float
+    num_test: int
+    is_restricted: bool
+    """Classes are left out."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Every example has one class, and all are kept."""
+        return self.classes_per_example == 1.0 and not self.is_restricted

@@ -15,7 +15,7 @@ from xclass.data.text.config import FORMAT_VERSION, TextConfig
 from xclass.data.text.ranking import write_ranked
 from xclass.data.text.rows import Rows
 from xclass.data.text.staging import SplitWriter
-from xclass.data.text.tables import format_of, read_table
+from xclass.data.text.tables import read_table
 from xclass.errors import DataError
 from xclass.units import format_bytes
 
@@ -46,9 +46,8 @@ def prepare(config: TextConfig, *, progress: Progress | None = None) -> Path:
     if folder.exists():
         read_manifest_document(folder, version=FORMAT_VERSION)
         return folder
+    config.check_files()
     files, test_files = config.train_files(), config.test_files()
-    for file in [*files, *test_files]:
-        format_of(file, config)
     num_bytes = sum(file.size_bytes for file in [*files, *test_files])
     with publishing(folder, room=f"about {format_bytes(2 * num_bytes)}") as partial:
         reader = _Reader(config, num_bytes, progress or (lambda done, total, what: None))
