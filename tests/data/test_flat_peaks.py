@@ -19,7 +19,7 @@ kind, settings, num_rows = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]
 # Buffers of a size that the smaller file fills, so that both run at their full width.
 import xclass.data.line_chunks, xclass.data.ranking
 xclass.data.line_chunks._CHUNK_BYTES = 1 << 16
-xclass.data.ranking._CHUNK_ROWS = 1 << 10
+xclass.data.ranking._CHUNK_PAIRS = 1 << 10
 if kind == "embeddings":
     import xclass.data.embeddings.prepare, xclass.data.embeddings.classes
     xclass.data.embeddings.prepare._CHUNK_BYTES = 1 << 16

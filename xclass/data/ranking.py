@@ -29,7 +29,7 @@ from xclass.errors import DataError
 STAGED, SIDES, HASHES = "staged", "sides.u1", "hashes.u8"
 TRAIN, TEST = 0, 1
 _STEMS = {TRAIN: "train", TEST: "test"}
-_CHUNK_ROWS = 1 << 17
+_CHUNK_PAIRS = 1 << 17
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -114,7 +114,7 @@ def rank_rows(
     """
     staged = _Staged(folder, num_rows, report)
     if test_share is not None:
-        for start, stop in batch_ranges(num_rows, _CHUNK_ROWS):
+        for start, stop in batch_ranges(num_rows, _CHUNK_PAIRS):
             staged.set_sides(start, is_held_out(staged.hashes(start, stop), test_share))
     numbers, counts = staged.count()
     if test_share is not None and np.any(counts == 0):
@@ -150,10 +150,12 @@ class _Staged:
         self._folder = folder
         self._num_rows = num_rows
         self._report = report
+        num_pairs = self._store.bytes_before(num_rows) // 8
+        self._chunk_rows = max(1, _CHUNK_PAIRS * num_rows // max(num_rows, num_pairs, 1))
 
     def chunks(self, what: str) -> Iterator[tuple[slice, IntArray, IntArray, npt.NDArray[np.uint8]]]:
         """Rows, numbers of their classes, the row of each of these (from 0 on), and sides."""
-        for start, stop in batch_ranges(self._num_rows, _CHUNK_ROWS):
+        for start, stop in batch_ranges(self._num_rows, self._chunk_rows):
             numbers, offsets = self._store.slice(start, stop)
             rows = np.repeat(np.arange(stop - start), np.diff(offsets))
             sides = _read(self._folder / SIDES, np.uint8, start, stop)
