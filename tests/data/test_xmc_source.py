@@ -219,6 +219,15 @@ def test_a_damaged_file_is_refused_by_name_and_nothing_is_left(tmp_path, text, m
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_an_interrupted_reading_leaves_nothing(config, tmp_path):
+    def interrupt(done, total, what):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(config, num_classes=None, dim=4, seed=0, progress=interrupt)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def test_a_damaged_cache_is_noticed(config):
     _, facts = opened(config)
     path = Path(facts["folder"]) / "rows.u8"

@@ -16,9 +16,9 @@ the problem
   classes=N              number of classes: 5e6, 5M, 5_000_000, int(5e6); with or without a leading +
                          default: synthetic 100 000; lemmas all there are (keeps the N most frequent)
   data=NAME              synthetic (default) | lemmas (needs the package simplemma; prepared once, minutes)
-  data=xmc path=FILE     numbered features, a line each: 3,17 2:0.5 9:1.25 (classes, then feature:value); also .gz
-  data=embeddings path=FILE data.classes_path=FILE    vectors: .npy, .safetensors (both may be larger than RAM),
-                         .parquet; classes: the same, or text with a line per vector (3 or 3,17)
+  data=xmc path=FILE     numbered features, a line each, also .gz: 3,17 2:0.5 9:1.25 (classes, feature:value)
+  data=embeddings path=FILE data.classes_path=FILE     vectors: .npy or .safetensors, which may be larger
+                         than RAM, .parquet; classes: the same, or text with a line per vector (3 or 3,17)
                          both: test=FILE, else data.test_share=0.1 of path is held out
   dim=64                 dimensions of an example and of a class vector; data=embeddings has its own
   seed=0                 equal seeds give equal data and queries
