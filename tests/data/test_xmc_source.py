@@ -133,7 +133,7 @@ def test_fewer_classes_are_the_most_frequent_and_what_is_left_of_each_set(config
 
 
 def test_the_split_made_here_keeps_equal_rows_together_and_a_row_for_every_class(tmp_path):
-    alone = [([39], {80 + i: 1.0}) for i in range(3)]
+    alone = [([100 + i], {i: 5.0}) for i in range(60)]
     doubled = made_examples(300, seed=5, least_classes=1) * 2 + alone
     (tmp_path / "all.txt").write_bytes(written(doubled))
     config = XmcConfig(path=str(tmp_path / "all.txt"), test_share=0.3, cache=str(tmp_path / "cache"))
@@ -146,6 +146,7 @@ def test_the_split_made_here_keeps_equal_rows_together_and_a_row_for_every_class
     classes = {c for classes, _ in train for c in classes}
     assert classes == {c for classes, _ in doubled for c in classes}
     assert "equal rows on one side" in facts["split"]
+    assert 5 < facts["num_brought_back"] < 40, "of 60 classes with one row about 0.3"
 
 
 def test_rows_keep_their_side_when_others_are_added(tmp_path):
@@ -171,6 +172,24 @@ def test_a_class_that_only_the_test_has_is_left_out_and_counted(tmp_path):
     source, facts = opened(config)
     assert rows(source, source.queries(10, seed=0)) == [((1,), ((2, 3.0),)), ((4,), ((2, 2.0),))]
     assert (facts["num_untrained_classes"], facts["num_unseen_test_rows"]) == (2, 2)
+
+
+def test_files_that_number_their_classes_differently_are_refused(tmp_path):
+    (tmp_path / "train.txt").write_bytes(b"1 2:3\n4 5:6\n")
+    (tmp_path / "test.txt").write_bytes(b"7 2:3\n8 5:6\n")
+    config = XmcConfig(
+        path=str(tmp_path / "train.txt"), test_path=str(tmp_path / "test.txt"), cache=str(tmp_path / "cache")
+    )
+    with pytest.raises(DataError, match=r"check that both files number their classes alike"):
+        opened(config)
+
+
+def test_where_every_row_is_the_last_of_its_class_test_examples_are_asked_for(tmp_path):
+    (tmp_path / "train.txt").write_bytes(b"".join(b"%d %d:1\n" % (i, i) for i in range(100)))
+    with pytest.raises(
+        DataError, match=r"no example can be held out.*name test examples with data.test_path"
+    ):
+        opened(XmcConfig(path=str(tmp_path / "train.txt"), cache=str(tmp_path / "cache")))
 
 
 def test_the_plan_knows_the_header_and_then_the_counts(config, tmp_path):

@@ -30,6 +30,11 @@ STAGED, SIDES, HASHES = "staged", "sides.u1", "hashes.u8"
 TRAIN, TEST = 0, 1
 _STEMS = {TRAIN: "train", TEST: "test"}
 _CHUNK_PAIRS = 1 << 17
+_NO_TEST = {
+    True: "none of its classes is one of the test examples; check that both files number their classes alike",
+    False: "no example can be held out, as each is the last of a class or there are too few; name test "
+    "examples with data.test_path",
+}
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -106,7 +111,7 @@ def rank_rows(
         Counts for the manifest.
 
     Raises:
-        DataError: fewer than two classes have training rows.
+        DataError: fewer than two classes have training rows, or no test row has one of them.
 
     Memory: 12 MiB and about 90 B per class, whatever the number of rows (measured at 1e3 to 4e6 classes with
     2e6 to 1e7 rows); see :class:`xclass.data.class_counts.ClassCounter`. 2 passes over the staged sets, 5
@@ -117,8 +122,9 @@ def rank_rows(
         for start, stop in batch_ranges(num_rows, _CHUNK_PAIRS):
             staged.set_sides(start, is_held_out(staged.hashes(start, stop), test_share))
     numbers, counts = staged.count()
+    num_brought_back = 0
     if test_share is not None and np.any(counts == 0):
-        _keep_one_of_each(staged, numbers[counts == 0])
+        num_brought_back = _keep_one_of_each(staged, numbers[counts == 0])
         numbers, counts = staged.count()
     is_trained = counts > 0
     order = np.lexsort((numbers, -counts))
@@ -132,10 +138,13 @@ def rank_rows(
     numbers[order].tofile(folder / "class_numbers.i8")
     counts[order].tofile(folder / "class_counts.i8")
     written = _write_sets(folder, staged, numbers, ranks)
+    if not written["num_test_rows"]:
+        raise DataError(f"{of}: {_NO_TEST[test_share is None]}")
     for name in (*store_files(STAGED, np.uint64), SIDES, HASHES):
         (folder / name).unlink()
     return {
         "num_classes": len(order),
+        "num_brought_back": num_brought_back,
         "num_untrained_classes": int(np.count_nonzero(~is_trained)),
         "train_of_most_frequent": _milestones(counts[order]),
         **written,
@@ -185,8 +194,9 @@ def _read(path: Path, dtype: type[_Scalar], start: int, stop: int) -> npt.NDArra
     return np.fromfile(path, dtype, stop - start, offset=start * np.dtype(dtype).itemsize)
 
 
-def _keep_one_of_each(staged: _Staged, orphans: IntArray) -> None:
-    """Bring back to training what classes without training rows have of the largest hash."""
+def _keep_one_of_each(staged: _Staged, orphans: IntArray) -> int:
+    """Bring back to training what classes without training rows have of the largest hash; how many rows."""
+    num_brought_back = 0
     largest = np.zeros(len(orphans), np.uint64)
     for is_last in (False, True):
         for rows_slice, found, rows, sides in staged.chunks("rows of rare classes"):
@@ -195,10 +205,13 @@ def _keep_one_of_each(staged: _Staged, orphans: IntArray) -> None:
             places, rows = places[is_orphan], rows[is_orphan]
             of_rows = staged.hashes(rows_slice.start, rows_slice.stop)[rows]
             if is_last:
-                sides[rows[of_rows == largest[places]]] = TRAIN
+                back = np.unique(rows[of_rows == largest[places]])
+                sides[back] = TRAIN
+                num_brought_back += len(back)
                 staged.set_sides(rows_slice.start, sides)
             else:
                 np.maximum.at(largest, places, of_rows)
+    return num_brought_back
 
 
 def _write_sets(folder: Path, staged: _Staged, numbers: IntArray, ranks: IntArray) -> dict[str, int]:
