@@ -241,6 +241,13 @@ def test_a_file_that_changed_after_it_was_prepared_is_not_read(tmp_path):
         open_source(config, num_classes=NUM_CLASSES, dim=D, seed=0, facts=facts)
 
 
+def test_a_folder_is_no_file(tmp_path):
+    (tmp_path / "x.npy").mkdir()
+    config = EmbeddingsConfig(path=str(tmp_path / "x.npy"), classes_path=str(tmp_path / "y.npy"))
+    with pytest.raises(ConfigError, match=r"data.path=.*x.npy: allowed is a file; it is a folder"):
+        config.check_files()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from xclass.data.table_files import absolute
+from xclass.data.table_files import InputFile, absolute, input_files
 from xclass.errors import ConfigError
 
 
@@ -27,6 +28,17 @@ def check_files(path: str | None, test_path: str | None) -> tuple[str | None, st
             remedy="leave it out to have a part of data.path held out",
         )
     return path, test_path
+
+
+def one_file(key: str, path: str | None) -> InputFile:
+    """A file that a user named, as it is now.
+
+    Raises:
+        ConfigError: none is named, or it is not there, or it is a folder.
+    """
+    if path is not None and Path(path).is_dir():
+        raise ConfigError(key, path, allowed="a file", remedy="it is a folder: name one of its files")
+    return input_files(key, path)[0]
 
 
 def check_test_share(share: float) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
-from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of
-from xclass.data.table_files import InputFile, input_files, prepared_facts, prepared_folder
+from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of, one_file
+from xclass.data.table_files import InputFile, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
@@ -71,7 +71,7 @@ class XmcConfig(DataTraits):
         Raises:
             ConfigError: it is not there.
         """
-        return input_files("data.path", self.path)[0]
+        return one_file("data.path", self.path)
 
     def test_file(self) -> InputFile | None:
         """The file of ``test_path`` as it is now; None without one.
@@ -79,7 +79,7 @@ class XmcConfig(DataTraits):
         Raises:
             ConfigError: it is not there.
         """
-        return input_files("data.test_path", self.test_path)[0] if self.test_path is not None else None
+        return one_file("data.test_path", self.test_path) if self.test_path is not None else None
 
     def check_files(self) -> None:
         """Refuse files that are not here.
