@@ -114,25 +114,18 @@ def rank_rows(
         DataError: fewer than two classes have training rows, or no test row has one of them.
 
     Memory: 12 MiB and about 90 B per class, whatever the number of rows (measured at 1e3 to 4e6 classes with
-    2e6 to 1e7 rows); see :class:`xclass.data.class_counts.ClassCounter`. 2 passes over the staged sets, 5
+    2e6 to 1e7 rows); see :class:`xclass.data.class_counts.ClassCounter`. 3 passes over the staged sets, 5
     where a class lost all of its rows to the test.
     """
     staged = _Staged(folder, num_rows, report)
-    if test_share is not None:
-        for start, stop in batch_ranges(num_rows, _CHUNK_PAIRS):
-            staged.set_sides(start, is_held_out(staged.hashes(start, stop), test_share))
+    num_brought_back = 0 if test_share is None else _hold_out(staged, num_rows, test_share)
     numbers, counts = staged.count()
-    num_brought_back = 0
-    if test_share is not None and np.any(counts == 0):
-        num_brought_back = _keep_one_of_each(staged, numbers[counts == 0])
-        numbers, counts = staged.count()
-    is_trained = counts > 0
-    order = np.lexsort((numbers, -counts))
-    order = order[: int(np.count_nonzero(is_trained))]
-    if len(order) < 2:
+    num_trained = int(np.count_nonzero(counts))
+    if num_trained < 2:
         raise DataError(
-            f"{of}: {len(order)} classes with training examples; at least 2 are needed to tell them apart"
+            f"{of}: {num_trained} classes with training examples; at least 2 are needed to tell them apart"
         )
+    order = np.lexsort((numbers, -counts))[:num_trained]
     ranks = np.full(len(numbers), -1, np.int64)
     ranks[order] = np.arange(len(order))
     numbers[order].tofile(folder / "class_numbers.i8")
@@ -143,9 +136,9 @@ def rank_rows(
     for name in (*store_files(STAGED, np.uint64), SIDES, HASHES):
         (folder / name).unlink()
     return {
-        "num_classes": len(order),
+        "num_classes": num_trained,
         "num_brought_back": num_brought_back,
-        "num_untrained_classes": int(np.count_nonzero(~is_trained)),
+        "num_untrained_classes": len(numbers) - num_trained,
         "train_of_most_frequent": _milestones(counts[order]),
         **written,
     }
@@ -192,6 +185,15 @@ class _Staged:
 def _read(path: Path, dtype: type[_Scalar], start: int, stop: int) -> npt.NDArray[_Scalar]:
     """A part of a raw file; not mapped, so that what is read of it does not stay."""
     return np.fromfile(path, dtype, stop - start, offset=start * np.dtype(dtype).itemsize)
+
+
+def _hold_out(staged: _Staged, num_rows: int, test_share: float) -> int:
+    """Decide the sides by the hashes; how many rows were brought back to training after all."""
+    for start, stop in batch_ranges(num_rows, _CHUNK_PAIRS):
+        staged.set_sides(start, is_held_out(staged.hashes(start, stop), test_share))
+    numbers, counts = staged.count()
+    orphans = numbers[counts == 0]
+    return _keep_one_of_each(staged, orphans) if len(orphans) else 0
 
 
 def _keep_one_of_each(staged: _Staged, orphans: IntArray) -> int:
