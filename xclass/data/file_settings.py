@@ -10,6 +10,9 @@ from typing import Any
 
 from xclass.data.table_files import InputFile, absolute, input_files
 from xclass.errors import ConfigError
+from xclass.shapes import ProblemShape
+
+_FAULT_AROUND_BYTES = 64 << 10
 
 
 def check_files(path: str | None, test_path: str | None) -> tuple[str | None, str | None]:
@@ -81,6 +84,15 @@ def num_train_of(facts: Mapping[str, Any] | None, num_classes: int) -> int:
     if table:
         return interpolated(table, num_classes)
     return max(num_classes, int((facts or {}).get("num_examples", 0)))
+
+
+def query_index_bytes(facts: Mapping[str, Any] | None, shape: ProblemShape, bytes_per_row: float) -> int:
+    """Mapped bytes of the index that a random sample of test rows touches: all of it, or pages around each.
+
+    Source: the kernel maps 64 KiB around a page that is touched (fault_around_bytes), in each of three files.
+    """
+    rows = int((facts or {}).get("num_test_rows", 0))
+    return round(min(bytes_per_row * rows, 3 * _FAULT_AROUND_BYTES * shape.num_queries))
 
 
 def interpolated(table: Sequence[Sequence[int]], classes: int) -> int:

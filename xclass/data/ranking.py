@@ -8,6 +8,11 @@ made of them here is small beside the rows themselves, which stay where and as t
 ``train_rows.u8`` ``test_rows.u8``    number of each kept row in the order of the files
 ``class_numbers.i8``    rank -> number of the class in the files
 ``class_counts.i8``    rank -> training rows that have it, falling
+
+A row is held out if its hash falls below the share, so that equal rows fall on one side and a row keeps its
+side when others are added; but of a class whose rows would all be held out, those with the largest hash are
+trained on. A class without training rows cannot be learned: it is left out of all sets, and a test row that
+has no other class is left out with it, and counted.
 """
 
 from __future__ import annotations
@@ -95,11 +100,6 @@ def rank_rows(
 ) -> dict[str, Any]:
     """Decide the sides, rank the classes, write the files of the module's docstring and drop the staged ones.
 
-    A row is held out if its hash falls below the share, so that equal rows fall on one side and a row keeps
-    its side when others are added; but of a class whose rows would all be held out, those with the largest
-    hash are trained on. A class without training rows cannot be learned: it is left out of all sets, and a
-    test row that has no other class is left out with it, and counted.
-
     Args:
         folder: with what :class:`StagedRows` wrote.
         of: the file, for errors.
@@ -125,11 +125,7 @@ def rank_rows(
         raise DataError(
             f"{of}: {num_trained} classes with training examples; at least 2 are needed to tell them apart"
         )
-    order = np.lexsort((numbers, -counts))[:num_trained]
-    ranks = np.full(len(numbers), -1, np.int64)
-    ranks[order] = np.arange(len(order))
-    numbers[order].tofile(folder / "class_numbers.i8")
-    counts[order].tofile(folder / "class_counts.i8")
+    ranks, falling = _write_ranks(folder, numbers, counts, num_trained)
     written = _write_sets(folder, staged, numbers, ranks)
     if not written["num_test_rows"]:
         raise DataError(f"{of}: {_NO_TEST[test_share is None]}")
@@ -139,9 +135,22 @@ def rank_rows(
         "num_classes": num_trained,
         "num_brought_back": num_brought_back,
         "num_untrained_classes": len(numbers) - num_trained,
-        "train_of_most_frequent": _milestones(counts[order]),
+        "train_of_most_frequent": _milestones(falling),
         **written,
     }
+
+
+def _write_ranks(
+    folder: Path, numbers: IntArray, counts: IntArray, num_trained: int
+) -> tuple[IntArray, IntArray]:
+    """The rank of each number, -1 without training rows, and the counts by rank."""
+    order = np.lexsort((numbers, -counts))[:num_trained]
+    ranks = np.full(len(numbers), -1, np.int64)
+    ranks[order] = np.arange(num_trained)
+    numbers[order].tofile(folder / "class_numbers.i8")
+    falling = counts[order]
+    falling.tofile(folder / "class_counts.i8")
+    return ranks, falling
 
 
 class _Staged:

@@ -9,7 +9,14 @@ from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
 from xclass.data.embeddings.layout import ArrayLayout, npy_array, safetensors_arrays
-from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of, one_file
+from xclass.data.file_settings import (
+    check_files,
+    check_test_share,
+    classes_of,
+    num_train_of,
+    one_file,
+    query_index_bytes,
+)
 from xclass.data.table_files import InputFile, absolute, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
@@ -193,8 +200,8 @@ class EmbeddingsConfig(DataTraits):
         }
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """None: the queries themselves are counted elsewhere."""
-        return {}
+        """The index of the test examples; the queries themselves are counted elsewhere."""
+        return {_INDEX: query_index_bytes(self.known_facts(), shape, _INDEX_BYTES_PER_ROW)}
 
 
 def vectors_in(path: Path, column: str | None) -> ArrayLayout:

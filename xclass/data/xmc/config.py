@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
-from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of, one_file
+from xclass.data.file_settings import (
+    check_files,
+    check_test_share,
+    classes_of,
+    num_train_of,
+    one_file,
+    query_index_bytes,
+)
 from xclass.data.table_files import InputFile, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
@@ -123,7 +130,8 @@ class XmcConfig(DataTraits):
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """Rows of the queries, and the index of the test examples that a random sample touches."""
         rows = round(_ENTRY_BYTES * shape.features_per_example * shape.num_queries)
-        return {"rows of the queries": rows}
+        index = query_index_bytes(self.known_facts(), shape, _INDEX_BYTES_PER_ROW)
+        return {"rows of the queries": rows, _INDEX: index}
 
 
 def _facts_of_header(path: Path) -> dict[str, int] | None:
