@@ -205,11 +205,11 @@ class TextConfig(DataTraits):
             return int.from_bytes(starts.read(8), "little")
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
-        """Bytes that reading adds over the base; see :meth:`xclass.data.text.reading.Reading.memory_terms`."""
+        """Bytes that reading adds over the base: :meth:`xclass.data.text.reading.Reading.memory_terms`."""
         return self._reading(shape.num_classes).memory_terms(shape, has_steps=has_steps)
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """The same for serving; see :meth:`xclass.data.text.reading.Reading.query_terms`."""
+        """The same for serving: :meth:`xclass.data.text.reading.Reading.query_terms`."""
         return self._reading(shape.num_classes).query_terms()
 
     def _reading(self, num_classes: int) -> Reading:
