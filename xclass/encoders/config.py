@@ -18,9 +18,6 @@ NGRAM_TABLE, PROJECTION_TABLE = f"{NGRAMS} table", f"{PROJECTION} table"
 FORMAT_VERSION = 1
 """Of the folder that an encoder saves."""
 
-_CHARACTERS_PER_TEXT = 16
-"""Mean of lemmas: 13.6 bytes, at most as many characters, and two boundaries, rounded up."""
-
 
 @dataclass(kw_only=True, slots=True)
 class NgramConfig:
@@ -67,23 +64,23 @@ class NgramConfig:
             )
 
     def memory_terms(self, shape: ProblemShape, *, is_trainable: bool) -> dict[str, int]:
-        """Bytes that the encoder adds over the base, for texts as long as those of lemmas.
+        """Bytes that the encoder adds over the base.
 
-        With N = max_n - min_n + 1 and 16 characters per text, features of one text take ``8 * 16 N`` bytes,
-        and ``16 (15 + 8 N)`` while they are made. A scan has one such batch per thread and its vectors in
-        two more. A step has the features of two batches waiting, those of one being made, and the gradient
-        of its U <= min(16 N B, M) rows twice with 12 B per n-gram.
+        With N = max_n - min_n + 1 and texts of L characters on the mean, features of one text take ``8 L N``
+        bytes, and ``L (15 + 8 N)`` while they are made. A scan has one such batch per thread and its vectors
+        in two more. A step has the features of two batches waiting, those of one being made, and the gradient
+        of its U <= min(L N B, M) rows twice with 12 B per n-gram.
 
         Memory: table ``4 M D``; optimiser ``8 M``; the larger of scan and step as above.
         """
         num_lengths = self.max_n - self.min_n + 1
-        made = _CHARACTERS_PER_TEXT * (15 + 8 * num_lengths)
-        held = _CHARACTERS_PER_TEXT * 8 * num_lengths
+        made = round(shape.characters_per_text * (15 + 8 * num_lengths))
+        held = round(shape.characters_per_text * 8 * num_lengths)
         vector = FLOAT32_BYTES * shape.dim
         scan = shape.scan_batch_size * (shape.threads * made + (shape.threads + 2) * vector)
         step = 0
         if is_trainable:
-            num_ngrams = _CHARACTERS_PER_TEXT * num_lengths * shape.batch_size
+            num_ngrams = round(shape.characters_per_text * num_lengths * shape.batch_size)
             num_rows = min(num_ngrams, self.num_buckets)
             step = shape.batch_size * (made + 2 * held + vector) + 2 * vector * num_rows + 12 * num_ngrams
         return {

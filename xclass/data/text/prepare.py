@@ -41,6 +41,13 @@ def prepare(config: TextConfig, *, progress: Progress | None = None) -> Path:
     Raises:
         ConfigError: a file that does not exist, or whose format nobody knows.
         DataError: a row that cannot be used, by file and line; disk full; a cached folder that is damaged.
+
+    Memory: flat in the number of rows. Per class at most 80 B of the table of names (54 once it has grown)
+    and 24 B of counts and hashes; blocks of 1 MiB of a file as objects of Python, about 15 MB, or rows of up
+    to 16 MiB with as many copies; of Parquet besides the two columns of one row group.
+    Disk: per example its text, w = 1, 2 or 4 B for its length (as the longest text needs), 4 B per class and
+    1 1/4 B; per class its name and 9 1/8 B. While it is written the held-out part and 4 B per class of an
+    example once more.
     """
     folder = config.folder()
     if folder.exists():
