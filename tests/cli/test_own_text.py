@@ -28,9 +28,31 @@ def test_a_path_holds_whatever_a_file_name_may(table, word):
     assert (config.data.path, config.data.test_path) == (str(table), f"{table}.gz")
 
 
+@pytest.mark.parametrize(
+    ("word", "key", "value"),
+    [
+        ("data.delimiter=;", "delimiter", ";"),
+        ("data.delimiter=tab", "delimiter", "\t"),
+        ("data.delimiter=,", "delimiter", ","),
+        ("data.class_separator=|", "class_separator", "|"),
+        ("data.class_separator=, ", "class_separator", ","),
+        ("data.text_column=Name (EN), long", "text_column", "Name (EN), long"),
+        ("data.class_column=12", "class_column", "12"),
+        ("data.format=csv", "format", "csv"),
+        ("data.delimiter=null", "delimiter", None),
+    ],
+)
+def test_columns_and_separators_are_taken_as_typed(word, key, value):
+    register_schemas()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = to_run_config(compose("config", overrides=normalise_overrides(["data=text", word])))
+    assert getattr(config.data, key) == value
+
+
 def test_a_sweep_over_tables_stays_a_sweep():
     words = ["-m", "data=text", "path=a.tsv,b.tsv", "test=null"]
     assert normalise_overrides(words) == ["-m", "data=text", "data.path=a.tsv,b.tsv", "data.test_path=null"]
+    assert normalise_overrides(["data.class_separator=,"]) == ['data.class_separator=","']
     assert normalise_overrides(["path=a.tsv,b.tsv"]) == ['data.path="a.tsv,b.tsv"']
 
 

@@ -21,9 +21,9 @@ FORMAT_VERSION = 1
 _SHORT_CHARACTERS, _REPETITION = 16, 0.6
 """Up to so many characters, n-grams of a batch are taken for distinct; of longer texts fewer and fewer are.
 
-Source: counted in batches of 512 pieces of English (licences and manuals, 14 to 600 characters): distinct ones
-grow with the length to the power 0.39 at max_n 3 and 0.52 at max_n 5, from 4,291 and 12,693, where 16,384 and
-32,768 are taken; so the law stays above them.
+Source: counted in batches of 512 pieces of English (licences and manuals, 14 to 600 characters): distinct
+ones grow with the length to the power 0.39 at max_n 3 and 0.52 at max_n 5, from 4,291 and 12,693, where
+16,384 and 32,768 are taken; so the law stays above them.
 """
 
 

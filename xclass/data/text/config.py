@@ -75,7 +75,7 @@ class TextConfig(DataTraits):
     header: bool = True
     """tsv and csv: the first line names the columns; false: they are numbered, from 1."""
     delimiter: str | None = None
-    """tsv and csv: one character between columns; null: a tab or a comma."""
+    """tsv and csv: one character between columns, or ``tab``; null: a tab or a comma."""
     skip_incomplete: bool = False
     """Leave out (and count) rows without a text or a class, in place of refusing them."""
     test_share: float = 0.1
@@ -101,6 +101,8 @@ class TextConfig(DataTraits):
                 allowed="another column than data.text_column",
                 remedy="name the column of the class",
             )
+        if self.delimiter in ("tab", "\\t"):
+            self.delimiter = "\t"
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise ConfigError(
                 "data.delimiter",
