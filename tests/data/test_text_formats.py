@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -205,6 +206,14 @@ def test_what_is_known_of_a_prepared_table_is_exact_and_before_it_a_guess(tmp_pa
     with pytest.raises(ConfigError, match=r"data\.path=.*: No such file or directory"):
         config.check_files()
     assert config.num_train(100) == 100
+
+
+def test_parquet_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / "t.parquet"
+    path.write_bytes(b"")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"t\.parquet: .*; pip install 'xclass\[parquet\]'"):
+        config_of(path).check_files()
 
 
 @pytest.mark.parametrize(

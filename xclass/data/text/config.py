@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -140,14 +141,21 @@ class TextConfig(DataTraits):
         return (self.known_facts() or {}).get("num_classes")
 
     def check_files(self) -> None:
-        """Refuse files that are not here, before anything is started.
+        """Refuse files that are not here or that nothing here can read, before anything is started.
 
         Raises:
             ConfigError: naming the key.
         """
         for key, files in (("data.path", self.train_files()), ("data.test_path", self.test_files())):
             for file in files:
-                self.format_of(file, key)
+                is_parquet = self.format_of(file, key) is TableFormat.parquet
+                if is_parquet and importlib.util.find_spec("pyarrow") is None:
+                    raise ConfigError(
+                        key,
+                        file.path,
+                        allowed="tsv, csv or jsonl without the package pyarrow",
+                        remedy="pip install 'xclass[parquet]'",
+                    )
 
     def format_of(self, file: InputFile, key: str = "data.path") -> TableFormat:
         """How the rows of a file are written.
