@@ -17,10 +17,14 @@ the problem
   classes=N              number of classes: 5e6, 5M, 5_000_000, int(5e6); with or without a leading +
                          default: synthetic 100 000; lemmas all there are (keeps the N most frequent)
   data=NAME              synthetic (default) | lemmas (needs the package simplemma; prepared once, minutes)
-                         | text | xmc | embeddings: files of your own
-  path=FILE test=FILE    of those: the training examples, and the test examples if they are not to be held out
-  data.text_column=text  text: .tsv, .csv, .jsonl (each also .gz), .parquet, or a folder of such;
-  data.class_column=class    several classes: a list, or data.class_separator=";"   data.test_share=0.1
+                         | text | xmc | embeddings: files of your own, path=FILE, and test=FILE if the test
+                         examples are not to be a part of it (data.test_share=0.1)
+  data=text path=FILE    a table: .tsv, .csv, .jsonl, each also .gz, or .parquet, or a folder of such, with
+                         data.text_column=text data.class_column=class; several classes: a list, or
+                         data.class_separator="|"
+  data=xmc path=FILE     numbered features, a line each: 3,17 2:0.5 9:1.25 (classes, feature:value); also .gz
+  data=embeddings path=FILE data.classes_path=FILE    vectors: .npy, .safetensors (larger than RAM, too), or
+                         .parquet; classes: the same, or text with a line per vector (3 or 3,17)
   dim=64                 dimensions of an example and of a class vector; data=embeddings has its own
   seed=0                 equal seeds give equal data and queries
   data.bayes_accuracy=0.95   synthetic: accuracy of the best possible classifier

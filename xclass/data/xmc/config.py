@@ -18,8 +18,8 @@ FORMAT_VERSION = 1
 _ENTRY_BYTES = 8
 """Of a feature in a row: its column, int32, and its value, float32."""
 _INDEX = f"index of the rows{MAPPED}"
-_INDEX_BYTES_PER_ROW = 8 + 1 + 8 / 64
-"""Number of the row; how many classes it has, and where a block of 64 rows has its classes."""
+_INDEX_BYTES_PER_ROW = 8 + 2 * (1 + 8 / 64)
+"""Number of the row; how many classes and features it has, and where a block of 64 rows has them."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -111,7 +111,7 @@ class XmcConfig(DataTraits):
         """Bytes that reading adds over the base: batches, and mapped pages of the index.
 
         Memory: with F features per example ``threads * 16 F scan_batch`` (as read, and in two arrays) or, in
-        steps, ``16 F batch``, whichever is more; anonymous. Mapped, so reclaimable: 9 1/8 B per example. The
+        steps, ``16 F batch``, whichever is more; anonymous. Mapped, so reclaimable: 10 1/4 B per example. The
         rows are read with pread, so that they never become resident in this process.
         """
         batch = max(shape.threads * shape.scan_batch_size, shape.batch_size)
