@@ -42,7 +42,8 @@ def write(path, rows):
 
 
 def config_of(path, **settings):
-    return TextConfig(path=str(path), cache=str(Path(path).parent / "cache"), **settings)
+    cache = str(Path(path).parent / "cache")
+    return TextConfig(**{"path": str(path), "cache": cache, "test_share": 0.4} | settings)
 
 
 def copy_of(path):
@@ -137,6 +138,7 @@ WRONG = [
     ("t.parquet", b"PAR1 but not really", ":1: Parquet magic bytes.* no Parquet: write it again"),
     ("t.tsv", "text\tclass\na\tX\nb\tX\n", ": 1 classes; a classifier needs 2; is data.class_column right"),
     ("t.tsv", "", ": 0 classes"),
+    ("t.tsv", "text\tclass\na\tX\nb\tY\n", ": no example can be held out, .*; name test examples"),
     ("t.tsv", "te\x1b[31mxt\tclass\n", r":1: no column named text; there are: te\?\[31mxt, class"),
 ]  # fmt: skip
 
@@ -149,6 +151,12 @@ def test_damage_is_one_line_and_leaves_nothing(tmp_path, name, content, words):
         prepare(config_of(path))
     assert "\n" not in str(caught.value)
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_test_examples_of_other_classes_only_are_refused(tmp_path):
+    test = write(tmp_path / "test.tsv", [("asked", ["Class 1"]), ("asked too", ["ONE"])])
+    with pytest.raises(DataError, match=r"test\.tsv: none of its classes is one of the training"):
+        prepare(config_of(write(tmp_path / "t.tsv", ROWS), test_path=str(test)))
 
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):

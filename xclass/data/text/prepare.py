@@ -108,6 +108,15 @@ def _check(config: TextConfig, writer: SplitWriter) -> None:
         raise DataError(
             f"{config.path}: {writer.num_classes} classes; a classifier needs 2; is data.class_column right?"
         )
+    if not writer.num_examples["test"]:
+        raise DataError(f"{config.test_path or config.path}: {_NO_TEST[config.test_path is not None]}")
+
+
+_NO_TEST = {
+    True: "none of its classes is one of the training examples; check that both files name classes alike",
+    False: "no example can be held out, as each is the last of its class or there are too few; name test "
+    "examples with test=FILE",
+}
 
 
 def _facts(config: TextConfig, reader: _Reader, writer: SplitWriter) -> dict[str, Any]:
@@ -119,6 +128,7 @@ def _facts(config: TextConfig, reader: _Reader, writer: SplitWriter) -> dict[str
         "num_train": int(writer.class_counts.sum()),
         "num_test": num_examples["test"],
         "num_test_left_out": writer.num_left_out,
+        "num_brought_back": writer.num_brought_back,
         "num_skipped": reader.num_skipped,
         "characters_per_text": writer.num_characters / max(1, sum(num_examples.values())),
         "sources": reader.sources,
