@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -41,7 +42,14 @@ def write(path, rows):
 
 
 def config_of(path, **settings):
-    return TextConfig(path=str(path), cache=str(Path(path).parent / "cache"), **settings)
+    cache = str(Path(path).parent / "cache")
+    return TextConfig(**{"path": str(path), "cache": cache, "test_share": 0.4} | settings)
+
+
+def copy_of(path):
+    copy = path.with_name(f"copy_{path.name}")
+    copy.write_bytes(path.read_bytes())
+    return copy
 
 
 def content(source):
@@ -95,8 +103,7 @@ def test_a_folder_is_read_file_by_file_in_the_order_of_names(tmp_path):
 def test_the_dialects_of_real_files_are_read(tmp_path, name, text, settings):
     path = tmp_path / name
     path.write_text(text, encoding="utf-8", newline="")
-    config = config_of(path, **settings, test_path=str(path))
-    source = open_text(config)
+    source = open_text(config_of(path, **settings, test_path=str(copy_of(path))))
     assert content(source) == [("a b", ["X"]), ("c", ["Y"])]
     assert source.facts()["num_rows_skipped"] == (4 if name == "gaps.tsv" else 0)
 
@@ -104,7 +111,10 @@ def test_the_dialects_of_real_files_are_read(tmp_path, name, text, settings):
 def test_a_quoted_field_holds_lines_and_delimiters(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text('text,class\n"a\nb, ""c""",X\nd,Y\n', encoding="utf-8")
-    assert content(open_text(config_of(path, test_path=str(path)))) == [('a\nb, "c"', ["X"]), ("d", ["Y"])]
+    assert content(open_text(config_of(path, test_path=str(copy_of(path))))) == [
+        ('a\nb, "c"', ["X"]),
+        ("d", ["Y"]),
+    ]
 
 
 WRONG = [
@@ -128,6 +138,7 @@ WRONG = [
     ("t.parquet", b"PAR1 but not really", ":1: Parquet magic bytes.* no Parquet: write it again"),
     ("t.tsv", "text\tclass\na\tX\nb\tX\n", ": 1 classes; a classifier needs 2; is data.class_column right"),
     ("t.tsv", "", ": 0 classes"),
+    ("t.tsv", "text\tclass\na\tX\nb\tY\n", ": no example can be held out, .*; name test examples"),
     ("t.tsv", "te\x1b[31mxt\tclass\n", r":1: no column named text; there are: te\?\[31mxt, class"),
 ]  # fmt: skip
 
@@ -140,6 +151,12 @@ def test_damage_is_one_line_and_leaves_nothing(tmp_path, name, content, words):
         prepare(config_of(path))
     assert "\n" not in str(caught.value)
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_test_examples_of_other_classes_only_are_refused(tmp_path):
+    test = write(tmp_path / "test.tsv", [("asked", ["Class 1"]), ("asked too", ["ONE"])])
+    with pytest.raises(DataError, match=r"test\.tsv: none of its classes is one of the training"):
+        prepare(config_of(write(tmp_path / "t.tsv", ROWS), test_path=str(test)))
 
 
 def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
@@ -185,16 +202,26 @@ def test_other_content_or_other_settings_are_prepared_anew(tmp_path):
 def test_what_is_known_of_a_prepared_table_is_exact_and_before_it_a_guess(tmp_path):
     path = write(tmp_path / "t.tsv", ROWS)
     config = config_of(path, class_separator="|")
-    assert config.default_classes >= 2
-    assert config.num_train(100) == 400
+    assert (config.most_classes, config.num_train(100)) == (None, 100)
+    assert config.num_train(2) == path.stat().st_size // 40
+    with pytest.raises(ConfigError, match="classes=null: allowed is a number, as long as nobody has counted"):
+        _ = config.default_classes
     source = open_text(config)
-    assert config.default_classes == source.num_classes
+    assert config.default_classes == config.most_classes == source.num_classes
     for num_classes in (2, 3, source.num_classes):
         assert config.num_train(num_classes) == open_text(config, num_classes).num_train
     path.unlink()
     with pytest.raises(ConfigError, match=r"data\.path=.*: No such file or directory"):
         config.check_files()
-    assert config.num_train(100) == 400
+    assert config.num_train(100) == 100
+
+
+def test_parquet_without_its_package_says_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / "t.parquet"
+    path.write_bytes(b"")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"t\.parquet: .*; pip install 'xclass\[parquet\]'"):
+        config_of(path).check_files()
 
 
 @pytest.mark.parametrize(

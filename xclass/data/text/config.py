@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
-from xclass.data.table_files import InputFile, absolute, input_files, prepared_facts, prepared_folder
+from xclass.data.file_settings import check_files, check_test_share, classes_of
+from xclass.data.table_files import InputFile, input_files, prepared_facts, prepared_folder
+from xclass.data.text.reading import Reading
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
-from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
+from xclass.shapes import ProblemShape
 
 FORMAT_VERSION = 2
 CLASS_STARTS = "class_starts.i8"
@@ -20,10 +23,6 @@ CLASS_STARTS = "class_starts.i8"
 
 _BYTES_PER_ROW = 40
 """Of a table that nobody has read yet: a product name and its class."""
-_ROWS_PER_CLASS = 4
-_PART_BYTES, _BLOCK_BYTES = 340_000, 1_540
-"""Per class of an example: one part of a read of sets, and the block of 64 examples around a random one."""
-_INDEX = f"index of the texts{MAPPED}"
 
 
 class TableFormat(StrEnum):
@@ -59,7 +58,6 @@ class TextConfig(DataTraits):
     name: ClassVar[str] = "text"
     entry: ClassVar[str] = "xclass.data.text.entry"
     inputs: ClassVar[InputKind] = InputKind.texts
-    most_classes: ClassVar[int | None] = None
 
     path: str | None = None
     """The table of training examples: a file (.tsv, .csv, .jsonl, .parquet; but Parquet also .gz), or a
@@ -78,7 +76,7 @@ class TextConfig(DataTraits):
     header: bool = True
     """tsv and csv: the first line names the columns; false: they are numbered, from 1."""
     delimiter: str | None = None
-    """tsv and csv: one character between columns; null: a tab or a comma."""
+    """tsv and csv: one character between columns, or ``tab``; null: a tab or a comma."""
     skip_incomplete: bool = False
     """Leave out (and count) rows without a text or a class, in place of refusing them."""
     test_share: float = 0.1
@@ -93,14 +91,8 @@ class TextConfig(DataTraits):
             ConfigError: naming key, value, allowed range and remedy.
         """
         check_cache(self.cache)
-        if self.path is not None:
-            self.path = absolute("data.path", self.path)
-        if self.test_path is not None:
-            self.test_path = absolute("data.test_path", self.test_path)
-        if not 0.0 < self.test_share <= 0.5:
-            raise ConfigError(
-                "data.test_share", self.test_share, allowed="above 0, to 0.5", remedy="0.1 is the default"
-            )
+        self.path, self.test_path = check_files(self.path, self.test_path)
+        check_test_share(self.test_share)
         for key in ("text_column", "class_column"):
             self._check_column(key, getattr(self, key))
         if self.text_column == self.class_column:
@@ -110,6 +102,8 @@ class TextConfig(DataTraits):
                 allowed="another column than data.text_column",
                 remedy="name the column of the class",
             )
+        if self.delimiter in ("tab", "\\t"):
+            self.delimiter = "\t"
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise ConfigError(
                 "data.delimiter",
@@ -134,23 +128,34 @@ class TextConfig(DataTraits):
 
     @property
     def default_classes(self) -> int:
-        """All classes that there are; of a table that was not prepared yet an estimate from its size."""
-        known = self.known_facts()
-        if known is not None:
-            return int(known["num_classes"])
-        return max(
-            2, sum(file.size_bytes for file in self.train_files()) // _BYTES_PER_ROW // _ROWS_PER_CLASS
-        )
+        """All classes that there are, once the table is prepared.
+
+        Raises:
+            ConfigError: nobody has counted them yet.
+        """
+        return classes_of(self.known_facts())
+
+    @property
+    def most_classes(self) -> int | None:
+        """Classes that there are; None until the table is prepared."""
+        return (self.known_facts() or {}).get("num_classes")
 
     def check_files(self) -> None:
-        """Refuse files that are not here, before anything is started.
+        """Refuse files that are not here or that nothing here can read, before anything is started.
 
         Raises:
             ConfigError: naming the key.
         """
         for key, files in (("data.path", self.train_files()), ("data.test_path", self.test_files())):
             for file in files:
-                self.format_of(file, key)
+                is_parquet = self.format_of(file, key) is TableFormat.parquet
+                if is_parquet and importlib.util.find_spec("pyarrow") is None:
+                    raise ConfigError(
+                        key,
+                        file.path,
+                        allowed="tsv, csv or jsonl without the package pyarrow",
+                        remedy="pip install 'xclass[parquet]'",
+                    )
 
     def format_of(self, file: InputFile, key: str = "data.path") -> TableFormat:
         """How the rows of a file are written.
@@ -201,80 +206,32 @@ class TextConfig(DataTraits):
         return None if self.path is None else prepared_facts(self.folder)
 
     def num_train(self, num_classes: int) -> int:
-        """Training examples: exact once the table is prepared, else about so many per class."""
+        """Training examples: exact once the table is prepared, before that guessed from its size."""
         known = self.known_facts()
         if known is None:
-            return _ROWS_PER_CLASS * num_classes
-        # The most frequent classes have more: at least this many.
+            return max(num_classes, self._num_bytes() // _BYTES_PER_ROW)
         with (self.folder() / CLASS_STARTS).open("rb") as starts:
             starts.seek(8 * min(num_classes, int(known["num_classes"])))
             return int.from_bytes(starts.read(8), "little")
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
-        """Bytes that reading adds over the base: batches, and mapped pages of the index.
-
-        With texts of t bytes, lengths of w bytes (1, 2 or 4: of the longest text) and c classes per example:
-
-        Memory: ``threads * scan_batch * (45 + t)`` or, in steps, ``batch * (64 (2 w + 1) + 170 + 4 t)``,
-        whichever is more; anonymous. Where c > 1 or classes are left out ``threads * (scan_batch *
-        (64 (2 w + 1) + 170 + 2 t) + 340,000 c)``, in steps besides ``1,540 c batch``, and 1/4 B per example
-        where classes are left out. Mapped, so reclaimable: 1/8 B per example (starts of blocks), w B where
-        steps read in random order or classes are left out, and 1 1/8 B for the sets where c > 1 or classes
-        are left out.
-        """
-        known = self._known(shape.num_classes)
-        t, c = known.text_bytes, known.classes_per_example
-        scan = shape.scan_batch_size * (45 + t)
-        step = shape.batch_size * (64 * (2 * known.length_bytes + 1) + 170 + 4 * t)
-        per_example = 1 / 8 + (known.length_bytes if has_steps or known.is_restricted else 0)
-        if not known.is_plain:
-            scan = shape.scan_batch_size * (64 * (2 * known.length_bytes + 1) + 170 + 2 * t) + _PART_BYTES * c
-            step += _BLOCK_BYTES * c * shape.batch_size
-            per_example += 9 / 8
-        kept = shape.num_examples // 4 if known.is_restricted else 0
-        batches = round(max(shape.threads * scan, step if has_steps else 0.0))
-        return {DATA_BATCHES: batches + kept, _INDEX: round(per_example * shape.num_examples)}
+        """Bytes that reading adds over the base: :meth:`xclass.data.text.reading.Reading.memory_terms`."""
+        return self._reading(shape.num_classes).memory_terms(shape, has_steps=has_steps)
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """Index of the held-out texts, mapped: a random sample touches all of it (fault-around, 64 KiB)."""
-        known = self._known(shape.num_classes)
-        per_text = known.length_bytes + 1 / 8 + (0 if known.is_plain else 9 / 8)
-        return {_INDEX: round(per_text * known.num_test)}
+        """The same for serving: :meth:`xclass.data.text.reading.Reading.query_terms`."""
+        return self._reading(shape.num_classes).query_terms()
 
-    def _known(self, num_classes: int) -> _Known:
+    def _reading(self, num_classes: int) -> Reading:
         known = self.known_facts()
-        if known is None:
-            share = self.test_share
-            return _Known(
-                text_bytes=_BYTES_PER_ROW,
-                length_bytes=1,
-                classes_per_example=1.0,
-                num_test=round(_ROWS_PER_CLASS * num_classes * share / (1 - share)),
-                is_restricted=False,
-            )
-        num_examples = max(1, int(known["num_examples"]))
-        return _Known(
-            text_bytes=known["files"]["train.bytes"]["size_bytes"] / num_examples,
-            length_bytes=max(1, known["files"]["train.lengths"]["size_bytes"] // num_examples),
-            classes_per_example=int(known["num_train"]) / num_examples,
-            num_test=int(known["num_test"]),
-            is_restricted=num_classes < int(known["num_classes"]),
-        )
+        if known is not None:
+            return Reading.of_manifest(known, num_classes)
+        num_test = round(self.num_train(num_classes) * self.test_share / (1 - self.test_share))
+        return Reading(text_bytes=_BYTES_PER_ROW, num_test=num_test)
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Known:
-    """What the closed form needs of a prepared table, or the guess for one that was not read yet."""
-
-    text_bytes: float
-    length_bytes: int
-    """Of the length of one text: 1, 2 or 4."""
-    classes_per_example: float
-    num_test: int
-    is_restricted: bool
-    """Classes are left out."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Every example has one class, and all are kept."""
-        return self.classes_per_example == 1.0 and not self.is_restricted
+    def _num_bytes(self) -> int:
+        """Of the table; 0 where it is not here (any more)."""
+        try:
+            return sum(file.size_bytes for file in self.train_files())
+        except ConfigError:
+            return 0

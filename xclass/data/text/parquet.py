@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,8 @@ def read_parquet(
     Memory: pages of the two columns of one row group, not more than the group has.
 
     Raises:
-        DataError: pyarrow is missing, the file is no Parquet, or a column is missing or of another type.
+        DataError: the file is no Parquet, or a column is missing or of another type.
     """
-    if importlib.util.find_spec("pyarrow") is None:
-        raise DataError(f"{file.path}: Parquet needs the package pyarrow: pip install 'xclass[parquet]'")
     arrow, pq = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     # Its own allocator keeps some MB that it has once had; malloc is pinned in a child that is measured.
     arrow.set_memory_pool(arrow.system_memory_pool())

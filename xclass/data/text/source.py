@@ -118,6 +118,7 @@ class TextSource:
             "num_examples": self.num_examples,
             "num_test": self.num_test,
             "num_test_left_out": manifest["num_test_left_out"],
+            "num_brought_back": manifest["num_brought_back"],
             "num_rows_skipped": manifest["num_skipped"],
             "characters_per_text": manifest["characters_per_text"],
             "classes_per_example": self.num_train / max(1, self.num_examples),
