@@ -135,7 +135,7 @@ class RunConfig:
     keep_models: bool = True
     """Keep the saved models under the run's folder; false deletes each after it was served."""
     data: Any = None
-    """Hydra group: synthetic or lemmas; null: synthetic with its defaults."""
+    """Hydra group: synthetic, lemmas, text, xmc or embeddings; null: synthetic with its defaults."""
     method: Any = field(default_factory=MethodsConfig)
     """Settings of each method: method.<name>.<setting>."""
     weights: WeightsConfig = field(default_factory=WeightsConfig)

@@ -60,7 +60,7 @@ def test_cfg_job_prints_the_whole_configuration(type_words):
         (["-c", "all"], "bayes_accuracy"),
         (["dim=8", "--cfg", "job", "seed=4"], "seed: 4"),
         (["--cfg", "job", "--package", "data"], "bayes_accuracy"),
-        (["--cfg", "job", "--resolve"], "dim: 64"),
+        (["--cfg", "job", "--resolve"], "batch_size: 512"),
         (["--info"], "Defaults List"),
         (["--info", "defaults"], "data/synthetic"),
         (["--hydra-help"], "--multirun"),

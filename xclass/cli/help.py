@@ -7,6 +7,7 @@ usage: python -m xclass [-m] [key=value ...]          (or the installed command:
 
   python -m xclass                                    three methods, 100 000 synthetic classes, 2 minutes
   python -m xclass +classes=5e6                       the same at 5 million classes
+  python -m xclass data=text path=products.tsv        your own catalogue: columns text and class
   python -m xclass data=lemmas                        a real task: word form -> lemma, 3.03 million classes
   python -m xclass -m +classes=1e4,1e5,1e6            a sweep: one run per size, one report over all
   python -m xclass methods=[nearest_neighbour] index=ivf_sq8 index.target_recall=0.95
@@ -16,6 +17,14 @@ the problem
   classes=N              number of classes: 5e6, 5M, 5_000_000, int(5e6); with or without a leading +
                          default: synthetic 100 000; lemmas all there are (keeps the N most frequent)
   data=NAME              synthetic (default) | lemmas (needs the package simplemma; prepared once, minutes)
+                         | text | xmc | embeddings: files of your own, path=FILE, and test=FILE if the test
+                         examples are not to be a part of it (data.test_share=0.1)
+  data=text path=FILE    a table: .tsv, .csv, .jsonl, each also .gz, or .parquet, or a folder of such, with
+                         data.text_column=text data.class_column=class; several classes: a list, or
+                         data.class_separator="|"
+  data=xmc path=FILE     numbered features, a line each: 3,17 2:0.5 9:1.25 (classes, feature:value); also .gz
+  data=embeddings path=FILE data.classes_path=FILE    vectors: .npy, .safetensors (larger than RAM, too), or
+                         .parquet; classes: the same, or text with a line per vector (3 or 3,17)
   dim=64                 dimensions of an example and of a class vector; data=embeddings has its own
   seed=0                 equal seeds give equal data and queries
   seeds=[0,1,2]          the same run with each of them; one report with means and intervals over seeds

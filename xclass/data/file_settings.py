@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from xclass.data.table_files import absolute
+from xclass.data.table_files import InputFile, absolute, input_files
 from xclass.errors import ConfigError
+from xclass.shapes import ProblemShape
+
+_FAULT_AROUND_BYTES = 64 << 10
 
 
 def check_files(path: str | None, test_path: str | None) -> tuple[str | None, str | None]:
@@ -27,6 +31,17 @@ def check_files(path: str | None, test_path: str | None) -> tuple[str | None, st
             remedy="leave it out to have a part of data.path held out",
         )
     return path, test_path
+
+
+def one_file(key: str, path: str | None) -> InputFile:
+    """A file that a user named, as it is now.
+
+    Raises:
+        ConfigError: none is named, or it is not there, or it is a folder.
+    """
+    if path is not None and Path(path).is_dir():
+        raise ConfigError(key, path, allowed="a file", remedy="it is a folder: name one of its files")
+    return input_files(key, path)[0]
 
 
 def check_test_share(share: float) -> None:
@@ -69,6 +84,15 @@ def num_train_of(facts: Mapping[str, Any] | None, num_classes: int) -> int:
     if table:
         return interpolated(table, num_classes)
     return max(num_classes, int((facts or {}).get("num_examples", 0)))
+
+
+def query_index_bytes(facts: Mapping[str, Any] | None, shape: ProblemShape, bytes_per_row: float) -> int:
+    """Mapped bytes of the index that a random sample of test rows touches: all of it, or pages around each.
+
+    Source: the kernel maps 64 KiB around a page that is touched (fault_around_bytes), in each of three files.
+    """
+    rows = int((facts or {}).get("num_test_rows", 0))
+    return round(min(bytes_per_row * rows, 3 * _FAULT_AROUND_BYTES * shape.num_queries))
 
 
 def interpolated(table: Sequence[Sequence[int]], classes: int) -> int:

@@ -12,7 +12,7 @@ from xclass.data.base import IntArray
 
 _FIRST_SLOTS = 1 << 12
 _FULL_SHARE = 0.6
-_REHASH_SLOTS = 1 << 18
+_REHASH_SLOTS = 1 << 14
 _MAX_NAMES = (1 << 32) - 1
 
 _Keys = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32]]

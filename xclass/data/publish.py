@@ -6,9 +6,12 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from xclass.errors import DataError
 
@@ -20,8 +23,9 @@ def publishing(folder: Path, *, room: str) -> Iterator[Path]:
     """Give a temporary sibling to write into; at the end it becomes ``folder``.
 
     If two processes publish the same folder, the first to finish wins and the other's work is dropped:
-    rename(2) refuses to replace a folder that is not empty. A killed process leaves only a hidden
-    ``.<name>.partial-<pid>-*``, which the next call removes.
+    rename(2) refuses to replace a folder that is not empty. A process that is told to end (SIGTERM, as a
+    launcher sends it on Ctrl-C) removes what it has; one that is killed leaves only a hidden
+    ``.<name>.partial-<pid>-*``, which the next call removes, for whatever folder beside it.
 
     Args:
         folder: must be on a local file system that offers rename and flock.
@@ -41,17 +45,45 @@ def publishing(folder: Path, *, room: str) -> Iterator[Path]:
         partial.mkdir()
     except OSError as error:
         raise _cannot_write(folder, error, room) from error
+    with _ending_in_order():
+        try:
+            with (partial / _LOCK).open("xb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield partial
+                _sync_tree(partial)
+                (partial / _LOCK).unlink()
+                _rename_unless_exists(partial, folder)
+        except OSError as error:
+            raise _cannot_write(folder, error, room) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM unwind the stack before it ends the process, where nobody else handles it."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _raise_terminated)
     try:
-        with (partial / _LOCK).open("xb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield partial
-            _sync_tree(partial)
-            (partial / _LOCK).unlink()
-            _rename_unless_exists(partial, folder)
-    except OSError as error:
-        raise _cannot_write(folder, error, room) from error
+        yield
+    except _TerminatedError:
+        # As it would have ended without us: by the signal, which its parent may look for.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _raise_terminated(number: int, frame: FrameType | None) -> None:
+    raise _TerminatedError
 
 
 def _prefix(folder: Path) -> str:
@@ -59,13 +91,13 @@ def _prefix(folder: Path) -> str:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove what dead processes left.
+    """Remove what dead processes left beside this folder, for it or for another.
 
     Both signs must agree: a process id may be reused or may belong to another container that shares the
     cache, and a folder seen between its making and its locking has no lock yet.
     """
-    for partial in folder.parent.glob(f"{_prefix(folder)}*"):
-        pid = partial.name.removeprefix(_prefix(folder)).partition("-")[0]
+    for partial in folder.parent.glob(".*.partial-*"):
+        pid = partial.name.rpartition(".partial-")[2].partition("-")[0]
         if pid.isdecimal() and not _is_alive(int(pid)) and not _is_locked(partial / _LOCK):
             shutil.rmtree(partial, ignore_errors=True)
 

@@ -8,6 +8,11 @@ made of them here is small beside the rows themselves, which stay where and as t
 ``train_rows.u8`` ``test_rows.u8``    number of each kept row in the order of the files
 ``class_numbers.i8``    rank -> number of the class in the files
 ``class_counts.i8``    rank -> training rows that have it, falling
+
+A row is held out if its hash falls below the share, so that equal rows fall on one side and a row keeps its
+side when others are added; but of a class whose rows would all be held out, those with the largest hash are
+trained on. A class without training rows cannot be learned: it is left out of all sets, and a test row that
+has no other class is left out with it, and counted.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.data.base import IntArray, batch_ranges
+from xclass.data.class_counts import ClassCounter, Places
 from xclass.data.split import is_held_out
 from xclass.data.text_store import TextStore, TextWriter, store_files
 from xclass.errors import DataError
@@ -28,8 +34,12 @@ from xclass.errors import DataError
 STAGED, SIDES, HASHES = "staged", "sides.u1", "hashes.u8"
 TRAIN, TEST = 0, 1
 _STEMS = {TRAIN: "train", TEST: "test"}
-_CHUNK_ROWS = 1 << 18
-_BUFFERED_PAIRS = 1 << 22
+_CHUNK_PAIRS = 1 << 17
+_NO_TEST = {
+    True: "none of its classes is one of the test examples; check that both files number their classes alike",
+    False: "no example can be held out, as each is the last of a class or there are too few; name test "
+    "examples with data.test_path",
+}
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -81,17 +91,18 @@ class StagedRows:
 
 
 def rank_rows(
-    folder: Path, *, num_rows: int, test_share: float | None, report: Callable[[int, int, str], None]
+    folder: Path,
+    *,
+    of: str,
+    num_rows: int,
+    test_share: float | None,
+    report: Callable[[int, int, str], None],
 ) -> dict[str, Any]:
     """Decide the sides, rank the classes, write the files of the module's docstring and drop the staged ones.
 
-    A row is held out if its hash falls below the share, so that equal rows fall on one side and a row keeps
-    its side when others are added; but of a class whose rows would all be held out, those with the largest
-    hash are trained on. A class without training rows cannot be learned: it is left out of all sets, and a
-    test row that has no other class is left out with it, and counted.
-
     Args:
         folder: with what :class:`StagedRows` wrote.
+        of: the file, for errors.
         num_rows: that it wrote.
         test_share: of the rows; None: the sides are as they were staged.
         report: told rows done, rows in all, and what is done.
@@ -100,34 +111,46 @@ def rank_rows(
         Counts for the manifest.
 
     Raises:
-        DataError: fewer than two classes have training rows.
+        DataError: fewer than two classes have training rows, or no test row has one of them.
 
-    Memory: about 90 B per class and 40 MiB. 5 passes over the staged sets at most, 4 to 8 B per pair each.
+    Memory: 12 MiB and about 90 B per class, whatever the number of rows (measured at 1e3 to 4e6 classes with
+    2e6 to 1e7 rows); see :class:`xclass.data.class_counts.ClassCounter`. 3 passes over the staged sets, 5
+    where a class lost all of its rows to the test.
     """
     staged = _Staged(folder, num_rows, report)
-    if test_share is not None:
-        for start, stop in batch_ranges(num_rows, _CHUNK_ROWS):
-            staged.set_sides(start, is_held_out(staged.hashes(start, stop), test_share))
-        _keep_one_of_each(staged)
+    num_brought_back = 0 if test_share is None else _hold_out(staged, num_rows, test_share)
     numbers, counts = staged.count()
-    is_trained = counts > 0
-    order = np.lexsort((numbers, -counts))
-    order = order[: int(np.count_nonzero(is_trained))]
-    if len(order) < 2:
-        raise DataError(f"{len(order)} classes with training examples; at least 2 are needed to tell apart")
-    ranks = np.full(len(numbers), -1, np.int64)
-    ranks[order] = np.arange(len(order))
-    numbers[order].tofile(folder / "class_numbers.i8")
-    counts[order].tofile(folder / "class_counts.i8")
+    num_trained = int(np.count_nonzero(counts))
+    if num_trained < 2:
+        raise DataError(
+            f"{of}: {num_trained} classes with training examples; at least 2 are needed to tell them apart"
+        )
+    ranks, falling = _write_ranks(folder, numbers, counts, num_trained)
     written = _write_sets(folder, staged, numbers, ranks)
+    if not written["num_test_rows"]:
+        raise DataError(f"{of}: {_NO_TEST[test_share is None]}")
     for name in (*store_files(STAGED, np.uint64), SIDES, HASHES):
         (folder / name).unlink()
     return {
-        "num_classes": len(order),
-        "num_untrained_classes": int(np.count_nonzero(~is_trained)),
-        "train_of_most_frequent": _milestones(counts[order]),
+        "num_classes": num_trained,
+        "num_brought_back": num_brought_back,
+        "num_untrained_classes": len(numbers) - num_trained,
+        "train_of_most_frequent": _milestones(falling),
         **written,
     }
+
+
+def _write_ranks(
+    folder: Path, numbers: IntArray, counts: IntArray, num_trained: int
+) -> tuple[IntArray, IntArray]:
+    """The rank of each number, -1 without training rows, and the counts by rank."""
+    order = np.lexsort((numbers, -counts))[:num_trained]
+    ranks = np.full(len(numbers), -1, np.int64)
+    ranks[order] = np.arange(num_trained)
+    numbers[order].tofile(folder / "class_numbers.i8")
+    falling = counts[order]
+    falling.tofile(folder / "class_counts.i8")
+    return ranks, falling
 
 
 class _Staged:
@@ -138,10 +161,12 @@ class _Staged:
         self._folder = folder
         self._num_rows = num_rows
         self._report = report
+        num_pairs = self._store.bytes_before(num_rows) // 8
+        self._chunk_rows = max(1, _CHUNK_PAIRS * num_rows // max(num_rows, num_pairs, 1))
 
     def chunks(self, what: str) -> Iterator[tuple[slice, IntArray, IntArray, npt.NDArray[np.uint8]]]:
         """Rows, numbers of their classes, the row of each of these (from 0 on), and sides."""
-        for start, stop in batch_ranges(self._num_rows, _CHUNK_ROWS):
+        for start, stop in batch_ranges(self._num_rows, self._chunk_rows):
             numbers, offsets = self._store.slice(start, stop)
             rows = np.repeat(np.arange(stop - start), np.diff(offsets))
             sides = _read(self._folder / SIDES, np.uint8, start, stop)
@@ -160,19 +185,10 @@ class _Staged:
 
     def count(self) -> tuple[IntArray, IntArray]:
         """Distinct numbers of classes, rising, and how many training rows have each; 0 for some."""
-        numbers, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        waiting: list[tuple[IntArray, IntArray]] = []
-        num_waiting = 0
+        counter = ClassCounter()
         for _, found, rows, sides in self.chunks("rows counted"):
-            distinct, places = np.unique(found, return_inverse=True)
-            is_train = sides[rows] == TRAIN
-            waiting.append((distinct, np.bincount(places[is_train], minlength=len(distinct))))
-            num_waiting += len(distinct)
-            # Not after every chunk: each joining costs the sorting of all classes.
-            if num_waiting > max(_BUFFERED_PAIRS, len(numbers)):
-                numbers, counts = _joined(numbers, counts, waiting)
-                waiting, num_waiting = [], 0
-        return _joined(numbers, counts, waiting)
+            counter.add(found, sides[rows] == TRAIN)
+        return counter.result()
 
 
 def _read(path: Path, dtype: type[_Scalar], start: int, stop: int) -> npt.NDArray[_Scalar]:
@@ -180,23 +196,18 @@ def _read(path: Path, dtype: type[_Scalar], start: int, stop: int) -> npt.NDArra
     return np.fromfile(path, dtype, stop - start, offset=start * np.dtype(dtype).itemsize)
 
 
-def _joined(
-    numbers: IntArray, counts: IntArray, waiting: list[tuple[IntArray, IntArray]]
-) -> tuple[IntArray, IntArray]:
-    every = np.concatenate([numbers, *(found for found, _ in waiting)])
-    weights = np.concatenate([counts, *(weights for _, weights in waiting)])
-    order = np.argsort(every, kind="stable")
-    every, weights = every[order], weights[order]
-    firsts = np.flatnonzero(np.diff(every, prepend=every[:1] - 1)) if len(every) else order
-    return every[firsts], np.add.reduceat(weights, firsts) if len(firsts) else weights
-
-
-def _keep_one_of_each(staged: _Staged) -> None:
-    """Bring back to training what classes without training rows have of the largest hash."""
+def _hold_out(staged: _Staged, num_rows: int, test_share: float) -> int:
+    """Decide the sides by the hashes; how many rows were brought back to training after all."""
+    for start, stop in batch_ranges(num_rows, _CHUNK_PAIRS):
+        staged.set_sides(start, is_held_out(staged.hashes(start, stop), test_share))
     numbers, counts = staged.count()
     orphans = numbers[counts == 0]
-    if not len(orphans):
-        return
+    return _keep_one_of_each(staged, orphans) if len(orphans) else 0
+
+
+def _keep_one_of_each(staged: _Staged, orphans: IntArray) -> int:
+    """Bring back to training what classes without training rows have of the largest hash; how many rows."""
+    num_brought_back = 0
     largest = np.zeros(len(orphans), np.uint64)
     for is_last in (False, True):
         for rows_slice, found, rows, sides in staged.chunks("rows of rare classes"):
@@ -205,15 +216,19 @@ def _keep_one_of_each(staged: _Staged) -> None:
             places, rows = places[is_orphan], rows[is_orphan]
             of_rows = staged.hashes(rows_slice.start, rows_slice.stop)[rows]
             if is_last:
-                sides[rows[of_rows == largest[places]]] = TRAIN
+                back = np.unique(rows[of_rows == largest[places]])
+                sides[back] = TRAIN
+                num_brought_back += len(back)
                 staged.set_sides(rows_slice.start, sides)
             else:
                 np.maximum.at(largest, places, of_rows)
+    return num_brought_back
 
 
 def _write_sets(folder: Path, staged: _Staged, numbers: IntArray, ranks: IntArray) -> dict[str, int]:
     written: dict[str, int] = {}
     num_unseen = 0
+    places = Places(numbers)
     with ExitStack() as opened:
         sets = {
             side: opened.enter_context(closing(TextWriter(folder, f"{stem}_sets", dtype=np.uint32)))
@@ -224,7 +239,7 @@ def _write_sets(folder: Path, staged: _Staged, numbers: IntArray, ranks: IntArra
             for side, stem in _STEMS.items()
         }
         for rows_slice, found, rows, sides in staged.chunks("rows ranked"):
-            ranked = ranks[np.searchsorted(numbers, found)]
+            ranked = ranks[places.of(found)]
             num_unseen += _count_unseen(ranked, rows, sides)
             rows, ranked = _distinct(rows[ranked >= 0], ranked[ranked >= 0])
             for side in _STEMS:

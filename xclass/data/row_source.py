@@ -65,6 +65,13 @@ class RowSource(ABC):
         self._epoch_order: tuple[int, Permutation] | None = None
         self.num_train, self.num_examples = self._train.num_pairs, self._train.num_examples
         self.num_test = self._test.num_examples
+        if not self.num_test:
+            raise ConfigError(
+                "classes",
+                num_classes,
+                allowed="so many that a test example has one of them; none has one of these",
+                remedy="raise it or leave it out",
+            )
 
     @abstractmethod
     def read(self, rows: IntArray) -> Inputs:
@@ -120,6 +127,7 @@ class RowSource(ABC):
             "num_examples": self.num_examples,
             "num_test": self.num_test,
             "classes_per_example": self.num_train / max(1, self.num_examples),
+            "num_brought_back": document["num_brought_back"],
             "num_untrained_classes": document["num_untrained_classes"],
             "num_unseen_test_rows": document["num_unseen_test_rows"],
             "num_rows_without_class": document["num_rows_without_class"],

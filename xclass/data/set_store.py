@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from xclass.data.base import ClassSets, IntArray
 from xclass.data.text_store import BLOCK, TextStore, gather_pieces
 
-_INDEX_BLOCKS = 1 << 10
+_PART_BLOCKS = 1 << 8
 
 
 class SetStore:
@@ -20,7 +21,8 @@ class SetStore:
     Examples stay in the order of the file: no order has to be made, for any N.
 
     Memory: O(batch) anonymous, and ``16 / 64`` bytes per example where classes are left out. Mapped: the
-    index of the store, at least ``(1 + 8 / 64)`` bytes per example.
+    index of the store, at least ``(1 + 8 / 64)`` bytes per example; none of it where every example has one
+    class and all are kept.
     """
 
     def __init__(self, folder: Path, stem: str, *, num_examples: int, num_classes: int | None) -> None:
@@ -41,6 +43,7 @@ class SetStore:
         self.mapped_bytes = self._store.mapped_bytes
         if num_classes is not None:
             self._count_kept()
+        self.is_plain = num_classes is None and self.num_pairs == self.num_examples
 
     def pairs_at(self, places: IntArray) -> tuple[IntArray, IntArray]:
         """Pairs of example and one of its classes, numbered through in the order of the examples.
@@ -51,6 +54,8 @@ class SetStore:
         Returns:
             Positions of the examples in the files, and classes: shape (B,), int64.
         """
+        if self.is_plain:
+            return places, self._store.elements_at(places).astype(np.int64)
         blocks, inverse = self._blocks_of(self._pair_starts, places)
         rows, classes = self._entries(blocks)
         bases = np.searchsorted(rows, blocks * BLOCK)
@@ -66,6 +71,8 @@ class SetStore:
         Returns:
             Positions of the examples in the files, shape (B,), int64, and their sets.
         """
+        if self.is_plain:
+            return places, ClassSets.of_single(self.pairs_at(places)[1])
         if self._example_starts is None:
             blocks, inverse = np.unique(places // BLOCK, return_inverse=True)
             before = blocks * BLOCK
@@ -88,19 +95,28 @@ class SetStore:
 
     def _entries(self, blocks: IntArray) -> tuple[IntArray, IntArray]:
         """Position of the example and class, of every kept pair of these blocks."""
+        # In parts: of few classes, a batch of kept examples may lie in a million blocks.
+        parts = [
+            self._part(blocks[first : first + _PART_BLOCKS])
+            for first in range(0, max(1, len(blocks)), _PART_BLOCKS)
+        ]
+        rows, classes = zip(*parts, strict=True)
+        return np.concatenate(rows), np.concatenate(classes).astype(np.int64)
+
+    def _part(self, blocks: IntArray) -> tuple[IntArray, npt.NDArray[np.uint32]]:
         classes, lengths = self._store.read_blocks(blocks)
         rows = np.repeat((blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel(), lengths.ravel())
-        if self._num_classes is not None:
-            is_kept = classes < self._num_classes
-            rows, classes = rows[is_kept], classes[is_kept]
-        return rows, classes.astype(np.int64)
+        if self._num_classes is None:
+            return rows, classes
+        is_kept = classes < self._num_classes
+        return rows[is_kept], classes[is_kept]
 
     def _count_kept(self) -> None:
         num_blocks = -(-self.num_examples // BLOCK)
         pairs, examples = np.zeros(num_blocks + 1, np.int64), np.zeros(num_blocks + 1, np.int64)
-        for first in range(0, num_blocks, _INDEX_BLOCKS):
-            last = min(num_blocks, first + _INDEX_BLOCKS)
-            rows, _ = self._entries(np.arange(first, last))
+        for first in range(0, num_blocks, _PART_BLOCKS):
+            last = min(num_blocks, first + _PART_BLOCKS)
+            rows, _ = self._part(np.arange(first, last))
             for counts, kept in ((pairs, rows), (examples, np.unique(rows))):
                 counts[first + 1 : last + 1] = np.bincount(kept // BLOCK - first, minlength=last - first)
         np.cumsum(pairs, out=pairs)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,14 @@ def prepared_folder(cache: Path, kind: str, files: Sequence[InputFile], settings
 def prepared_facts(folder: Callable[[], Path]) -> dict[str, Any] | None:
     """What the manifest of a prepared folder says, unchecked; None where there is none or no input file."""
     try:
-        document: dict[str, Any] = json.loads((folder() / MANIFEST).read_bytes())
+        path = folder() / MANIFEST
+        return _read(str(path), path.stat().st_mtime_ns)
     except (OSError, ValueError, XclassError):
         return None
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, changed_ns: int) -> dict[str, Any]:
+    """A plan asks some hundred times."""
+    document: dict[str, Any] = json.loads(Path(path).read_bytes())
     return document

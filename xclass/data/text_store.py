@@ -29,7 +29,7 @@ BLOCK = 64
 
 _SUFFIXES = {"u1": "bytes", "u4": "u4", "u8": "u8"}
 _WIDTHS: dict[int, type[np.unsignedinteger[Any]]] = {1: np.uint8, 2: np.uint16, 4: np.uint32}
-_COPY_ITEMS = 1 << 20
+_COPY_BYTES = 1 << 20
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 ByteArray = npt.NDArray[np.uint8]
@@ -96,6 +96,16 @@ class TextStore:
         if len(elements) != offsets[-1]:
             raise self._damaged()
         return elements, offsets
+
+    def elements_at(self, places: IntArray) -> npt.NDArray[Any]:
+        """Single elements, numbered through all items, in the order of ``places``."""
+        size = self._dtype.itemsize
+        if len(places) and len(places) == places[-1] - places[0] + 1 and (np.diff(places) == 1).all():
+            return self._read(self._elements_fd, self._dtype, int(places[0]), len(places))
+        elements = read_pieces(self._elements_fd, places * size, np.full(len(places), size))
+        if len(elements) != len(places) * size:
+            raise self._damaged()
+        return elements.view(self._dtype)
 
     def read_blocks(self, blocks: IntArray) -> tuple[npt.NDArray[Any], Lengths]:
         """Whole blocks of BLOCK items.
@@ -213,7 +223,7 @@ class TextWriter:
         self._lengths_path.rename(narrow)
         self._lengths = self._lengths_path.open("xb")
         with narrow.open("rb") as old:
-            while part := old.read(_COPY_ITEMS):
+            while part := old.read(_COPY_BYTES):
                 self._lengths.write(np.frombuffer(part, self._width).astype(wide).data)
         narrow.unlink()
         self._width = wide

@@ -127,6 +127,7 @@ def make_shape(config: RunConfig, num_classes: int, facts: Mapping[str, Any] | N
         num_examples=int(facts.get("num_examples") or config.data.num_train(num_classes)),
         num_features=num_features,
         features_per_example=features_per_example,
+        **_text_length(config, facts),
         num_classes=num_classes,
         dim=config.dim,
         batch_size=config.batch_size,
@@ -225,9 +226,15 @@ def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
         return config.dim, float(config.dim)
     if inputs is InputKind.texts:
         characters = facts.get("characters_per_text")
-        per_text = config.bag.features_per_text(*([float(characters)] if characters else []))
+        per_text = config.bag.features_per_text(*([float(characters) + 2] if characters else []))
         return config.bag.num_buckets, per_text
     return int(facts.get("num_features", 0)), float(facts.get("features_per_example", 0.0))
+
+
+def _text_length(config: RunConfig, facts: Mapping[str, Any]) -> dict[str, float]:
+    """The mean length of a text with its two boundaries, where it is known."""
+    characters = {**(config.data.known_facts() or {}), **facts}.get("characters_per_text")
+    return {"characters_per_text": float(characters) + 2} if characters else {}
 
 
 def _import_peak_bytes(engine: str) -> int:

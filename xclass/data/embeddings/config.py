@@ -9,8 +9,15 @@ from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
 from xclass.data.embeddings.layout import ArrayLayout, npy_array, safetensors_arrays
-from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of
-from xclass.data.table_files import InputFile, absolute, input_files, prepared_facts, prepared_folder
+from xclass.data.file_settings import (
+    check_files,
+    check_test_share,
+    classes_of,
+    num_train_of,
+    one_file,
+    query_index_bytes,
+)
+from xclass.data.table_files import InputFile, absolute, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError, DataError
@@ -132,7 +139,7 @@ class EmbeddingsConfig(DataTraits):
         Raises:
             ConfigError: it is not there.
         """
-        return _file("data.path", self.path)
+        return one_file("data.path", self.path)
 
     def input_files(self) -> list[InputFile]:
         """All files as they are now.
@@ -142,7 +149,7 @@ class EmbeddingsConfig(DataTraits):
         """
         keys = ("path", "classes_path", "test_path", "test_classes_path")
         self.train_file()  # it must be named
-        return [_file(f"data.{key}", getattr(self, key)) for key in keys if getattr(self, key) is not None]
+        return [one_file(f"data.{key}", getattr(self, key)) for key in keys if getattr(self, key) is not None]
 
     def check_files(self) -> None:
         """Refuse files that are not here.
@@ -193,8 +200,8 @@ class EmbeddingsConfig(DataTraits):
         }
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """None: the queries themselves are counted elsewhere."""
-        return {}
+        """The index of the test examples; the queries themselves are counted elsewhere."""
+        return {_INDEX: query_index_bytes(self.known_facts(), shape, _INDEX_BYTES_PER_ROW)}
 
 
 def vectors_in(path: Path, column: str | None) -> ArrayLayout:
@@ -237,9 +244,3 @@ def chosen(
     there = ", ".join(f"{name} ({array.describe()})".strip() for name, array in arrays.items()) or "nothing"
     remedy = f"choose one with data.{key}=..." if fitting else f"it must hold {what}"
     raise DataError(f"{path}: {len(fitting)} arrays with {what}; it holds {there}: {remedy}")
-
-
-def _file(key: str, path: str | None) -> InputFile:
-    if path is not None and Path(path).is_dir():
-        raise ConfigError(key, path, allowed="a file", remedy="it is a folder: name one of its files")
-    return input_files(key, path)[0]

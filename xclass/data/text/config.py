@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
-from xclass.data.table_files import InputFile, absolute, input_files, prepared_facts, prepared_folder
+from xclass.data.file_settings import check_files, check_test_share, classes_of
+from xclass.data.table_files import InputFile, input_files, prepared_facts, prepared_folder
+from xclass.data.text.reading import Reading
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
-from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
+from xclass.shapes import ProblemShape
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+CLASS_STARTS = "class_starts.i8"
+"""int64: training pairs of all classes before each one, and of all."""
 
 _BYTES_PER_ROW = 40
 """Of a table that nobody has read yet: a product name and its class."""
-_ROWS_PER_CLASS = 4
-_INDEX = f"index of the texts{MAPPED}"
 
 
 class TableFormat(StrEnum):
@@ -35,6 +38,19 @@ class TableFormat(StrEnum):
     """Apache Parquet; needs the extra parquet."""
 
 
+_ENDINGS = {
+    "tsv": TableFormat.tsv,
+    "tab": TableFormat.tsv,
+    "txt": TableFormat.tsv,
+    "csv": TableFormat.csv,
+    "jsonl": TableFormat.jsonl,
+    "ndjson": TableFormat.jsonl,
+    "json": TableFormat.jsonl,
+    "parquet": TableFormat.parquet,
+    "pq": TableFormat.parquet,
+}
+
+
 @dataclass(kw_only=True, slots=True)
 class TextConfig(DataTraits):
     """Which files, which of their columns, and what is held out."""
@@ -42,7 +58,6 @@ class TextConfig(DataTraits):
     name: ClassVar[str] = "text"
     entry: ClassVar[str] = "xclass.data.text.entry"
     inputs: ClassVar[InputKind] = InputKind.texts
-    most_classes: ClassVar[int | None] = None
 
     path: str | None = None
     """The table of training examples: a file (.tsv, .csv, .jsonl, .parquet; but Parquet also .gz), or a
@@ -61,7 +76,7 @@ class TextConfig(DataTraits):
     header: bool = True
     """tsv and csv: the first line names the columns; false: they are numbered, from 1."""
     delimiter: str | None = None
-    """tsv and csv: one character between columns; null: a tab or a comma."""
+    """tsv and csv: one character between columns, or ``tab``; null: a tab or a comma."""
     skip_incomplete: bool = False
     """Leave out (and count) rows without a text or a class, in place of refusing them."""
     test_share: float = 0.1
@@ -76,14 +91,8 @@ class TextConfig(DataTraits):
             ConfigError: naming key, value, allowed range and remedy.
         """
         check_cache(self.cache)
-        if self.path is not None:
-            self.path = absolute("data.path", self.path)
-        if self.test_path is not None:
-            self.test_path = absolute("data.test_path", self.test_path)
-        if not 0.0 < self.test_share <= 0.5:
-            raise ConfigError(
-                "data.test_share", self.test_share, allowed="above 0, to 0.5", remedy="0.1 is the default"
-            )
+        self.path, self.test_path = check_files(self.path, self.test_path)
+        check_test_share(self.test_share)
         for key in ("text_column", "class_column"):
             self._check_column(key, getattr(self, key))
         if self.text_column == self.class_column:
@@ -93,6 +102,8 @@ class TextConfig(DataTraits):
                 allowed="another column than data.text_column",
                 remedy="name the column of the class",
             )
+        if self.delimiter in ("tab", "\\t"):
+            self.delimiter = "\t"
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise ConfigError(
                 "data.delimiter",
@@ -117,22 +128,52 @@ class TextConfig(DataTraits):
 
     @property
     def default_classes(self) -> int:
-        """All classes that there are; of a table that was not prepared yet an estimate from its size."""
-        known = self.known_facts()
-        if known is not None:
-            return int(known["num_classes"])
-        return max(
-            2, sum(file.size_bytes for file in self.train_files()) // _BYTES_PER_ROW // _ROWS_PER_CLASS
-        )
+        """All classes that there are, once the table is prepared.
+
+        Raises:
+            ConfigError: nobody has counted them yet.
+        """
+        return classes_of(self.known_facts())
+
+    @property
+    def most_classes(self) -> int | None:
+        """Classes that there are; None until the table is prepared."""
+        return (self.known_facts() or {}).get("num_classes")
 
     def check_files(self) -> None:
-        """Refuse files that are not here, before anything is started.
+        """Refuse files that are not here or that nothing here can read, before anything is started.
 
         Raises:
             ConfigError: naming the key.
         """
-        self.train_files()
-        self.test_files()
+        for key, files in (("data.path", self.train_files()), ("data.test_path", self.test_files())):
+            for file in files:
+                is_parquet = self.format_of(file, key) is TableFormat.parquet
+                if is_parquet and importlib.util.find_spec("pyarrow") is None:
+                    raise ConfigError(
+                        key,
+                        file.path,
+                        allowed="tsv, csv or jsonl without the package pyarrow",
+                        remedy="pip install 'xclass[parquet]'",
+                    )
+
+    def format_of(self, file: InputFile, key: str = "data.path") -> TableFormat:
+        """How the rows of a file are written.
+
+        Raises:
+            ConfigError: its name does not say so, and neither does ``format``.
+        """
+        if self.format is not None:
+            return self.format
+        ending = file.path.lower().removesuffix(".gz").rpartition(".")[2]
+        if ending not in _ENDINGS:
+            raise ConfigError(
+                key,
+                file.path,
+                allowed=f"names that end in {', '.join(_ENDINGS)}; all but Parquet also with .gz",
+                remedy="say how it is written: data.format=tsv, csv, jsonl or parquet",
+            )
+        return _ENDINGS[ending]
 
     def train_files(self) -> list[InputFile]:
         """The files of ``path``, in order.
@@ -165,21 +206,32 @@ class TextConfig(DataTraits):
         return None if self.path is None else prepared_facts(self.folder)
 
     def num_train(self, num_classes: int) -> int:
-        """Training examples: of all classes exact once they are prepared, else about so many per class."""
+        """Training examples: exact once the table is prepared, before that guessed from its size."""
         known = self.known_facts()
         if known is None:
-            return _ROWS_PER_CLASS * num_classes
-        # The most frequent classes have more: at least this many.
-        share = min(1.0, num_classes / int(known["num_classes"]))
-        return max(num_classes, round(int(known["num_train"]) * share))
+            return max(num_classes, self._num_bytes() // _BYTES_PER_ROW)
+        with (self.folder() / CLASS_STARTS).open("rb") as starts:
+            starts.seek(8 * min(num_classes, int(known["num_classes"])))
+            return int.from_bytes(starts.read(8), "little")
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
-        """Bytes that reading adds over the base: batches, and mapped pages of the index.
-
-        Memory: see :class:`xclass.data.text.source.TextSource`.
-        """
-        return {DATA_BATCHES: 0, _INDEX: 0}
+        """Bytes that reading adds over the base: :meth:`xclass.data.text.reading.Reading.memory_terms`."""
+        return self._reading(shape.num_classes).memory_terms(shape, has_steps=has_steps)
 
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
-        """Index of the held-out texts, mapped: a random sample touches all of it."""
-        return {_INDEX: 0}
+        """The same for serving: :meth:`xclass.data.text.reading.Reading.query_terms`."""
+        return self._reading(shape.num_classes).query_terms()
+
+    def _reading(self, num_classes: int) -> Reading:
+        known = self.known_facts()
+        if known is not None:
+            return Reading.of_manifest(known, num_classes)
+        num_test = round(self.num_train(num_classes) * self.test_share / (1 - self.test_share))
+        return Reading(text_bytes=_BYTES_PER_ROW, num_test=num_test)
+
+    def _num_bytes(self) -> int:
+        """Of the table; 0 where it is not here (any more)."""
+        try:
+            return sum(file.size_bytes for file in self.train_files())
+        except ConfigError:
+            return 0

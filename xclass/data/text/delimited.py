@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from xclass.data.text.config import TableFormat, TextConfig
-from xclass.data.text.rows import MAX_ROW_BYTES, RowFilter, Rows
+from xclass.data.text.rows import MAX_ROW_BYTES, RowFilter, Rows, shown
 from xclass.errors import DataError
 
-_CHUNK_ROWS, _CHUNK_CHARACTERS = 1 << 12, 1 << 20
+_CHUNK_CHARACTERS = 1 << 20
 
 Lines = Iterator[tuple[int, list[str]]]
-Cells = tuple[int, list[str]]
-"""Number of the line on which a row begins, and its fields."""
+Cells = tuple[Sequence[int], list[list[str]]]
+"""Numbers of the lines on which some rows begin, and the fields of each."""
 
 
 def read_delimited(lines: Lines, path: str, config: TextConfig, kind: TableFormat) -> Iterator[Rows]:
@@ -29,89 +30,91 @@ def read_delimited(lines: Lines, path: str, config: TextConfig, kind: TableForma
         DataError: a column that is missing, a row with too few or too many columns, an open quote.
     """
     cells = _tsv(lines, config.delimiter or "\t") if kind is TableFormat.tsv else _csv(lines, path, config)
-    rows = RowFilter(config)
-    text_at = class_at = num_columns = -1
-    if config.header:
-        line, names = next(cells, (1, []))
-        text_at, class_at = (_column(names, name, path, line) for name in _names(config))
-        num_columns = len(names)
-    for chunk in _chunks(cells):
-        if num_columns < 0:
-            num_columns = len(chunk[0][1])
-            text_at, class_at = (_number(name, num_columns, path) for name in _names(config))
-        _check_widths(chunk, num_columns, path)
-        yield rows.collect(
-            [(line, fields[text_at], rows.split(fields[class_at])) for line, fields in chunk], path
-        )
-
-
-def _names(config: TextConfig) -> tuple[str, str]:
-    return config.text_column, config.class_column
-
-
-def _chunks(cells: Iterator[Cells]) -> Iterator[list[Cells]]:
-    """Some rows at a time: few where they are long."""
-    chunk: list[Cells] = []
-    num_characters = 0
-    for row in cells:
-        chunk.append(row)
-        num_characters += sum(map(len, row[1]))
-        if len(chunk) == _CHUNK_ROWS or num_characters > _CHUNK_CHARACTERS:
-            yield chunk
-            chunk, num_characters = [], 0
-    if chunk:
-        yield chunk
+    rows = RowFilter(config, path)
+    wanted = (config.text_column, config.class_column)
+    places: list[int] = []
+    num_columns = 0
+    for numbers, chunk in cells:
+        if not places:
+            num_columns = len(chunk[0])
+            if config.header:
+                places = [_column(chunk[0], name, f"{path}:{numbers[0]}") for name in wanted]
+                numbers, chunk = numbers[1:], chunk[1:]
+            else:
+                places = [_number(name, num_columns, f"{path}:{numbers[0]}") for name in wanted]
+        _check_widths(numbers, chunk, num_columns, path)
+        texts, classes = (list(map(itemgetter(place), chunk)) for place in places)
+        yield rows.from_fields(numbers, texts, classes)
 
 
 def _tsv(lines: Lines, delimiter: str) -> Iterator[Cells]:
-    for first_line, block in lines:
-        for number, line in enumerate(block, first_line):
-            if line and line != "\r":
-                yield number, line.removesuffix("\r").split(delimiter)
+    for first, block in lines:
+        numbers: Sequence[int] = range(first, first + len(block))
+        if "" in block or "\r" in block:
+            full = [(number, line) for number, line in zip(numbers, block, strict=True) if line.strip("\r")]
+            numbers, block = [number for number, _ in full], [line for _, line in full]
+        if block and block[0].endswith("\r"):
+            block = [line.removesuffix("\r") for line in block]
+        if block:
+            yield numbers, [line.split(delimiter) for line in block]
 
 
 def _csv(lines: Lines, path: str, config: TextConfig) -> Iterator[Cells]:
     csv.field_size_limit(MAX_ROW_BYTES)
-    ended = (f"{line}\n" for _, block in lines for line in block)
-    reader = csv.reader(ended, delimiter=config.delimiter or ",", strict=True)
+    num_fed = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal num_fed
+        for _, block in lines:
+            for line in block:
+                num_fed += len(line)
+                yield f"{line}\n"
+
+    reader = csv.reader(feed(), delimiter=config.delimiter or ",", strict=True)
+    numbers: list[int] = []
+    cells: list[list[str]] = []
     begun = 1
-    while True:
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise DataError(
-                f"{path}:{begun}: {error}; close the quote of this row, and write a quote inside of one twice"
-            ) from error
-        if fields is None:
-            return
-        if fields:
-            yield begun, fields
-        begun = reader.line_num + 1
+    try:
+        for fields in reader:
+            if fields:
+                numbers.append(begun)
+                cells.append(fields)
+            begun = reader.line_num + 1
+            if num_fed >= _CHUNK_CHARACTERS and cells:
+                yield numbers, cells
+                numbers, cells, num_fed = [], [], 0
+    except csv.Error as error:
+        raise DataError(
+            f"{path}:{begun}: {error}; close the quote of this row, and write a quote inside of one twice"
+        ) from error
+    if cells:
+        yield numbers, cells
 
 
-def _column(names: Sequence[str], name: str, path: str, line: int) -> int:
-    places = [place for place, found in enumerate(names) if found.strip() == name]
+def _column(names: Sequence[str], name: str, place: str) -> int:
+    places = [number for number, found in enumerate(names) if found.strip() == name]
     if len(places) == 1:
         return places[0]
-    wrong = "twice a" if places else "no"
-    shown = ", ".join(found.strip()[:40] for found in names[:20])
+    wrong = "two columns" if places else "no column"
     raise DataError(
-        f"{path}:{line}: {wrong} column named {name}; there are: {shown}; name them with "
-        "data.text_column=... data.class_column=..., or without a header data.header=false "
-        "data.text_column=1 data.class_column=2"
+        f"{place}: {wrong} named {name}; there are: {shown(names)}; name them with data.text_column=... "
+        "data.class_column=..., or without a header data.header=false data.text_column=1 data.class_column=2"
     )
 
 
-def _number(name: str, num_columns: int, path: str) -> int:
+def _number(name: str, num_columns: int, place: str) -> int:
     if int(name) > num_columns:
-        raise DataError(f"{path}:1: no column {name}; there are {num_columns}; is data.delimiter right?")
+        raise DataError(f"{place}: no column {name}; there are {num_columns}; is data.delimiter right?")
     return int(name) - 1
 
 
-def _check_widths(chunk: Sequence[Cells], num_columns: int, path: str) -> None:
-    for line, fields in chunk:
-        if len(fields) != num_columns:
-            raise DataError(
-                f"{path}:{line}: {len(fields)} columns in place of {num_columns}; a delimiter inside of a "
-                "text? CSV with quotes can hold it: data.format=csv"
-            )
+def _check_widths(numbers: Sequence[int], chunk: list[list[str]], num_columns: int, path: str) -> None:
+    if set(map(len, chunk)) <= {num_columns}:
+        return
+    number, fields = next(
+        (number, fields) for number, fields in zip(numbers, chunk, strict=True) if len(fields) != num_columns
+    )
+    raise DataError(
+        f"{path}:{number}: {len(fields)} columns in place of {num_columns}; is a delimiter part of a text? "
+        "CSV can hold it in quotes: data.format=csv"
+    )

@@ -23,16 +23,16 @@ def prepare(
     """Make sure the tables are prepared and state the facts of the chosen classes.
 
     Raises:
-        ConfigError: there is nothing to ask a classifier.
+        ConfigError: of so few classes there is nothing to ask a classifier.
     """
     folder = prepare_tables(config, progress=progress)
     source = TextSource(folder, num_classes=num_classes, seed=seed)
     if source.num_test == 0:
         raise ConfigError(
-            "data.test_share",
-            config.test_share,
-            allowed="a share that holds out at least one example of the chosen classes",
-            remedy="raise it, or name test examples with test=FILE",
+            "classes",
+            num_classes,
+            allowed="so many that a test example has one of them; none has one of these",
+            remedy="raise it or leave it out",
         )
     return source.facts() | {"folder": str(folder)}
 

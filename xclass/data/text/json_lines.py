@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from xclass.data.text.config import TextConfig
-from xclass.data.text.rows import RowFilter, Rows
+from xclass.data.text.rows import RowFilter, Rows, shown
 from xclass.errors import DataError
-
-_CHUNK_LINES = 1 << 12
 
 
 def read_json_lines(lines: Iterator[tuple[int, list[str]]], path: str, config: TextConfig) -> Iterator[Rows]:
@@ -24,18 +22,53 @@ def read_json_lines(lines: Iterator[tuple[int, list[str]]], path: str, config: T
     Raises:
         DataError: a line that is no JSON object, or a value of another kind.
     """
-    rows = RowFilter(config)
-    for first_line, block in lines:
-        for start in range(0, len(block), _CHUNK_LINES):
-            chunk = [
-                _row(line, f"{path}:{number}", number, rows)
-                for number, line in enumerate(block[start : start + _CHUNK_LINES], first_line + start)
-                if line and not line.isspace()
-            ]
-            yield rows.collect(chunk, path)
+    rows = RowFilter(config, path)
+    for first, block in lines:
+        numbers = [number for number, line in enumerate(block, first) if line.strip()]
+        documents = [_object(block[number - first], f"{path}:{number}") for number in numbers]
+        places = [f"{path}:{number}" for number in numbers]
+        texts, lists = [], []
+        for document, place in zip(documents, places, strict=True):
+            texts.append(text_of(_value(document, config.text_column, place), place, config))
+            lists.append(names_of(_value(document, config.class_column, place), place, config))
+        yield rows.from_lists(numbers, texts, lists)
 
 
-def _row(line: str, place: str, number: int, rows: RowFilter) -> tuple[int, str, list[str]]:
+def text_of(value: Any, place: str, config: TextConfig) -> str:
+    """The text of one row; empty for null.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise DataError(f"{place}: {config.text_column} holds a {type(value).__name__}; write a text")
+    return _valid(value, place)
+
+
+def names_of(value: Any, place: str, config: TextConfig) -> list[str]:
+    """The names of the classes of one row; none for null.
+
+    Raises:
+        DataError: neither a text nor a whole number nor a list of such.
+    """
+    names: list[str] = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str):
+            separator = config.class_separator
+            names += [_valid(item, place)] if separator is None else _valid(item, place).split(separator)
+        elif isinstance(item, int) and not isinstance(item, bool):
+            names.append(str(item))
+        elif item is not None:
+            raise DataError(
+                f"{place}: {config.class_column} holds a {type(item).__name__}; write a text, a whole "
+                "number, or a list of such"
+            )
+    return names
+
+
+def _object(line: str, place: str) -> dict[str, Any]:
     try:
         document = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -44,40 +77,14 @@ def _row(line: str, place: str, number: int, rows: RowFilter) -> tuple[int, str,
         raise DataError(
             f"{place}: a {type(document).__name__} in place of an object; write one object per line"
         )
-    text = _value(document, rows.config.text_column, place)
-    if text is not None and not isinstance(text, str):
-        raise DataError(f"{place}: {rows.config.text_column} is a {type(text).__name__}; write a text")
-    return number, _valid(text or "", place), class_names(document, place, rows)
-
-
-def class_names(document: dict[str, Any], place: str, rows: RowFilter) -> list[str]:
-    """The classes of one row.
-
-    Raises:
-        DataError: neither a text nor a whole number nor a list of such.
-    """
-    column = rows.config.class_column
-    value = _value(document, column, place)
-    names: list[str] = []
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, str):
-            names += rows.split(_valid(item, place))
-        elif isinstance(item, int) and not isinstance(item, bool):
-            names.append(str(item))
-        elif item is not None:
-            raise DataError(
-                f"{place}: {column} holds a {type(item).__name__}; write a text, a whole number, or a list "
-                "of such"
-            )
-    return names
+    return document
 
 
 def _value(document: dict[str, Any], column: str, place: str) -> Any:
     if column not in document:
-        shown = ", ".join(str(key)[:40] for key in list(document)[:20]) or "nothing"
         raise DataError(
-            f"{place}: no {column}; there is: {shown}; name the keys with data.text_column=... "
-            "data.class_column=..."
+            f"{place}: no {column}; there is: {shown(list(document))}; name the keys with "
+            "data.text_column=... data.class_column=..."
         )
     return document[column]
 

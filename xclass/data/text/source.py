@@ -11,7 +11,7 @@ from xclass.data.base import Batch, ClassSets, IntArray, Texts
 from xclass.data.manifest import read_manifest_document
 from xclass.data.permutation import Permutation
 from xclass.data.set_store import SetStore
-from xclass.data.text.config import FORMAT_VERSION
+from xclass.data.text.config import CLASS_STARTS, FORMAT_VERSION
 from xclass.data.text_store import TextStore, map_array
 from xclass.errors import ConfigError
 
@@ -57,7 +57,7 @@ class TextSource:
         self._names = TextStore(folder, "names", num_texts=num_existing)
         self._train_sets = SetStore(folder, "train_sets", num_examples=num_train, num_classes=kept)
         self._test_sets = SetStore(folder, "test_sets", num_examples=num_test, num_classes=kept)
-        self._counts = map_array(folder / "class_counts.i8", np.int64)
+        self._class_starts = map_array(folder / CLASS_STARTS, np.int64)
         self._epoch_order: tuple[int, Permutation] | None = None
         self.num_train, self.num_examples = self._train_sets.num_pairs, self._train_sets.num_examples
         self.num_test = self._test_sets.num_examples
@@ -89,7 +89,7 @@ class TextSource:
 
     def class_counts(self) -> IntArray:
         """Training examples per class, shape (C,), int64, non-increasing."""
-        return self._counts[: self.num_classes].copy()
+        return np.diff(self._class_starts[: self.num_classes + 1])
 
     def class_name(self, class_id: int) -> str:
         """As the table has it."""
@@ -118,10 +118,11 @@ class TextSource:
             "num_examples": self.num_examples,
             "num_test": self.num_test,
             "num_test_left_out": manifest["num_test_left_out"],
+            "num_brought_back": manifest["num_brought_back"],
             "num_rows_skipped": manifest["num_skipped"],
             "characters_per_text": manifest["characters_per_text"],
             "classes_per_example": self.num_train / max(1, self.num_examples),
-            "index_mapped_bytes": self._counts.nbytes + sum(store.mapped_bytes for store in mapped),
+            "index_mapped_bytes": self._class_starts.nbytes + sum(store.mapped_bytes for store in mapped),
             "source": ", ".join(source["path"] for source in sources[:3])
             + (f" and {len(sources) - 3} more" if len(sources) > 3 else ""),
             "source_sha256": {source["path"]: source["sha256"] for source in sources},

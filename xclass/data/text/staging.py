@@ -47,6 +47,8 @@ class SplitWriter:
         self.num_characters = 0
         self.num_left_out = 0
         """Test rows whose classes no training row has."""
+        self.num_brought_back = 0
+        """Rows that would have been held out, had their class another."""
 
     @property
     def num_classes(self) -> int:
@@ -136,6 +138,7 @@ class SplitWriter:
         sizes = np.diff(set_starts)
         goes_back = is_empty_C[ids] & (self._largest_hash_C[ids] == np.repeat(hashes, sizes))
         is_train = np.logical_or.reduceat(goes_back, set_starts[:-1])
+        self.num_brought_back += int(is_train.sum())
         for side, rows in (("train", np.flatnonzero(is_train)), ("test", np.flatnonzero(~is_train))):
             lengths = np.diff(text_starts)[rows]
             self._texts[side].append(gather_pieces(elements, text_starts[rows], lengths), lengths)

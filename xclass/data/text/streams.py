@@ -100,7 +100,7 @@ def text_lines(raw: DigestedFile, path: str) -> Iterator[tuple[int, list[str]]]:
 def _read(stream: io.BufferedIOBase, path: str, line: int) -> bytes:
     try:
         return stream.read(_BLOCK_BYTES)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise DataError(
             f"{path}:{line}: {error}; the file is cut short or no gzip: check it with gzip -t, copy it again"
         ) from error

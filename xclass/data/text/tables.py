@@ -1,4 +1,4 @@
-"""Any table as chunks of rows: which reader its name or ``data.format`` asks for."""
+"""Any table as chunks of rows: by the reader that its name or ``data.format`` asks for."""
 
 from __future__ import annotations
 
@@ -11,33 +11,7 @@ from xclass.data.text.delimited import read_delimited
 from xclass.data.text.json_lines import read_json_lines
 from xclass.data.text.rows import Rows
 from xclass.data.text.streams import DigestedFile, text_lines
-from xclass.errors import ConfigError, DataError
-
-_ENDINGS = {
-    "tsv": TableFormat.tsv, "tab": TableFormat.tsv, "txt": TableFormat.tsv,
-    "csv": TableFormat.csv,
-    "jsonl": TableFormat.jsonl, "ndjson": TableFormat.jsonl, "json": TableFormat.jsonl,
-    "parquet": TableFormat.parquet, "pq": TableFormat.parquet,
-}  # fmt: skip
-
-
-def format_of(file: InputFile, config: TextConfig) -> TableFormat:
-    """How the rows of a file are written.
-
-    Raises:
-        ConfigError: its name does not say so, and neither does the config.
-    """
-    if config.format is not None:
-        return config.format
-    ending = file.path.lower().removesuffix(".gz").rpartition(".")[2]
-    if ending not in _ENDINGS:
-        raise ConfigError(
-            "data.path",
-            file.path,
-            allowed=f"names that end in {', '.join(_ENDINGS)}, all but Parquet also with .gz",
-            remedy="say how it is written: data.format=tsv, csv, jsonl or parquet",
-        )
-    return _ENDINGS[ending]
+from xclass.errors import DataError
 
 
 def read_table(
@@ -54,7 +28,7 @@ def read_table(
     Raises:
         DataError: a row that cannot be used; or the file changed meanwhile.
     """
-    kind = format_of(file, config)
+    kind = config.format_of(file)
     if kind is TableFormat.parquet:
         from xclass.data.text.parquet import read_parquet
 

@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
-from xclass.data.file_settings import check_files, check_test_share, classes_of, num_train_of
-from xclass.data.table_files import InputFile, input_files, prepared_facts, prepared_folder
+from xclass.data.file_settings import (
+    check_files,
+    check_test_share,
+    classes_of,
+    num_train_of,
+    one_file,
+    query_index_bytes,
+)
+from xclass.data.table_files import InputFile, prepared_facts, prepared_folder
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
@@ -18,8 +25,8 @@ FORMAT_VERSION = 1
 _ENTRY_BYTES = 8
 """Of a feature in a row: its column, int32, and its value, float32."""
 _INDEX = f"index of the rows{MAPPED}"
-_INDEX_BYTES_PER_ROW = 8 + 1 + 8 / 64
-"""Number of the row; how many classes it has, and where a block of 64 rows has its classes."""
+_INDEX_BYTES_PER_ROW = 8 + 2 * (1 + 8 / 64)
+"""Number of the row; how many classes and features it has, and where a block of 64 rows has them."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -71,7 +78,7 @@ class XmcConfig(DataTraits):
         Raises:
             ConfigError: it is not there.
         """
-        return input_files("data.path", self.path)[0]
+        return one_file("data.path", self.path)
 
     def test_file(self) -> InputFile | None:
         """The file of ``test_path`` as it is now; None without one.
@@ -79,7 +86,7 @@ class XmcConfig(DataTraits):
         Raises:
             ConfigError: it is not there.
         """
-        return input_files("data.test_path", self.test_path)[0] if self.test_path is not None else None
+        return one_file("data.test_path", self.test_path) if self.test_path is not None else None
 
     def check_files(self) -> None:
         """Refuse files that are not here.
@@ -111,7 +118,7 @@ class XmcConfig(DataTraits):
         """Bytes that reading adds over the base: batches, and mapped pages of the index.
 
         Memory: with F features per example ``threads * 16 F scan_batch`` (as read, and in two arrays) or, in
-        steps, ``16 F batch``, whichever is more; anonymous. Mapped, so reclaimable: 9 1/8 B per example. The
+        steps, ``16 F batch``, whichever is more; anonymous. Mapped, so reclaimable: 10 1/4 B per example. The
         rows are read with pread, so that they never become resident in this process.
         """
         batch = max(shape.threads * shape.scan_batch_size, shape.batch_size)
@@ -123,7 +130,8 @@ class XmcConfig(DataTraits):
     def query_terms(self, shape: ProblemShape) -> dict[str, int]:
         """Rows of the queries, and the index of the test examples that a random sample touches."""
         rows = round(_ENTRY_BYTES * shape.features_per_example * shape.num_queries)
-        return {"rows of the queries": rows}
+        index = query_index_bytes(self.known_facts(), shape, _INDEX_BYTES_PER_ROW)
+        return {"rows of the queries": rows, _INDEX: index}
 
 
 def _facts_of_header(path: Path) -> dict[str, int] | None:

@@ -2,8 +2,8 @@
 
 Source: http://manikvarma.org/downloads/XC/XMLRepository.html, "Dataset format": a header line "number of
 points, features, labels", then per point its labels and its features; a point without labels begins with a
-blank. scikit-learn's ``load_svmlight_file`` reads the same at 1.4 million entries a second here, knows no
-line numbers, and refuses columns that do not rise; this reads 7 million.
+blank. scikit-learn's ``load_svmlight_file`` reads the same at the same speed (4.5 million entries a second of
+a core here), but names no line, and refuses columns that do not rise, which the format does not ask for.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def parse_lines(text: bytes, *, path: Path, first_line: int) -> Lines:
     ends = marks[places]
     starts = np.append(np.uint8(_NEWLINE), ends[:-1])
     is_word = np.diff(places, prepend=-1) > 1
-    numbers = _numbers(text)
+    # Of nothing but blanks numpy does not make an empty array.
+    numbers = _numbers(text) if is_word.any() else np.zeros(0)
     is_value = starts == _COLON
     is_column = ends == _COLON
     is_class = is_word & ~is_value & ~is_column
