@@ -35,6 +35,7 @@ class MethodTraits:
     def refusal(self, shape: ProblemShape, *_: Any, **sections: Any) -> str | None:
         """Why it cannot bear this size although the memory is there, with the closed form; None: it can.
 
+        A predicate, as of a shortage: ``takes about 75 h: ...``.
         Of the shape, ``num_examples`` and the features are 0 where nobody knows them yet.
         """
         return None
