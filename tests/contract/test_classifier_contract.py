@@ -45,9 +45,10 @@ FEW_SAMPLES = {"num_samples": 64}
 METHODS = pytest.mark.parametrize("name", list(METHOD_CONFIGS))
 HEADS = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if c.is_head])
 LOOKING = pytest.mark.parametrize(
-    "name", [n for n, c in METHOD_CONFIGS.items() if c.takes is not Takes.inputs]
+    "name",
+    [n for n, c in METHOD_CONFIGS.items() if c.takes is not Takes.inputs and not c.learns_by_encoder],
 )
-"""Methods that look at the example."""
+"""Methods that look at the example; those that learn from texts only: tests/classifiers/test_on_texts.py."""
 EXACT_SCANS = [n for n, c in METHOD_CONFIGS.items() if c.is_head or n == "nearest_neighbour"]
 """One class vector per class, all of them compared with the query."""
 OWN = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if not c.libraries])

@@ -27,6 +27,7 @@ class MethodConfig(Protocol):
     """Engine whose import cost the plan adds where it is fitted: a key of BASE_BYTES."""
     takes: ClassVar[Takes]
     is_head: ClassVar[bool]
+    learns_by_encoder: ClassVar[bool]
     server_engine: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]]
     extra: ClassVar[str | None]

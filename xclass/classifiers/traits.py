@@ -21,6 +21,9 @@ class MethodTraits:
     is_head: ClassVar[bool] = False
     """A softmax head: one class vector per class, trained by gradient steps within the budget, and an encoder
     that another method may borrow."""
+    learns_by_encoder: ClassVar[bool] = False
+    """Its classes share what only an encoder that is trained with it can tell apart: from vectors as they are
+    it learns little."""
     server_engine: ClassVar[str] = "faiss"
     """Engine whose import cost the plan adds where it answers: a key of BASE_BYTES."""
     libraries: ClassVar[tuple[str, ...]] = ()

@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 
 from xclass.classifiers.base import Feed, FitReport
-from xclass.classifiers.hierarchical_softmax.config import CHILDREN_FILE, KIND, VECTORS_FILE
-from xclass.classifiers.hierarchical_softmax.config import HierarchicalSoftmaxConfig
+from xclass.classifiers.hierarchical_softmax.config import (
+    CHILDREN_FILE,
+    KIND,
+    VECTORS_FILE,
+    HierarchicalSoftmaxConfig,
+)
 from xclass.classifiers.hierarchical_softmax.step import tree_step
 from xclass.classifiers.hierarchical_softmax.tree import build_tree, children_of, paths_of
 from xclass.classifiers.model_folder import save_array, write_manifest

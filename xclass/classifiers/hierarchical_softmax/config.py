@@ -51,18 +51,20 @@ class HierarchicalSoftmaxConfig(MethodTraits):
     name: ClassVar[str] = "hierarchical_softmax"
     implementation: ClassVar[str] = "xclass.classifiers.hierarchical_softmax.classifier:HierarchicalSoftmax"
     server: ClassVar[str] = "xclass.classifiers.hierarchical_softmax.server:TreeServer"
+    learns_by_encoder: ClassVar[bool] = True
     engine: ClassVar[str] = "scipy"
     server_engine: ClassVar[str] = "scipy"
     fit_phase: ClassVar[str] = "train"
     sections: ClassVar[tuple[str, ...]] = ()
 
-    learning_rate: float = 0.1
-    """Step of row-wise Adagrad on the vectors of questions."""
+    learning_rate: float = 0.4
+    """Step of row-wise Adagrad on the vectors of questions. On 1e4 classes of lemmas after 24 s 0.4
+    gives 83.3 %, 0.1 76.7 %; with encoder.learning_rate=0.1 instead of 0.01 0.4 gives 94.3 %, 1.0 91.3 %."""
     schedule: Schedule = Schedule.constant
     """constant, linear or cosine: how the learning rate falls while the budget is spent."""
     warm_up_share: float = 0.0
     """Share of the budget during which the learning rate rises from 0, 0 to below 1."""
-    num_kept: int = 1024
+    num_kept: int = 256
     """Nodes of one level of the tree that a search follows at most, 1 to 2**20: answers are exact as long as
     fewer are more probable than the k-th best class."""
 
@@ -73,11 +75,11 @@ class HierarchicalSoftmaxConfig(MethodTraits):
             ConfigError: naming key, value, allowed range and remedy.
         """
         key = f"method.{self.name}"
-        check_positive(f"{key}.learning_rate", self.learning_rate, remedy="0.1 is the default")
+        check_positive(f"{key}.learning_rate", self.learning_rate, remedy="0.4 is the default")
         check_share(f"{key}.warm_up_share", self.warm_up_share, remedy="0 starts at the full rate")
         if not 1 <= self.num_kept <= _MAX_KEPT:
             raise ConfigError(
-                f"{key}.num_kept", self.num_kept, allowed=f"1 to {_MAX_KEPT}", remedy="1024 is the default"
+                f"{key}.num_kept", self.num_kept, allowed=f"1 to {_MAX_KEPT}", remedy="256 is the default"
             )
 
     def memory_law(self, shape: ProblemShape, **_: Any) -> MemoryLaw:
@@ -122,9 +124,13 @@ class HierarchicalSoftmaxConfig(MethodTraits):
         return dict.fromkeys(self.served_terms(shape), 0)
 
     def search_terms(self, shape: ProblemShape, **_: Any) -> dict[str, int]:
-        """Nodes of two levels for each query of a batch, ``40 * 2`` bytes each, and a block of vectors."""
-        most = min(shape.num_classes, 2 * max(self.num_kept, 2 * shape.top_k))
-        nodes = 2 * 5 * INT64_BYTES * shape.query_batch_size * most
+        """Nodes of two levels for each query of a batch, ``2 * 40`` bytes each, and a block of vectors.
+
+        As many nodes as the first descent follows: a trained tree leaves the second fewer. One that was not
+        trained can have up to ``num_kept`` instead, with the defaults 10 MB more.
+        """
+        followed = min(shape.num_classes, 2 * (shape.top_k + FIRST_KEPT))
+        nodes = 2 * 5 * INT64_BYTES * shape.query_batch_size * followed
         return {"search scratch": nodes + 2 * FLOAT32_BYTES * shape.dim * BLOCK_QUESTIONS}
 
     def works(self, shape: ProblemShape, num_examples: int, **_: Any) -> dict[str, Work]:

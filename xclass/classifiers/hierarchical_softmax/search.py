@@ -28,7 +28,11 @@ class _Nodes:
 
 
 def search_tree(
-    vectors_ID: FloatArray, children_I2: npt.NDArray[np.integer[Any]], queries_QD: FloatArray, k: int, num_kept: int
+    vectors_ID: FloatArray,
+    children_I2: npt.NDArray[np.integer[Any]],
+    queries_QD: FloatArray,
+    k: int,
+    num_kept: int,
 ) -> Answers:
     """The k most probable classes of each query.
 

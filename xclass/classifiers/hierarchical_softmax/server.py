@@ -47,7 +47,7 @@ class TreeServer:
         self._num_kept = int(manifest["facts"]["num_kept"])
 
     def search(self, queries_QD: FloatArray, k: int) -> Answers:
-        """The k most probable classes: exact unless more than ``num_kept`` nodes of a level could hold one."""
+        """The k most probable classes: exact unless ``num_kept`` cut a level short."""
         assert self._vectors_ID is not None, "load() comes first"
         return search_tree(self._vectors_ID, self._children, queries_QD, k, self._num_kept)
 

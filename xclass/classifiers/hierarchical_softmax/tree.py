@@ -42,7 +42,9 @@ def build_tree(counts_C: IntArray) -> Int32Array:
     first_leaf = first_inner = made = 0
     while made < num_classes - 1:
         lightest = np.sort(
-            np.concatenate([leaves[first_leaf : first_leaf + 2], inner[first_inner : min(made, first_inner + 2)]])
+            np.concatenate(
+                [leaves[first_leaf : first_leaf + 2], inner[first_inner : min(made, first_inner + 2)]]
+            )
         )
         limit = int(lightest[:2].sum())
         last_leaf = first_leaf + int(np.searchsorted(leaves[first_leaf:], limit, side="right"))
@@ -62,7 +64,9 @@ def build_tree(counts_C: IntArray) -> Int32Array:
     return parents
 
 
-def _merged(leaves: IntArray, inner: IntArray, of_leaves: range, of_inner: range) -> tuple[IntArray, IntArray]:
+def _merged(
+    leaves: IntArray, inner: IntArray, of_leaves: range, of_inner: range
+) -> tuple[IntArray, IntArray]:
     """Nodes of this round in order of weight, and their weights."""
     num_classes = len(leaves)
     nodes = np.concatenate(
@@ -81,7 +85,7 @@ def _merged(leaves: IntArray, inner: IntArray, of_leaves: range, of_inner: range
 
 
 def children_of(parents: Int32Array) -> Int32Array:
-    """The two children of each inner node, shape (C - 1, 2), int32: below C a class, else ``C + question``."""
+    """Both children of each inner node, shape (C - 1, 2), int32: below C a class, else ``C + question``."""
     children = np.empty(len(parents), np.int32)
     children[parents] = np.arange(len(parents), dtype=np.int32)
     return children.reshape(-1, 2)
