@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.hierarchical_softmax.config import HierarchicalSoftmaxConfig
+from xclass.classifiers.mach.config import MachConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.work import Work
@@ -82,5 +83,6 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         SampledSoftmaxConfig,
         NearestNeighbourConfig,
         HierarchicalSoftmaxConfig,
+        MachConfig,
     )
 }

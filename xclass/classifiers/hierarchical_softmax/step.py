@@ -8,9 +8,8 @@ from scipy.sparse import csr_array
 
 from xclass.classifiers.hierarchical_softmax.config import BLOCK_QUESTIONS
 from xclass.classifiers.hierarchical_softmax.tree import Paths
+from xclass.classifiers.row_adagrad import adagrad_rows
 from xclass.data.base import FloatArray, batch_ranges
-
-_ADAGRAD_EPSILON = np.float32(1e-8)
 
 
 def tree_step(
@@ -40,9 +39,6 @@ def tree_step(
 
     Memory:
         with T questions asked, U different: ``8 D U + 44 T`` bytes and ``8 D`` per question of a block.
-
-    Source: Duchi et al., JMLR 2011, with one accumulator per row, as in
-        :meth:`xclass.encoders.ngrams.NgramEncoder.apply_gradient`.
     """
     asked_U, places_T = np.unique(paths.questions_T, return_inverse=True)
     vectors_UD = vectors_ID[asked_U]
@@ -56,9 +52,7 @@ def tree_step(
     gradient_BD = errors_BU @ vectors_UD if needs_input_gradient else None
     del vectors_UD
     gradient_UD = errors_BU.T @ inputs_BD
-    state_I[asked_U] += np.einsum("ud,ud->u", gradient_UD, gradient_UD) / np.float32(vectors_ID.shape[1])
-    gradient_UD *= (np.float32(learning_rate) / (np.sqrt(state_I[asked_U]) + _ADAGRAD_EPSILON))[:, None]
-    vectors_ID[asked_U] -= gradient_UD
+    adagrad_rows(vectors_ID, state_I, asked_U, gradient_UD, learning_rate)
     return float(losses_T.sum(dtype=np.float64)) / len(inputs_BD), gradient_BD
 
 
