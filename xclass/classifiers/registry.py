@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
+from xclass.classifiers.frozen_vectors.config import FrozenVectorsConfig
 from xclass.classifiers.hierarchical_softmax.config import HierarchicalSoftmaxConfig
 from xclass.classifiers.mach.config import MachConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
@@ -84,5 +85,6 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         NearestNeighbourConfig,
         HierarchicalSoftmaxConfig,
         MachConfig,
+        FrozenVectorsConfig,
     )
 }
