@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
+from xclass.classifiers.adaptive_softmax.config import AdaptiveSoftmaxConfig
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.frozen_vectors.config import FrozenVectorsConfig
@@ -86,5 +87,6 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         HierarchicalSoftmaxConfig,
         MachConfig,
         FrozenVectorsConfig,
+        AdaptiveSoftmaxConfig,
     )
 }

@@ -29,7 +29,7 @@ def input_gradient(
     """
     drawn_S = sampler.sample(num_samples, generator)
     drawn_SD, own_BD = vectors.of(drawn_S), vectors.of(classes_B)
-    weights_BS = inputs_BD @ drawn_SD.T
+    weights_BS: FloatArray = inputs_BD @ drawn_SD.T
     weights_BS -= (sampler.log_probability(drawn_S) + np.log(num_samples)).astype(np.float32)
     weights_BS[classes_B[:, None] == drawn_S] = -np.inf
     logits_B = np.einsum("bd,bd->b", inputs_BD, own_BD)
@@ -40,7 +40,7 @@ def input_gradient(
     total_B = weights_BS.sum(axis=1) + own_B
     losses_B = np.log(total_B) - (logits_B - highest_B)
     weights_BS /= total_B[:, None]
-    gradient_BD: FloatArray = weights_BS @ drawn_SD
+    gradient_BD = weights_BS @ drawn_SD
     own_BD *= (own_B / total_B - 1)[:, None]
     gradient_BD += own_BD
     return float(losses_B.mean(dtype=np.float64)), gradient_BD
