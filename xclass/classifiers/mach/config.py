@@ -54,9 +54,9 @@ class MachConfig(MethodTraits):
     num_heads: int = 8
     """R, heads, each with a hash of its own; 1 to 1024. A class is told from another by the heads in which
     they do not share a bucket."""
-    num_buckets: int = 512
+    num_buckets: int = 1024
     """M, buckets of each head; 2 to 2**24."""
-    learning_rate: float = 0.4
+    learning_rate: float = 1.0
     """Step of row-wise Adagrad on the vectors of buckets."""
     schedule: Schedule = Schedule.constant
     """constant, linear or cosine: how the learning rate falls while the budget is spent."""
@@ -70,9 +70,9 @@ class MachConfig(MethodTraits):
             ConfigError: naming key, value, allowed range and remedy.
         """
         key = f"method.{self.name}"
-        check_positive(f"{key}.learning_rate", self.learning_rate, remedy="0.4 is the default")
+        check_positive(f"{key}.learning_rate", self.learning_rate, remedy="1.0 is the default")
         check_share(f"{key}.warm_up_share", self.warm_up_share, remedy="0 starts at the full rate")
-        for name, low, high, default in (("num_heads", 1, 1024, 8), ("num_buckets", 2, 1 << 24, 512)):
+        for name, low, high, default in (("num_heads", 1, 1024, 8), ("num_buckets", 2, 1 << 24, 1024)):
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(
                     f"{key}.{name}",
