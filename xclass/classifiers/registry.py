@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
+from xclass.classifiers.boosting.config import BoostingConfig
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.linear_svm.config import LinearSvmConfig
@@ -83,5 +84,6 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         SampledSoftmaxConfig,
         NearestNeighbourConfig,
         LinearSvmConfig,
+        BoostingConfig,
     )
 }

@@ -21,6 +21,7 @@ BASE_BYTES = {
     "faiss": 64 * MIB,
     "scipy": 57 * MIB,
     "sklearn": 126 * MIB,
+    "lightgbm": 128 * MIB,
 }
 """Resident bytes after an engine was imported and warmed up, encoder and data code included.
 
@@ -38,6 +39,7 @@ IMPORT_OVER_BASE_BYTES = {
     "faiss": 17 * MIB,
     "scipy": MIB,
     "sklearn": MIB,
+    "lightgbm": MIB,
 }
 """What importing an engine takes for a moment over the base that stays of it.
 
@@ -54,6 +56,7 @@ FITTING_CODE_BYTES = {
     "faiss": 2 * MIB,
     "scipy": MIB,
     "sklearn": MIB,
+    "lightgbm": MIB,
 }
 """The same while fitting; warming up has run the rest.
 
