@@ -9,6 +9,7 @@ from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.linear_svm.config import LinearSvmConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.parabel.config import ParabelConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.work import Work
 from xclass.encoders.kinds import Takes
@@ -85,5 +86,6 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         NearestNeighbourConfig,
         LinearSvmConfig,
         BoostingConfig,
+        ParabelConfig,
     )
 }

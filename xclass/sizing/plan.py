@@ -22,6 +22,7 @@ BASE_BYTES = {
     "scipy": 57 * MIB,
     "sklearn": 126 * MIB,
     "lightgbm": 128 * MIB,
+    "omikuji": 57 * MIB,
 }
 """Resident bytes after an engine was imported and warmed up, encoder and data code included.
 
@@ -40,6 +41,7 @@ IMPORT_OVER_BASE_BYTES = {
     "scipy": MIB,
     "sklearn": MIB,
     "lightgbm": MIB,
+    "omikuji": MIB,
 }
 """What importing an engine takes for a moment over the base that stays of it.
 
@@ -57,6 +59,7 @@ FITTING_CODE_BYTES = {
     "scipy": MIB,
     "sklearn": MIB,
     "lightgbm": MIB,
+    "omikuji": MIB,
 }
 """The same while fitting; warming up has run the rest.
 
