@@ -80,7 +80,7 @@ def test_what_is_held_has_a_line_in_the_plan_of_its_phase(case, tmp_path):
     (tmp_path / "model").mkdir()
     classifier.save(tmp_path / "model")
     held = names(classifier.held_bytes())
-    assert held
+    assert held or settings.is_estimate, "only a library may write all of it into files as it goes"
     assert held <= set(fit.regime.components), "fit"
     server = import_object(settings.server)(threads=1)
     server.load(tmp_path / "model")

@@ -10,6 +10,7 @@ from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogra
 from xclass.classifiers.linear_svm.config import LinearSvmConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.parabel.config import ParabelConfig
+from xclass.classifiers.plt.config import PltConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.work import Work
 from xclass.encoders.kinds import Takes
@@ -87,5 +88,6 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         LinearSvmConfig,
         BoostingConfig,
         ParabelConfig,
+        PltConfig,
     )
 }

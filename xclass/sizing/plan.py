@@ -23,6 +23,7 @@ BASE_BYTES = {
     "sklearn": 126 * MIB,
     "lightgbm": 128 * MIB,
     "omikuji": 57 * MIB,
+    "napkinxc": 58 * MIB,
 }
 """Resident bytes after an engine was imported and warmed up, encoder and data code included.
 
@@ -42,6 +43,7 @@ IMPORT_OVER_BASE_BYTES = {
     "sklearn": MIB,
     "lightgbm": MIB,
     "omikuji": MIB,
+    "napkinxc": MIB,
 }
 """What importing an engine takes for a moment over the base that stays of it.
 
@@ -60,6 +62,7 @@ FITTING_CODE_BYTES = {
     "sklearn": MIB,
     "lightgbm": MIB,
     "omikuji": MIB,
+    "napkinxc": MIB,
 }
 """The same while fitting; warming up has run the rest.
 
