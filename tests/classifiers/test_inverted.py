@@ -10,7 +10,7 @@ from xclass.classifiers.inverted.memory import BLOCK_ROWS
 from xclass.classifiers.inverted.postings import make_block, open_postings, save_postings
 from xclass.classifiers.inverted.search import NOTHING, InvertedSearch, as_queries
 from xclass.classifiers.inverted.sums import SparseSums
-from xclass.encoders.idf import unit_rows
+from xclass.encoders.sparse import normalise_rows
 from xclass.errors import ModelError
 
 NUM_COLUMNS = 97
@@ -22,7 +22,7 @@ def sparse(num_rows, *, density=0.1, seed=0, is_signed=False, num_columns=NUM_CO
     rows.data += np.float32(0.01)
     if is_signed:
         rows.data *= rng.choice(np.array([-1, 1], np.float32), len(rows.data))
-    unit_rows(rows.data, rows.indptr)
+    normalise_rows(rows)
     return rows
 
 

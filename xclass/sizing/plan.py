@@ -180,7 +180,7 @@ def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[
 
 def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
     """Columns of the features of an example, and how many of them it has."""
-    inputs = DATA_CONFIGS[config.data.name].inputs
+    inputs, facts = DATA_CONFIGS[config.data.name].inputs, {**(config.data.known_facts() or {}), **facts}
     if inputs is InputKind.vectors:
         return config.dim, float(config.dim)
     if inputs is InputKind.texts:
