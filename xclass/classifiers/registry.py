@@ -7,11 +7,14 @@ from typing import Any, ClassVar, Protocol
 from xclass.classifiers.boosting.config import BoostingConfig
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
+from xclass.classifiers.knn.config import KnnConfig
 from xclass.classifiers.linear_svm.config import LinearSvmConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.parabel.config import ParabelConfig
 from xclass.classifiers.plt.config import PltConfig
+from xclass.classifiers.prior.config import PriorConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.sparse_means.config import SparseMeansConfig
 from xclass.classifiers.work import Work
 from xclass.encoders.kinds import Takes
 from xclass.shapes import MemoryLaw, ProblemShape
@@ -89,5 +92,8 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         BoostingConfig,
         ParabelConfig,
         PltConfig,
+        PriorConfig,
+        KnnConfig,
+        SparseMeansConfig,
     )
 }

@@ -19,7 +19,8 @@ from xclass.units import MIB
 BASE_BYTES = {
     "torch": 245 * MIB,
     "faiss": 64 * MIB,
-    "scipy": 57 * MIB,
+    "scipy": 56 * MIB,
+    "numpy": 44 * MIB,
     "sklearn": 126 * MIB,
     "lightgbm": 128 * MIB,
     "omikuji": 57 * MIB,
@@ -39,7 +40,8 @@ and benchmarks/records/projection.
 IMPORT_OVER_BASE_BYTES = {
     "torch": 6 * MIB,
     "faiss": 17 * MIB,
-    "scipy": MIB,
+    "scipy": 4 * MIB,
+    "numpy": 2 * MIB,
     "sklearn": MIB,
     "lightgbm": MIB,
     "omikuji": MIB,
@@ -59,6 +61,7 @@ FITTING_CODE_BYTES = {
     "torch": 3 * MIB // 2,
     "faiss": 2 * MIB,
     "scipy": MIB,
+    "numpy": MIB,
     "sklearn": MIB,
     "lightgbm": MIB,
     "omikuji": MIB,
@@ -147,11 +150,14 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     """The plan of each phase of one method, in order: fit, load, serve."""
     settings: MethodConfig = getattr(config.method, method)
     kind = encoder_of(config, method)
-    tables = encoder_files(kind, shape, ngrams=config.encoder)
+    tables = _encoder_files(config, method, shape)
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
     data = config.data.memory_terms(shape, has_steps=is_trainable)
-    encoder = encoder_terms(kind, shape, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable)
+    inputs = DATA_CONFIGS[config.data.name].inputs
+    encoder = encoder_terms(
+        kind, shape, inputs=inputs, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable
+    )
     sections = config.sections_of(method)
     law: MemoryLaw = settings.memory_law(shape, **sections)
     law = law.plus({name: size for name, size in data.items() if name == DATA_BATCHES}, only_fed=True)
@@ -179,7 +185,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     """Bytes of the saved model of a method, its encoder's table included."""
     settings: MethodConfig = getattr(config.method, method)
-    tables = encoder_files(encoder_of(config, method), shape, ngrams=config.encoder)
+    tables = _encoder_files(config, method, shape)
     return settings.model_bytes(shape, **config.sections_of(method)) + sum(tables.values())
 
 
@@ -200,9 +206,14 @@ def encoder_of(config: RunConfig, method: str) -> EncoderKind:
     return encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
 
 
+def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[str, int]:
+    kind, inputs = encoder_of(config, method), DATA_CONFIGS[config.data.name].inputs
+    return encoder_files(kind, shape, inputs=inputs, ngrams=config.encoder, bag=config.bag)
+
+
 def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
     """Columns of the features of an example, and how many of them it has."""
-    inputs = DATA_CONFIGS[config.data.name].inputs
+    inputs, facts = DATA_CONFIGS[config.data.name].inputs, {**(config.data.known_facts() or {}), **facts}
     if inputs is InputKind.vectors:
         return config.dim, float(config.dim)
     if inputs is InputKind.texts:
