@@ -20,7 +20,7 @@ from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NgramConfig
 from xclass.errors import ConfigError
 
-MAX_CLASSES = 10**12
+MAX_CLASSES, DEFAULT_DIM = 10**12, 64
 
 MethodsConfig = make_dataclass(
     "MethodsConfig",
@@ -144,8 +144,8 @@ class RunConfig:
         default_factory=lambda: ["dense_softmax", "sampled_softmax", "nearest_neighbour"]
     )
     """Methods to compare, in this order."""
-    dim: int = 64
-    """Dimensions of an encoded example, 4 to 65536."""
+    dim: int = 0
+    """Dimensions of an encoded example, 4 to 65536; 0: those of data that is vectors already, else 64."""
     seed: int = 0
     """Seed of data, sampling and initial values."""
     threads: int | None = None
@@ -185,7 +185,8 @@ class RunConfig:
             self.data = SyntheticConfig()
         if self.classes is not None:
             _check("classes", self.classes, 2, MAX_CLASSES, "try +classes=1e5")
-        _check("dim", self.dim, 4, 1 << 16, "64 is the default")
+        self.dim = self.dim or self.data.vector_dim() or DEFAULT_DIM
+        _check("dim", self.dim, 4, 1 << 16, f"{DEFAULT_DIM} is the default")
         _check("seed", self.seed, 0, (1 << 63) - 1, "0 is the default")
         _check("batch_size", self.batch_size, 1, 1 << 20, "512 is the default")
         _check("scan_batch_size", self.scan_batch_size, 1, 1 << 20, "1024 is the default")

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Any, ClassVar, Protocol
 
 from xclass.classifiers.adaptive_softmax.config import AdaptiveSoftmaxConfig
+from xclass.classifiers.boosting.config import BoostingConfig
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.frozen_vectors.config import FrozenVectorsConfig
 from xclass.classifiers.hierarchical_softmax.config import HierarchicalSoftmaxConfig
+from xclass.classifiers.knn.config import KnnConfig
+from xclass.classifiers.linear_svm.config import LinearSvmConfig
 from xclass.classifiers.mach.config import MachConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.parabel.config import ParabelConfig
+from xclass.classifiers.plt.config import PltConfig
+from xclass.classifiers.prior.config import PriorConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.sparse_means.config import SparseMeansConfig
 from xclass.classifiers.work import Work
 from xclass.encoders.kinds import Takes
 from xclass.shapes import MemoryLaw, ProblemShape
@@ -31,6 +38,8 @@ class MethodConfig(Protocol):
     takes: ClassVar[Takes]
     is_head: ClassVar[bool]
     learns_by_encoder: ClassVar[bool]
+    is_estimate: ClassVar[bool]
+    is_seeded: ClassVar[bool]
     server_engine: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]]
     extra: ClassVar[str | None]
@@ -88,5 +97,12 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         MachConfig,
         FrozenVectorsConfig,
         AdaptiveSoftmaxConfig,
+        LinearSvmConfig,
+        BoostingConfig,
+        ParabelConfig,
+        PltConfig,
+        PriorConfig,
+        KnnConfig,
+        SparseMeansConfig,
     )
 }

@@ -24,6 +24,10 @@ class MethodTraits:
     learns_by_encoder: ClassVar[bool] = False
     """Its classes share what only an encoder that is trained with it can tell apart: from vectors as they are
     it learns little."""
+    is_estimate: ClassVar[bool] = False
+    """Its closed forms are estimates: of what a library takes, or of weights that the data decides on."""
+    is_seeded: ClassVar[bool] = True
+    """Equal seeds give equal models on one thread; False: its library draws as it likes."""
     server_engine: ClassVar[str] = "faiss"
     """Engine whose import cost the plan adds where it answers: a key of BASE_BYTES."""
     libraries: ClassVar[tuple[str, ...]] = ()

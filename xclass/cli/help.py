@@ -16,7 +16,7 @@ the problem
   classes=N              number of classes: 5e6, 5M, 5_000_000, int(5e6); with or without a leading +
                          default: synthetic 100 000; lemmas all there are (keeps the N most frequent)
   data=NAME              synthetic (default) | lemmas (needs the package simplemma; prepared once, minutes)
-  dim=64                 dimensions of an example and of a class vector
+  dim=64                 dimensions of an example and of a class vector; data=embeddings has its own
   seed=0                 equal seeds give equal data and queries
   data.bayes_accuracy=0.95   synthetic: accuracy of the best possible classifier
   data.examples_per_class=4  synthetic: training examples per class on average

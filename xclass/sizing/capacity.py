@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from xclass.classifiers.libraries import missing_library
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import MAX_CLASSES, RunConfig
-from xclass.data.registry import DATA_CONFIGS
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import PhasePlan, make_shape, plan_method, refusal_of, saved_bytes
 from xclass.units import format_bytes, format_count
@@ -68,7 +67,7 @@ def capacity(config: RunConfig, method: str, room: Room) -> Capacity:
         method: name of one.
         room: memory and disk.
     """
-    most = DATA_CONFIGS[config.data.name].most_classes or MAX_CLASSES
+    most = config.data.most_classes or MAX_CLASSES
 
     def largest(fits: Callable[[PhasePlan, int], bool], phases: slice, *, is_fitted: bool = False) -> int:
         def holds(num_classes: int) -> bool:

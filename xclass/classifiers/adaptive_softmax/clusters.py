@@ -6,6 +6,7 @@ whose rule for the dimensions this follows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -49,6 +50,25 @@ class Clusters:
         """Classes of each cluster."""
         ends = [*self.cutoffs[1:], self.num_classes]
         return tuple(end - start for start, end in zip(self.cutoffs, ends, strict=True))
+
+    @property
+    def example_shares(self) -> tuple[float, ...]:
+        """Share of the examples that each cluster is expected to have: half evenly, half by Zipf's law.
+
+        Source: the default law of data=synthetic; cutoffs at 0.1 and 0.4 leave the clusters 0.21 and 0.39 of
+        the examples there, and 0.19 and 0.27 (1e5 classes) or 0.31 and 0.12 (all) of the lemmas.
+        """
+        ends, span = [*self.cutoffs[1:], self.num_classes], math.log(self.num_classes)
+        return tuple(
+            0.5 * size / self.num_classes + 0.5 * math.log(end / start) / span
+            for start, end, size in zip(self.cutoffs, ends, self.sizes, strict=True)
+        )
+
+    @property
+    def widths_per_example(self) -> tuple[float, ...]:
+        """Logits of each cluster in the mean over all examples: only its own examples ask it."""
+        pairs = zip(self.example_shares, self.sizes, strict=True)
+        return tuple(share * size for share, size in pairs)
 
     @property
     def num_head_rows(self) -> int:

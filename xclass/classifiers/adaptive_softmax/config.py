@@ -30,12 +30,6 @@ KIND = "adaptive"
 """In the manifest of a saved model."""
 NORMALISED_CLASSES = 1 << 12
 """Classes whose logits are summed up at a time while a batch is answered."""
-_LOGIT_COPIES = 3
-"""Logits, their log-softmax and the gradient at it are alive at once in torch's backward pass.
-
-Source: torch/nn/modules/adaptive.py, ``forward``: log_softmax of the head over all examples and of each
-cluster over its own; autograd keeps each result until its gradient is done.
-"""
 _PASSES = 3
 """Products of a linear layer: forward, gradient at its inputs, gradient at its weights."""
 
@@ -48,6 +42,7 @@ class AdaptiveSoftmaxConfig(MethodTraits):
     implementation: ClassVar[str] = "xclass.classifiers.adaptive_softmax.classifier:AdaptiveSoftmax"
     server: ClassVar[str] = "xclass.classifiers.adaptive_softmax.server:AdaptiveServer"
     learns_by_encoder: ClassVar[bool] = True
+    is_estimate: ClassVar[bool] = True
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     sections: ClassVar[tuple[str, ...]] = ()
@@ -101,21 +96,24 @@ class AdaptiveSoftmaxConfig(MethodTraits):
         )
 
     def memory_law(self, shape: ProblemShape, **_: Any) -> MemoryLaw:
-        """Peak of the train phase: ``8 W`` for W weights and their gradient, and three copies of logits.
+        """Peak of the train phase: ``8 W`` for W weights and their gradient, and logits.
 
         Memory:
             with cutoffs at c0 < c1 < ... of C classes and clusters of d1, d2, ... dimensions
-            ``W = c0 D + sum_i ((c_i+1 - c_i) d_i + d_i D)``; logits ``4 B (c0 + sum_i s_i**2 C)`` where s_i
-            is a cluster's share of the classes, which its share of the examples does not exceed.
+            ``W = c0 D + sum_i ((c_i+1 - c_i) d_i + d_i D)``; logits ``4 B (L + 2 max_i l_i)`` for
+            ``l_0 = c0``, ``l_i = e_i (c_i+1 - c_i)`` and their sum L, where e_i is a cluster's share of the
+            examples: an estimate, see :meth:`Clusters.example_shares`.
+
+        Source: torch/nn/modules/adaptive.py, ``forward``: autograd keeps the log-softmax of the head over all
+            examples and of each cluster over its own; going back, one of them has two gradients beside it.
         """
         clusters, batch = self.clusters(shape.num_classes, shape.dim), shape.batch_size
         weights = FLOAT32_BYTES * clusters.num_weights
         held = {"class vectors of clusters": weights, "row state": FLOAT32_BYTES * clusters.num_rows}
-        logits = batch * clusters.num_head_rows
-        logits += sum(round(batch * size / shape.num_classes * size) for size in clusters.sizes)
+        widths = [float(clusters.num_head_rows), *clusters.widths_per_example]
         step = {
             "gradient of class vectors": weights,
-            "logits": _LOGIT_COPIES * FLOAT32_BYTES * logits,
+            "logits": round(FLOAT32_BYTES * batch * (sum(widths) + 2 * max(widths))),
             "inputs and their gradient": 3 * FLOAT32_BYTES * batch * shape.dim,
         }
         return MemoryLaw(regimes=(Regime(name="step", components=held | step),))
@@ -141,8 +139,8 @@ class AdaptiveSoftmaxConfig(MethodTraits):
         """Of a step the head for all examples and each cluster for its own; of a query all layers."""
         clusters, batch, dim = self.clusters(shape.num_classes, shape.dim), shape.batch_size, shape.dim
         amount = float(batch) * clusters.num_head_rows * (_PASSES * dim + LOGIT_VALUES)
-        for size, width in zip(clusters.sizes, clusters.dims, strict=True):
-            amount += batch * size / shape.num_classes * size * (_PASSES * width + LOGIT_VALUES)
+        for logits, width in zip(clusters.widths_per_example, clusters.dims, strict=True):
+            amount += batch * logits * (_PASSES * width + LOGIT_VALUES)
         asked = float(clusters.num_weights + LOGIT_VALUES * shape.num_classes)
         return {
             STEP: Work(

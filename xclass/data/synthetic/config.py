@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, ProblemShape
 
 
 @dataclass(kw_only=True, slots=True)
-class SyntheticConfig:
+class SyntheticConfig(DataTraits):
     """Classes on the unit sphere in two-level clusters, with Zipf frequencies and Gaussian noise."""
 
     name: ClassVar[str] = "synthetic"
