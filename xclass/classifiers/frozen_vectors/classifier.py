@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.frozen_vectors.config import KIND, MAP_FILE, FrozenVectorsConfig
@@ -51,10 +52,25 @@ class FrozenVectors:
         Memory:
             see :meth:`FrozenVectorsConfig.memory_law`; nothing grows with C.
         """
-        config, encoder, dim = self._config, self._encoder, self._shape.dim
-        self._map_DD = np.eye(dim, dtype=np.float32)
-        self._state_D = np.zeros(dim, np.float32)
-        vectors = SignVectors(dim=dim, seed=self._seed)
+        self._map_DD = np.eye(self._shape.dim, dtype=np.float32)
+        self._state_D = np.zeros(self._shape.dim, np.float32)
+        with threadpool_limits(self._shape.threads, user_api="blas"):
+            return self._train(feed)
+
+    def save(self, folder: Path) -> None:
+        """Write the map; the class vectors follow from the seed."""
+        save_array(folder / MAP_FILE, self._map_DD)
+        shape = {"num_classes": self._shape.num_classes, "dim": self._shape.dim}
+        facts = {"seed": self._seed, "num_named_classes": self._shape.num_classes}
+        write_manifest(folder, kind=KIND, shape=shape, facts=facts)
+
+    def held_bytes(self) -> dict[str, int]:
+        """The map and its state: no class vectors."""
+        return {"map of inputs": self._map_DD.nbytes, "map state": self._state_D.nbytes}
+
+    def _train(self, feed: Feed) -> FitReport:
+        config, encoder = self._config, self._encoder
+        vectors = SignVectors(dim=self._shape.dim, seed=self._seed)
         sampler = UniformSampler(self._shape.num_classes)
         generator = np.random.Generator(np.random.Philox(key=self._seed & 0xFFFFFFFFFFFFFFFF))
         examples_seen = steps = 0
@@ -78,17 +94,6 @@ class FrozenVectors:
             steps += 1
         facts = {"steps": steps, "last_sampled_loss": loss if steps else None}
         return FitReport(examples_seen=examples_seen, facts=facts)
-
-    def save(self, folder: Path) -> None:
-        """Write the map; the class vectors follow from the seed."""
-        save_array(folder / MAP_FILE, self._map_DD)
-        shape = {"num_classes": self._shape.num_classes, "dim": self._shape.dim}
-        facts = {"seed": self._seed, "num_named_classes": self._shape.num_classes}
-        write_manifest(folder, kind=KIND, shape=shape, facts=facts)
-
-    def held_bytes(self) -> dict[str, int]:
-        """The map and its state: no class vectors."""
-        return {"map of inputs": self._map_DD.nbytes, "map state": self._state_D.nbytes}
 
     def _learn_map(self, inputs_BD: FloatArray, gradient_BD: FloatArray, learning_rate: float) -> None:
         adagrad_rows(self._map_DD, self._state_D, slice(None), gradient_BD.T @ inputs_BD, learning_rate)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.mach.config import KIND, MachConfig
@@ -60,7 +61,9 @@ class Mach:
         )
         self._state_RM = np.zeros((config.num_heads, config.num_buckets), np.float32)
         self._weights_RMD = np.zeros((*self._state_RM.shape, self._shape.dim), np.float32)
-        return self._train(hashes, feed)
+        # Many small products: more threads than were asked for would wait for each other most of the time.
+        with threadpool_limits(self._shape.threads, user_api="blas"):
+            return self._train(hashes, feed)
 
     def save(self, folder: Path) -> None:
         """Write the heads; the hashes follow from the seed."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from xclass.classifiers.base import Answers
 from xclass.classifiers.mach.config import KIND, QUERIES
@@ -41,11 +42,12 @@ class MachServer:
         best_classes(softmax(np.ones((1, 4), np.float32) @ np.ones((4, 2), np.float32)), hashes, 1)
 
     def load(self, folder: Path) -> None:
-        """Map the heads.
+        """Map the heads; numpy's products have ``threads`` threads from here on.
 
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
+        threadpool_limits(self._threads, user_api="blas")
         manifest = read_manifest(folder, kind=KIND, facts=_FACTS)
         facts = manifest["facts"]
         if manifest["num_classes"] != facts["num_hashed_classes"]:
