@@ -31,7 +31,8 @@ class MachServer:
     """
 
     def __init__(self, *, threads: int) -> None:
-        """Numpy's products have the process's threads."""
+        """Keep the settings."""
+        self._threads = threads
         self._weights_RMD: npt.NDArray[Any] | None = None
         self._hashes: BucketHashes | None = None
         self._num_heads = 0
