@@ -17,9 +17,10 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
+from xclass.classifiers.block_search import search_blocks
 from xclass.classifiers.weights.bfloat16 import BitsArray, to_float32
 from xclass.classifiers.weights.serving import block_classes
-from xclass.data.base import FloatArray, IntArray, batch_ranges
+from xclass.data.base import FloatArray, IntArray
 
 _SCAN_MULTIPLE = 16
 """Values that faiss decodes at a time with AVX-512; other dimensions fall back to scalar code.
@@ -54,15 +55,17 @@ class Bfloat16Search:
         if self._scanner is not None and len(queries_QD) < _SCAN_QUERIES:
             scores_QK, rows_QK = self._scanner.search(queries_QD, k)
             return scores_QK, rows_QK
-        best = faiss.ResultHeap(len(queries_QD), k, keep_max=True)
-        for start, stop in batch_ranges(len(self._bits_CD), len(self._scratch_PD)):
-            block_PD = to_float32(self._bits_CD[start:stop], out=self._scratch_PD[: stop - start])
-            few = min(k, stop - start)
-            scores_QK, rows_QK = faiss.knn(queries_QD, block_PD, few, metric=faiss.METRIC_INNER_PRODUCT)
-            rows_QK += start
-            best.add_result(scores_QK, rows_QK)
-        best.finalize()
-        return best.D, best.I
+
+        def block(start: int, stop: int) -> FloatArray:
+            return to_float32(self._bits_CD[start:stop], out=self._scratch_PD[: stop - start])
+
+        return search_blocks(
+            queries_QD,
+            k,
+            num_classes=len(self._bits_CD),
+            block_size=len(self._scratch_PD),
+            block=block,
+        )
 
 
 def _make_scanner(bits_CD: BitsArray) -> faiss.Index:

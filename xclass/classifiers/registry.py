@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
+from xclass.classifiers.adaptive_softmax.config import AdaptiveSoftmaxConfig
+from xclass.classifiers.boosting.config import BoostingConfig
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
+from xclass.classifiers.frozen_vectors.config import FrozenVectorsConfig
+from xclass.classifiers.hierarchical_softmax.config import HierarchicalSoftmaxConfig
 from xclass.classifiers.knn.config import KnnConfig
 from xclass.classifiers.linear_svm.config import LinearSvmConfig
+from xclass.classifiers.mach.config import MachConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.parabel.config import ParabelConfig
+from xclass.classifiers.plt.config import PltConfig
 from xclass.classifiers.prior.config import PriorConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.sparse_means.config import SparseMeansConfig
@@ -30,6 +37,7 @@ class MethodConfig(Protocol):
     """Engine whose import cost the plan adds where it is fitted: a key of BASE_BYTES."""
     takes: ClassVar[Takes]
     is_head: ClassVar[bool]
+    learns_by_encoder: ClassVar[bool]
     is_estimate: ClassVar[bool]
     is_seeded: ClassVar[bool]
     server_engine: ClassVar[str]
@@ -85,9 +93,16 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         DenseSoftmaxAutogradConfig,
         SampledSoftmaxConfig,
         NearestNeighbourConfig,
+        HierarchicalSoftmaxConfig,
+        MachConfig,
+        FrozenVectorsConfig,
+        AdaptiveSoftmaxConfig,
+        LinearSvmConfig,
+        BoostingConfig,
+        ParabelConfig,
+        PltConfig,
         PriorConfig,
         KnnConfig,
         SparseMeansConfig,
-        LinearSvmConfig,
     )
 }

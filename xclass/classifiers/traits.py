@@ -21,6 +21,9 @@ class MethodTraits:
     is_head: ClassVar[bool] = False
     """A softmax head: one class vector per class, trained by gradient steps within the budget, and an encoder
     that another method may borrow."""
+    learns_by_encoder: ClassVar[bool] = False
+    """Its classes share what only an encoder that is trained with it can tell apart: from vectors as they are
+    it learns little."""
     is_estimate: ClassVar[bool] = False
     """Its closed forms are estimates: of what a library takes, or of weights that the data decides on."""
     is_seeded: ClassVar[bool] = True

@@ -52,18 +52,28 @@ class WholeData:
         return starts.astype(np.int64), rows[order]
 
 
-def drop_unused(rows_NM: csr_matrix) -> tuple[csr_matrix, npt.NDArray[np.int32]]:
-    """The same without columns that no row uses, for what costs time or memory per column.
+def used_columns(rows_NM: csr_matrix, *, at_least: int = 1) -> npt.NDArray[np.int32]:
+    """Columns that so many rows use, rising."""
+    counts_M = np.bincount(rows_NM.indices, minlength=rows_NM.shape[1])
+    return np.flatnonzero(counts_M >= at_least).astype(np.int32)
 
-    Returns:
-        The rows, their places changed in place; and the number that each kept column had.
+
+def select_columns(rows_NM: csr_matrix, columns: npt.NDArray[np.int32]) -> csr_matrix:
+    """The same rows with some columns alone, numbered anew: for what costs time or memory per column.
+
+    Args:
+        rows_NM: any sparse rows of M columns.
+        columns: rising.
+
+    Memory:
+        The new rows; 4 M bytes; 9 bytes per entry for a moment.
     """
-    is_used_M = np.zeros(rows_NM.shape[1], dtype=bool)
-    is_used_M[rows_NM.indices] = True
-    used = np.flatnonzero(is_used_M).astype(np.int32)
-    places_M = np.cumsum(is_used_M, dtype=np.int32) - np.int32(1)
-    np.take(places_M, rows_NM.indices, out=rows_NM.indices, mode="clip")
-    return csr_matrix((rows_NM.data, rows_NM.indices, rows_NM.indptr), (rows_NM.shape[0], len(used))), used
+    places_M = np.full(rows_NM.shape[1], -1, dtype=np.int32)
+    places_M[columns] = np.arange(len(columns), dtype=np.int32)
+    places = places_M[rows_NM.indices]
+    is_kept = places >= 0
+    starts = np.concatenate([[0], np.cumsum(is_kept)])[rows_NM.indptr].astype(rows_NM.indptr.dtype)
+    return csr_matrix((rows_NM.data[is_kept], places[is_kept], starts), (rows_NM.shape[0], len(columns)))
 
 
 def gather(feed: Feed, dtype: npt.DTypeLike = np.float32) -> WholeData:

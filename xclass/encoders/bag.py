@@ -15,10 +15,11 @@ from xclass.data.base import FloatArray, Inputs, SparseRows, Texts
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Encoded, Features
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION
-from xclass.encoders.idf import held_idf, learn_idf, save_idf, unit_rows
+from xclass.encoders.idf import held_idf, learn_idf, save_idf
 from xclass.encoders.idf_config import Weighting
 from xclass.encoders.kinds import EncoderKind, InputKind
 from xclass.encoders.ngrams import hash_ngrams
+from xclass.encoders.sparse import normalise_rows
 
 
 class BagEncoder:
@@ -61,7 +62,7 @@ class BagEncoder:
             rows.data += np.float32(1)
         if self._idf_M is not None:
             rows.data *= self._idf_M[rows.indices]
-        unit_rows(rows.data, rows.indptr)
+        normalise_rows(rows)
         return rows
 
     def _counts(self, inputs: Inputs) -> csr_array:

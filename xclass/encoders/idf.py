@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from xclass.data.base import FloatArray
@@ -49,13 +48,6 @@ def learn_idf(batches: Iterator[csr_array], num_features: int, max_examples: int
         counts = counts_M[start : start + _BLOCK].astype(np.float64)
         weights_M[start : start + _BLOCK] = np.log((1 + num_examples) / (1 + counts)) + 1
     return weights_M
-
-
-def unit_rows(values: FloatArray, row_starts: npt.NDArray[np.integer]) -> None:
-    """Give each row of entries length 1, in place; an empty row stays empty."""
-    squares_B = np.add.reduceat(np.append(values, np.float32(0)) ** 2, row_starts[:-1])
-    lengths_B = np.sqrt(np.maximum(squares_B, np.float32(1e-24)))
-    values /= np.repeat(lengths_B, np.diff(row_starts))
 
 
 def save_idf(folder: Path, weights_M: FloatArray | None) -> None:

@@ -20,8 +20,9 @@ from xclass.data.base import FloatArray, Inputs, IntArray, Texts
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Features
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NGRAMS, NgramConfig
-from xclass.encoders.idf import held_idf, learn_idf, save_idf, unit_rows
+from xclass.encoders.idf import held_idf, learn_idf, save_idf
 from xclass.encoders.idf_config import Weighting
+from xclass.encoders.sparse import normalise_rows
 from xclass.encoders.table import TableEncoder
 
 UintArray = npt.NDArray[np.uint32]
@@ -91,7 +92,7 @@ class NgramEncoder(TableEncoder):
         if self.config.weighting is Weighting.idf:
             assert self._idf_M is not None, "learn() comes first"
             bags.data = self._idf_M[bags.indices]
-        unit_rows(bags.data, bags.indptr)
+        normalise_rows(bags)
         return bags
 
     def _bags(self, inputs: Inputs) -> csr_array:
@@ -101,13 +102,13 @@ class NgramEncoder(TableEncoder):
         return csr_array((ones, buckets, row_starts), shape=(len(inputs), self.config.num_buckets))
 
     def held_bytes(self) -> dict[str, int]:
-        """Bytes of the table and the weights (file pages if they were loaded) and of the optimiser."""
+        """Bytes of the table and of the weights (file pages if they were loaded), and of the optimiser."""
         return super().held_bytes() | held_idf(self._idf_M)
 
     def save(self, folder: Path) -> None:
         """Write ``encoder.json``, ``encoder_table.npy`` and the weights; the optimiser is not saved."""
-        save_idf(folder, self._idf_M)
         self._save_table(folder)
+        save_idf(folder, self._idf_M)
         document = {
             "format_version": FORMAT_VERSION,
             "kind": "ngrams",

@@ -14,7 +14,7 @@ from xclass.config import RunConfig
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy, accuracies_of, trend_of
 from xclass.projection.byte_fit import ByteFit
-from xclass.projection.byte_series import PEAK, byte_series, measured_interval
+from xclass.projection.byte_series import ESTIMATE_ERROR, PEAK, byte_series, measured_interval
 from xclass.projection.hold_outs import Miss
 from xclass.projection.phase_fit import PhaseFit
 from xclass.projection.points import Point, axes_of, points_of, read_runs, shape_of
@@ -166,7 +166,9 @@ class Projector:
         fit = ByteFit(base_bytes=self._base_bytes(config, plan))
         components = fit.components(plan)
         unmeasured = byte_series([])
-        low, high, words = unmeasured.interval(fit.peak_bytes(plan), unmeasured.kind.unknown)
+        is_estimate = METHOD_CONFIGS[plan.method].is_estimate
+        error = ESTIMATE_ERROR if is_estimate else unmeasured.kind.unknown
+        low, high, words = unmeasured.interval(fit.peak_bytes(plan), error)
         return ProjectedPhase(
             variant=variant, method=plan.method, phase=plan.phase, classes=shape.num_classes, dim=shape.dim,
             basis=Basis.PREDICTED, base_bytes=fit.base_bytes, components=components,

@@ -223,7 +223,13 @@ def basis_lines(estimate: Estimate) -> list[str]:
             f"form, or was measured on {estimate.reference_words}."
         )
         return [paragraph(text)]
-    error = estimate.methods[0].phases[0].projected.error_words.removeprefix(_NO_RUNS)
+    errors: dict[str, list[str]] = {}
+    for method in estimate.methods:
+        words = method.phases[0].projected.error_words.removeprefix(_NO_RUNS)
+        errors.setdefault(words, []).append(method.name)
+    error = "; ".join(
+        words if len(errors) == 1 else f"of {', '.join(names)} {words}" for words, names in errors.items()
+    )
     bytes_text = (
         f"Peaks are closed forms for {estimate.config.num_threads} threads (threads=); file pages can be "
         f"dropped; {error}."

@@ -18,8 +18,8 @@ ENTRY_BYTES = 3
 """Of a posting: two that name its row in its block and one of its weight."""
 SUM_ENTRY_BYTES = 8
 """Of an entry of a scipy CSR matrix of float32 with int32 indices."""
-TURNED_ENTRY_BYTES = 24
-"""While a unit is turned round: its sums by column (8), places (8) and codes (4), row numbers (4)."""
+TURNED_ENTRY_BYTES = 32
+"""While a unit is turned round: it by column (8), its places (8), and codes or squares (16)."""
 ENTRIES, LISTS = "postings", "posting lists"
 """Names of the components; with xclass.shapes.MAPPED where they are opened from a file."""
 _CODES = 256
@@ -55,7 +55,7 @@ def posting_terms(num_rows: int, num_entries: float, num_columns: int) -> dict[s
     per_block = FLOAT32_BYTES * (num_columns + 1) + FLOAT32_BYTES * _CODES
     return {
         ENTRIES: round(ENTRY_BYTES * num_entries),
-        LISTS: blocks * per_block + INT64_BYTES * (blocks + 1),
+        LISTS: blocks * per_block + INT64_BYTES * (blocks + 1) + FLOAT32_BYTES * blocks,
     }
 
 

@@ -8,6 +8,7 @@ weight. A block with ``n`` entries and M features takes ``3 n + 4 M`` bytes. Fil
 ``posting_starts.npy``     uint32 (blocks, M + 1): where each list of a block begins in it
 ``posting_offsets.npy``    int64 (blocks + 1): where each block begins
 ``posting_weights.npy``    float32 (blocks, 256): the weight that each code of a block stands for
+``posting_lengths.npy``    float32 (blocks): length of the longest row of a block
 
 Source: inverted files, Zobel and Moffat, "Inverted files for text search engines", ACM Computing Surveys
 2006, sections 3 and 8 (impacts in one byte).
@@ -15,6 +16,7 @@ Source: inverted files, Zobel and Moffat, "Inverted files for text search engine
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +32,8 @@ from xclass.data.base import FloatArray, IntArray
 from xclass.errors import ModelError
 from xclass.shapes import MAPPED
 
-_ROWS, _CODES, _STARTS, _OFFSETS, _WEIGHTS = (
-    f"posting_{part}.npy" for part in ("rows", "codes", "starts", "offsets", "weights")
+_ROWS, _CODES, _STARTS, _OFFSETS, _WEIGHTS, _LENGTHS = (
+    f"posting_{part}.npy" for part in ("rows", "codes", "starts", "offsets", "weights", "lengths")
 )
 
 
@@ -43,6 +45,8 @@ class Block:
     rows: npt.NDArray[np.uint16]
     codes: npt.NDArray[np.uint8]
     weights: FloatArray
+    length: float
+    """Of the longest row, as its codes have it."""
 
     @property
     def entry_bytes(self) -> int:
@@ -64,6 +68,7 @@ class Postings:
     rows: npt.NDArray[np.uint16]
     codes: npt.NDArray[np.uint8]
     weights: FloatArray
+    lengths: FloatArray
 
     @property
     def num_blocks(self) -> int:
@@ -77,7 +82,7 @@ class Postings:
 
     def held_bytes(self) -> dict[str, int]:
         """The mapped files."""
-        lists = self.starts.nbytes + self.offsets.nbytes + self.weights.nbytes
+        lists = self.starts.nbytes + self.offsets.nbytes + self.weights.nbytes + self.lengths.nbytes
         return {f"{ENTRIES}{MAPPED}": self.rows.nbytes + self.codes.nbytes, f"{LISTS}{MAPPED}": lists}
 
 
@@ -89,7 +94,7 @@ def make_block(pieces: Sequence[csr_array], num_columns: int) -> Block:
         num_columns: M.
 
     Memory:
-        the block, and per entry of the largest piece 24 bytes.
+        the block, and per entry of the largest piece 32 bytes.
     """
     counts_M = np.zeros(num_columns, np.int64)
     for piece in pieces:
@@ -99,24 +104,28 @@ def make_block(pieces: Sequence[csr_array], num_columns: int) -> Block:
     rows, codes = np.empty(int(starts[-1]), np.uint16), np.empty(int(starts[-1]), np.uint8)
     weights = _codebook(pieces)
     next_M = starts[:-1].astype(np.int64)
-    first_row = 0
+    first_row, longest = 0, 0.0
     for piece in pieces:
         by_column = piece.tocsc()
         counts_M = np.diff(by_column.indptr)
         places = np.repeat(next_M - by_column.indptr[:-1], counts_M)
         places += np.arange(len(places))
         rows[places] = by_column.indices + first_row
-        codes[places] = _encode(by_column.data, weights)
+        codes[places] = coded = _encode(by_column.data, weights)
+        squares = np.bincount(by_column.indices, weights[coded].astype(np.float64) ** 2)
+        longest = max(longest, float(squares.max(initial=0)))
         next_M += counts_M
         first_row += piece.shape[0]
     assert first_row <= BLOCK_ROWS
-    return Block(starts=starts, rows=rows, codes=codes, weights=weights)
+    return Block(starts=starts, rows=rows, codes=codes, weights=weights, length=math.sqrt(longest))
 
 
 def save_postings(folder: Path, blocks: Sequence[Block]) -> None:
-    """Write the five files, block by block."""
+    """Write the six files, block by block."""
     sizes = [len(block.rows) for block in blocks]
     np.save(folder / _OFFSETS, np.cumsum([0, *sizes], dtype=np.int64), allow_pickle=False)
+    lengths = np.array([block.length for block in blocks], np.float32)
+    np.save(folder / _LENGTHS, lengths, allow_pickle=False)
     shape = (len(blocks), len(blocks[0].starts))
     _save_parts(folder / _ROWS, (block.rows for block in blocks), np.uint16, (sum(sizes),))
     _save_parts(folder / _CODES, (block.codes for block in blocks), np.uint8, (sum(sizes),))
@@ -142,6 +151,7 @@ def open_postings(folder: Path, *, num_rows: int, num_columns: int) -> Postings:
         rows=map_array(folder / _ROWS, (num_entries,), np.uint16),
         codes=map_array(folder / _CODES, (num_entries,), np.uint8),
         weights=np.array(map_array(folder / _WEIGHTS, (blocks, 256))),
+        lengths=np.array(map_array(folder / _LENGTHS, (blocks,))),
     )
 
 

@@ -60,6 +60,7 @@ class InvertedSearch:
             equal scores the smaller row comes first.
         """
         num_queries = queries.shape[0]
+        queries, tails = _by_weight(queries)
         scores_QK = np.full((num_queries, k), NOTHING, np.float32)
         rows_QK = np.full((num_queries, k), -1, np.int64)
         share = -(-num_queries // self._threads)
@@ -70,7 +71,7 @@ class InvertedSearch:
             if self._library is None:
                 _search_plain(postings, queries[start:stop], scores_QK[start:stop], rows_QK[start:stop])
             else:
-                self._search_part(postings, queries, (start, stop), thread, scores_QK, rows_QK)
+                self._search_part(postings, queries, tails, (start, stop), thread, scores_QK, rows_QK)
 
         if len(bounds) == 1:
             part(0)
@@ -83,6 +84,7 @@ class InvertedSearch:
         self,
         postings: Postings,
         queries: csr_array,
+        tails: FloatArray,
         bounds: tuple[int, int],
         thread: int,
         scores_QK: FloatArray,
@@ -91,12 +93,16 @@ class InvertedSearch:
         assert self._library is not None
         (start, stop), k = bounds, scores_QK.shape[1]
         assert queries.indices.dtype == queries.indptr.dtype == np.int32
+        index = (
+            postings.starts, postings.offsets, postings.rows, postings.codes, postings.weights,
+            postings.lengths,
+        )  # fmt: skip
         self._library["search_blocks"](
             _SIZE(stop - start), _address(queries.indptr, start), _address(queries.indices),
-            _address(queries.data), _SIZE(postings.num_blocks), _SIZE(postings.num_columns),
-            _address(postings.starts), _address(postings.offsets), _address(postings.rows),
-            _address(postings.codes), _address(postings.weights), _SIZE(k), _address(scores_QK, start * k),
-            _address(rows_QK, start * k), _address(self._scores[thread]), _address(self._is_touched[thread]),
+            _address(queries.data), _address(tails), _SIZE(postings.num_blocks),
+            _SIZE(postings.num_columns), *(_address(array) for array in index), _SIZE(k),
+            _address(scores_QK, start * k), _address(rows_QK, start * k), _address(self._scores[thread]),
+            _address(self._is_touched[thread]),
         )  # fmt: skip
 
 
@@ -107,6 +113,23 @@ def as_queries(features: Any) -> csr_array:
         parts = queries.data, queries.indices.astype(np.int32), queries.indptr.astype(np.int32)
         queries = csr_array(parts, shape=queries.shape)
     return queries
+
+
+def _by_weight(queries: csr_array) -> tuple[csr_array, FloatArray]:
+    """The queries with the columns of each by falling weight, and the length of what is left from each on.
+
+    Returns:
+        A copy; and float32 per entry, rounded up.
+    """
+    sizes = np.diff(queries.indptr)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((-np.abs(queries.data), owners))
+    values = queries.data[order]
+    squares = np.cumsum(values.astype(np.float64) ** 2)
+    ends = np.repeat(squares[queries.indptr[1:] - 1], sizes) if len(values) else squares
+    tails = np.sqrt(np.maximum(ends - squares + values.astype(np.float64) ** 2, 0)) * (1 + 1e-5)
+    ordered = csr_array((values, queries.indices[order], queries.indptr), shape=queries.shape)
+    return ordered, tails.astype(np.float32)
 
 
 def _search_plain(postings: Postings, queries: csr_array, scores_QK: FloatArray, rows_QK: IntArray) -> None:

@@ -21,7 +21,7 @@ from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.linear_svm.config import LinearSvmConfig
 from xclass.classifiers.linear_svm.server import INTERCEPTS, KIND, SCORED_CLASSES, STARTS, VALUES
 from xclass.classifiers.model_folder import save_array, write_manifest
-from xclass.classifiers.whole_data import WholeData, drop_unused, gather
+from xclass.classifiers.whole_data import WholeData, gather, select_columns, used_columns
 from xclass.data.base import FloatArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
@@ -74,7 +74,8 @@ class LinearSvm:
         rows_NM, used = data.rows_NM, np.arange(num_features, dtype=np.int32)
         if issparse(rows_NM):
             # LIBLINEAR makes and clears a dense vector of all columns for every class.
-            rows_NM, used = drop_unused(rows_NM)
+            used = used_columns(rows_NM)
+            rows_NM = select_columns(rows_NM, used)
         starts_C, members = data.members(num_classes)
         # 32 bits: of an int8 target scikit-learn 1.9 makes a model of noise (research/data_peers.md).
         targets_N = np.zeros(len(data), dtype=np.int32)

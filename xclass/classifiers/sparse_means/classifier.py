@@ -22,7 +22,7 @@ from xclass.classifiers.model_folder import write_manifest
 from xclass.classifiers.sparse_means.config import SparseMeansConfig
 from xclass.classifiers.sparse_means.server import KIND
 from xclass.encoders.base import Encoder
-from xclass.encoders.idf import unit_rows
+from xclass.encoders.sparse import normalise_rows
 from xclass.shapes import ProblemShape
 
 
@@ -92,7 +92,7 @@ class SparseMeans:
         """Rows of length 1, the largest weights of each; a sum points where its mean does."""
         if self._config.max_features:
             sums = _largest(sums, self._config.max_features)
-        unit_rows(sums.data, sums.indptr)
+        normalise_rows(sums)
         return sums
 
 

@@ -1,0 +1,1 @@
+"""Frequent classes in full, rare ones in clusters of fewer dimensions: torch's adaptive softmax."""

@@ -1,0 +1,1 @@
+"""A tree of yes/no questions over the classes, frequent ones near its root."""

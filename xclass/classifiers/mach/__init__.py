@@ -1,0 +1,1 @@
+"""Classes hashed into the buckets of several small softmax heads: no byte grows with the classes."""
