@@ -20,6 +20,9 @@ _SHORT = {"path": "data.path", "test": "data.test_path"}
 _LITERAL_KEYS = frozenset(
     (
         *_SHORT.values(),
+        "data.classes_path",
+        "data.test_classes_path",
+        "data.vector_column",
         "data.text_column",
         "data.class_column",
         "data.class_separator",
