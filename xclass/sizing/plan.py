@@ -218,7 +218,8 @@ def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
         return config.dim, float(config.dim)
     if inputs is InputKind.texts:
         characters = facts.get("characters_per_text")
-        per_text = config.bag.features_per_text(*([float(characters)] if characters else []))
+        # The encoder puts a boundary before and one behind.
+        per_text = config.bag.features_per_text(*([float(characters) + 2.0] if characters else []))
         return config.bag.num_buckets, per_text
     return int(facts.get("num_features", 0)), float(facts.get("features_per_example", 0.0))
 
