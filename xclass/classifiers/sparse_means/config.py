@@ -9,8 +9,8 @@ from xclass.classifiers.inverted.memory import (
     PENDING_ENTRIES,
     PENDING_SHARE,
     SUM_ENTRY_BYTES,
+    TURNED_ENTRIES,
     TURNED_ENTRY_BYTES,
-    UNIT_ROWS,
     features_per_class,
     posting_terms,
     search_scratch,
@@ -53,7 +53,7 @@ class SparseMeansConfig(MethodTraits):
         """Peak of the build phase, for examples in any order of their classes.
 
         Sums take ``8 E`` bytes for the E (class, feature) pairs that occur, an estimate by Heaps' law;
-        examples that wait a quarter of it or 8 MiB, three times while they are added. Blocks that are
+        examples that wait an eighth of it and 8 MiB, twice while they are added. Blocks that are
         finished take ``3 E`` + ``4 M`` per 65 536 classes.
         """
         num_classes = shape.num_classes
@@ -61,10 +61,10 @@ class SparseMeansConfig(MethodTraits):
         summed = features_per_class(shape) * num_classes
         examples = shape.features_per_example * shape.num_examples
         waiting = min(examples, PENDING_ENTRIES + PENDING_SHARE * summed)
-        unit = features_per_class(shape) * min(UNIT_ROWS, num_classes)
         sums = {"sums of features": round(SUM_ENTRY_BYTES * summed)}
         adding = {"examples that wait": round(2 * SUM_ENTRY_BYTES * waiting)}
-        turning = {"features being turned": round(TURNED_ENTRY_BYTES * unit)}
+        turned = min(summed, TURNED_ENTRIES)
+        turning = {"features being turned": round(TURNED_ENTRY_BYTES * turned)}
         return MemoryLaw(
             regimes=(
                 Regime(name="adding examples", components=counts | sums | adding),
