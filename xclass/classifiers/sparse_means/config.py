@@ -17,7 +17,7 @@ from xclass.classifiers.inverted.memory import (
     search_works,
 )
 from xclass.classifiers.traits import MethodTraits
-from xclass.classifiers.work import CLASS_MEANS, Work
+from xclass.classifiers.work import CLASS_MEANS, INDEX, Work
 from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
@@ -101,7 +101,12 @@ class SparseMeansConfig(MethodTraits):
             amount=num_examples * shape.features_per_example,
             form="linear in examples x features",
         )
-        return asked | {CLASS_MEANS: means}
+        turned = Work(
+            meaning="turning the class means round",
+            amount=shape.num_classes * features_per_class(shape),
+            form="linear in classes x features per class",
+        )
+        return asked | {CLASS_MEANS: means, INDEX: turned}
 
     def _parts(self, shape: ProblemShape) -> dict[str, int]:
         num_entries = features_per_class(shape, self.max_features) * shape.num_classes
