@@ -16,7 +16,7 @@ from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
 
-BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB, "scipy": 56 * MIB, "numpy": 44 * MIB}
+BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB, "scipy": 53 * MIB, "numpy": 37 * MIB}
 """Resident bytes after an engine was imported and warmed up, encoder and data code included.
 
 Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
@@ -28,7 +28,7 @@ IMPORTED_BYTES = {"dense_softmax_autograd": 66 * MIB}
 Source: bases of 311 to 316 MiB beside 245 to 250 of the other methods in benchmarks/records/measure/ledger
 and benchmarks/records/projection.
 """
-IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 17 * MIB, "scipy": 4 * MIB, "numpy": 2 * MIB}
+IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 17 * MIB, "scipy": MIB, "numpy": MIB}
 """What importing an engine takes for a moment over the base that stays of it.
 
 So a process that serves a small model needs most before it has opened it. Source: ``python -m xclass.prove
@@ -39,7 +39,7 @@ and 6 MB (torch) over what is resident after it; same machine as BASE_BYTES.
 _CODE = f"program code{MAPPED}"
 OPENING_CODE_BYTES, ANSWERING_CODE_BYTES = MIB, 2 * MIB
 """Pages of libraries that run first when a model is opened, and when it answers: the most that were seen."""
-FITTING_CODE_BYTES = {"torch": 3 * MIB // 2, "faiss": 2 * MIB, "scipy": MIB, "numpy": MIB}
+FITTING_CODE_BYTES = {"torch": 3 * MIB // 2, "faiss": 2 * MIB, "scipy": 2 * MIB, "numpy": MIB}
 """The same while fitting; warming up has run the rest.
 
 Source: growth of RssFile in benchmarks/records/measure/ledger and benchmarks/records/projection: torch 1.5 to
@@ -108,6 +108,8 @@ def make_shape(config: RunConfig, num_classes: int, facts: Mapping[str, Any] | N
         num_examples=int(facts.get("num_examples") or config.data.num_train(num_classes)),
         num_features=num_features,
         features_per_example=features_per_example,
+        classes_per_example=float(facts.get("classes_per_example") or 1.0),
+        is_by_class=config.data.is_scanned_by_class,
         num_classes=num_classes,
         dim=config.dim,
         batch_size=config.batch_size,
@@ -127,10 +129,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
     data = config.data.memory_terms(shape, has_steps=is_trainable)
-    inputs = DATA_CONFIGS[config.data.name].inputs
-    encoder = encoder_terms(
-        kind, shape, inputs=inputs, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable
-    )
+    encoder = encoder_terms(kind, shape, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable)
     sections = config.sections_of(method)
     law: MemoryLaw = settings.memory_law(shape, **sections)
     law = law.plus({name: size for name, size in data.items() if name == DATA_BATCHES}, only_fed=True)
@@ -174,8 +173,8 @@ def encoder_of(config: RunConfig, method: str) -> EncoderKind:
 
 
 def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[str, int]:
-    kind, inputs = encoder_of(config, method), DATA_CONFIGS[config.data.name].inputs
-    return encoder_files(kind, shape, inputs=inputs, ngrams=config.encoder, bag=config.bag)
+    kind = encoder_of(config, method)
+    return encoder_files(kind, shape, ngrams=config.encoder, bag=config.bag)
 
 
 def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:

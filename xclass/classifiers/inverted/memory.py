@@ -45,7 +45,7 @@ def features_per_class(shape: ProblemShape, most: int = 0) -> float:
         shape: of the problem.
         most: that are kept of each class; 0: all.
     """
-    examples = shape.num_examples / shape.num_classes
+    examples = shape.num_examples * shape.classes_per_example / shape.num_classes
     found = shape.features_per_example * (examples**_HEAPS_EXPONENT if examples > 1 else examples)
     found = min(found, float(shape.num_features))
     return min(found, float(most)) if most else found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xclass.classifiers.inverted.memory import (
+    BLOCK_ROWS,
     PENDING_ENTRIES,
     PENDING_SHARE,
     SUM_ENTRY_BYTES,
@@ -38,7 +39,11 @@ class SparseMeansConfig(MethodTraits):
 
     max_features: int = 0
     """Features kept of each class, those of the largest weight; 0: all. Fewer make the index smaller and its
-    lists shorter."""
+    lists shorter: on 1e5 lemmas 32 keep the accuracy in two thirds of the bytes, 16 cost half a point."""
+    count_power: float = 0.1
+    """The length of a class's vector is its number of examples to this power, 0 to 1: frequent classes are
+    asked for more often. 0: all have length 1. P@1 with 0 and 0.1: bibtex 58.7 and 63.2 %, delicious 28.5 and
+    49.5 %; where classes have equally many examples it changes nothing."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_features < float("inf"):
@@ -48,18 +53,24 @@ class SparseMeansConfig(MethodTraits):
                 allowed="0 or more",
                 remedy="0 keeps all",
             )
+        if not 0 <= self.count_power <= 1:
+            raise ConfigError(
+                "method.sparse_means.count_power", self.count_power, allowed="0 to 1", remedy="try 0.1"
+            )
 
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
-        """Peak of the build phase, for examples in any order of their classes.
+        """Peak of the build phase.
 
-        Sums take ``8 E`` bytes for the E (class, feature) pairs that occur, an estimate by Heaps' law;
+        Sums take ``8 E`` bytes for the E (class, feature) pairs that occur, an estimate by Heaps' law; of
+        data that comes class after class only those of 65 536 classes at a time;
         examples that wait an eighth of it and 8 MiB, twice while they are added. Blocks that are
         finished take ``3 E`` + ``4 M`` per 65 536 classes.
         """
         num_classes = shape.num_classes
         counts = {"class counts": 4 * FLOAT32_BYTES * num_classes}
-        summed = features_per_class(shape) * num_classes
-        examples = shape.features_per_example * shape.num_examples
+        open_classes = min(num_classes, BLOCK_ROWS) if shape.is_by_class else num_classes
+        summed = features_per_class(shape) * open_classes
+        examples = shape.features_per_example * shape.num_examples * shape.classes_per_example
         waiting = min(examples, PENDING_ENTRIES + PENDING_SHARE * summed)
         sums = {"sums of features": round(SUM_ENTRY_BYTES * summed)}
         adding = {"examples that wait": round(2 * SUM_ENTRY_BYTES * waiting)}
