@@ -34,7 +34,7 @@ def as_rows(dense):
 
 
 def bag(**settings):
-    config = BagConfig(num_buckets=NUM_BUCKETS, **settings)
+    config = BagConfig(num_buckets=NUM_BUCKETS, max_n=5, **settings)
     return build_encoder(EncoderKind.bag, bag=config, num_features=NUM_BUCKETS, dim=4)
 
 
