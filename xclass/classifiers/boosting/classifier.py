@@ -29,8 +29,8 @@ _FEWEST_EXAMPLES = 2
 _FEWEST_SHARED_VALUES = 1 << 20
 """From which on threads share a tree: each of its many regions waits for all of them.
 
-Source: 120 classes x 16 x 480 examples on 2 cores: 0.6 s with one thread, 1.4 s with two that sleep while they
-wait; beside other load 26 s with two that spin, as OpenMP does by default.
+Source: 120 classes x 16 x 480 examples on 2 cores: 0.6 s with one thread, 1.4 s with two that sleep while
+they wait; beside other load 26 s with two that spin, as OpenMP does by default.
 """
 
 
