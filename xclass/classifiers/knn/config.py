@@ -30,6 +30,9 @@ from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 
+_PRODUCT_EXAMPLES = 1024
+"""Examples that FAISS multiplies with a batch at a time. Source: faiss/utils/distances.cpp,
+``distance_compute_blas_database_bs``."""
 EXAMPLES, CLASSES_OF_EXAMPLES = "examples", "classes of examples"
 """Names of the components; with xclass.shapes.MAPPED where they are opened from a file."""
 
@@ -86,7 +89,7 @@ class KnnConfig(MethodTraits):
         """Of a block's scores, or of faiss's blocked product; and the votes."""
         votes = {"votes": 8 * INT64_BYTES * shape.query_batch_size * self.neighbours}
         if _is_dense(shape):
-            return votes
+            return votes | {"search scratch": FLOAT32_BYTES * shape.query_batch_size * _PRODUCT_EXAMPLES}
         return votes | search_scratch(shape, self.neighbours)
 
     def works(self, shape: ProblemShape, num_examples: int) -> dict[str, Work]:
