@@ -62,13 +62,14 @@ class KnnConfig(MethodTraits):
         """Peak of the build phase.
 
         Dense: ``4 N D``. Sparse: ``3 N F`` for F features per example and ``4 M`` per 65 536 examples, with
-        8 bytes per entry of the block that is being filled and 24 of the batch that is turned round. Both:
+        8 bytes per entry of the block that is being filled, 32 of the batch that is turned round and 24 M. Both:
         4 bytes per example and class, and 8 N where there are several.
         """
         filled = shape.features_per_example * min(BLOCK_ROWS, shape.num_examples)
         block = {} if _is_dense(shape) else {"block being filled": round(SUM_ENTRY_BYTES * filled)}
         batch = shape.features_per_example * shape.scan_batch_size
-        turned = {} if _is_dense(shape) else {"batch being turned": round(TURNED_ENTRY_BYTES * batch)}
+        turning = round(TURNED_ENTRY_BYTES * batch) + 3 * INT64_BYTES * shape.num_features
+        turned = {} if _is_dense(shape) else {"batch being turned": turning}
         return MemoryLaw(
             regimes=(Regime(name="keeping examples", components=self._parts(shape) | block | turned),)
         )
