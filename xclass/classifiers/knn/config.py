@@ -62,8 +62,8 @@ class KnnConfig(MethodTraits):
         """Peak of the build phase.
 
         Dense: ``4 N D``. Sparse: ``3 N F`` for F features per example and ``4 M`` per 65 536 examples, with
-        8 bytes per entry of the block that is being filled, 32 of the batch that is turned round and 24 M. Both:
-        4 bytes per example and class, and 8 N where there are several.
+        8 bytes per entry of the block that is being filled, 32 of the batch that is turned round and
+        24 M. Both: 4 bytes per example and class, and 8 N where there are several.
         """
         filled = shape.features_per_example * min(BLOCK_ROWS, shape.num_examples)
         block = {} if _is_dense(shape) else {"block being filled": round(SUM_ENTRY_BYTES * filled)}
