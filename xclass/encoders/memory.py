@@ -5,7 +5,7 @@ from __future__ import annotations
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NGRAM_TABLE, PROJECTION, PROJECTION_TABLE, NgramConfig
 from xclass.encoders.idf_config import FEATURE_WEIGHTS, Weighting, idf_bytes
-from xclass.encoders.kinds import FROZEN, EncoderKind, InputKind
+from xclass.encoders.kinds import FROZEN, EncoderKind
 from xclass.encoders.text_model import TextModel, read_text_model
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
 from xclass.units import MIB
@@ -28,7 +28,6 @@ def encoder_terms(
     kind: EncoderKind,
     shape: ProblemShape,
     *,
-    inputs: InputKind,
     ngrams: NgramConfig,
     bag: BagConfig,
     is_trainable: bool,
@@ -37,7 +36,7 @@ def encoder_terms(
     if kind is EncoderKind.ngrams:
         return ngrams.memory_terms(shape, is_trainable=is_trainable)
     if kind is EncoderKind.bag:
-        return bag.memory_terms(shape, inputs=inputs)
+        return bag.memory_terms(shape)
     if kind in FROZEN:
         return _frozen_terms(_model(ngrams), shape)
     if kind is EncoderKind.projection:
@@ -46,7 +45,7 @@ def encoder_terms(
 
 
 def encoder_files(
-    kind: EncoderKind, shape: ProblemShape, *, inputs: InputKind, ngrams: NgramConfig, bag: BagConfig
+    kind: EncoderKind, shape: ProblemShape, *, ngrams: NgramConfig, bag: BagConfig
 ) -> dict[str, int]:
     """Component -> bytes of what a saved encoder holds when every page of it was touched."""
     if kind is EncoderKind.ngrams:
@@ -57,7 +56,7 @@ def encoder_files(
     if kind in FROZEN:
         return _frozen_files(_model(ngrams))
     if kind is EncoderKind.bag:
-        return _idf_file(bag.weighting_of(inputs), shape.num_features)
+        return _idf_file(bag.weighting, shape.num_features)
     return {}
 
 

@@ -30,6 +30,9 @@ from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 
+_PRODUCT_EXAMPLES = 1024
+"""Examples that FAISS multiplies with a batch at a time. Source: faiss/utils/distances.cpp,
+``distance_compute_blas_database_bs``."""
 EXAMPLES, CLASSES_OF_EXAMPLES = "examples", "classes of examples"
 """Names of the components; with xclass.shapes.MAPPED where they are opened from a file."""
 
@@ -56,16 +59,17 @@ class KnnConfig(MethodTraits):
             )
 
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
-        """Peak of the build phase, one class per example.
+        """Peak of the build phase.
 
         Dense: ``4 N D``. Sparse: ``3 N F`` for F features per example and ``4 M`` per 65 536 examples, with
-        8 bytes per entry of the block that is being filled and 24 of the batch that is turned round. Both:
-        4 N of classes.
+        8 bytes per entry of the block that is being filled, 32 of the batch that is turned round and
+        24 M. Both: 4 bytes per example and class, and 8 N where there are several.
         """
         filled = shape.features_per_example * min(BLOCK_ROWS, shape.num_examples)
         block = {} if _is_dense(shape) else {"block being filled": round(SUM_ENTRY_BYTES * filled)}
         batch = shape.features_per_example * shape.scan_batch_size
-        turned = {} if _is_dense(shape) else {"batch being turned": round(TURNED_ENTRY_BYTES * batch)}
+        turning = round(TURNED_ENTRY_BYTES * batch) + 3 * INT64_BYTES * shape.num_features
+        turned = {} if _is_dense(shape) else {"batch being turned": turning}
         return MemoryLaw(
             regimes=(Regime(name="keeping examples", components=self._parts(shape) | block | turned),)
         )
@@ -86,7 +90,7 @@ class KnnConfig(MethodTraits):
         """Of a block's scores, or of faiss's blocked product; and the votes."""
         votes = {"votes": 8 * INT64_BYTES * shape.query_batch_size * self.neighbours}
         if _is_dense(shape):
-            return votes
+            return votes | {"search scratch": FLOAT32_BYTES * shape.query_batch_size * _PRODUCT_EXAMPLES}
         return votes | search_scratch(shape, self.neighbours)
 
     def works(self, shape: ProblemShape, num_examples: int) -> dict[str, Work]:
@@ -111,7 +115,9 @@ class KnnConfig(MethodTraits):
         }
 
     def _parts(self, shape: ProblemShape) -> dict[str, int]:
-        classes = {CLASSES_OF_EXAMPLES: FLOAT32_BYTES * shape.num_examples}
+        pairs = round(shape.num_examples * shape.classes_per_example)
+        starts = INT64_BYTES * (shape.num_examples + 1) if pairs > shape.num_examples else 0
+        classes = {CLASSES_OF_EXAMPLES: FLOAT32_BYTES * pairs + starts}
         if _is_dense(shape):
             return classes | {EXAMPLES: FLOAT32_BYTES * shape.num_examples * shape.num_features}
         num_entries = shape.features_per_example * shape.num_examples
