@@ -45,6 +45,10 @@ class ProblemShape:
     """M, columns of the features of an example: buckets of texts, numbered features, or ``dim``."""
     features_per_example: float = 0.0
     """Of those, the mean number that an example has."""
+    classes_per_example: float = 1.0
+    """True classes of a training example in the mean."""
+    is_by_class: bool = False
+    """A pass over the examples comes class after class."""
 
     @property
     def class_vectors_bytes(self) -> int:

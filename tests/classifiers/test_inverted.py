@@ -134,7 +134,8 @@ def test_lists_that_reach_beyond_their_block_are_not_followed(tmp_path):
 
 @pytest.mark.parametrize("order", ["by class", "at random"])
 def test_sums_are_those_of_all_rows_in_any_order(order, monkeypatch):
-    monkeypatch.setattr("xclass.classifiers.inverted.sums.PENDING_ENTRIES", 2000)
+    for name in ("PENDING_ENTRIES", "PENDING_SHARE"):
+        monkeypatch.setattr(f"xclass.classifiers.inverted.sums.{name}", 0)
     num_classes, rng = BLOCK_ROWS + 9000, np.random.default_rng(3)
     classes = np.sort(rng.integers(0, num_classes, 4000))
     if order == "at random":

@@ -9,7 +9,7 @@ from xclass.data.base import SparseRows, Texts
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NgramConfig
 from xclass.encoders.factory import build_encoder, load_encoder
-from xclass.encoders.kinds import EncoderKind, InputKind
+from xclass.encoders.kinds import EncoderKind
 from xclass.errors import ConfigError, ModelError
 
 WORDS = ["Haus", "Häuser", "a", "日本語の本", "слово", "aaaa aaaa", "x😀y", "", "programmieren", "Hausboot"]
@@ -34,7 +34,7 @@ def as_rows(dense):
 
 
 def bag(**settings):
-    config = BagConfig(num_buckets=NUM_BUCKETS, **settings)
+    config = BagConfig(num_buckets=NUM_BUCKETS, max_n=5, **settings)
     return build_encoder(EncoderKind.bag, bag=config, num_features=NUM_BUCKETS, dim=4)
 
 
@@ -53,16 +53,14 @@ def test_the_bag_of_a_text_is_the_tfidf_of_scikit_learn():
     np.testing.assert_allclose((ours @ ours.T).toarray(), (theirs @ theirs.T).toarray(), atol=1e-5)
 
 
-def test_sparse_rows_are_weighted_only_on_demand_and_never_changed():
+def test_sparse_rows_are_weighted_and_never_changed():
     dense = np.random.default_rng(0).poisson(0.4, (50, 256)).astype(np.float32)
     dense[7] = 0
     dense[49] = 0
     rows = as_rows(dense)
     before = rows.values.copy()
     for weighting in ("equal", "idf"):
-        encoder = build_encoder(
-            EncoderKind.bag, bag=BagConfig(row_weighting=weighting), num_features=256, dim=4
-        )
+        encoder = build_encoder(EncoderKind.bag, bag=BagConfig(weighting=weighting), num_features=256, dim=4)
         encoder.learn(iter([rows]))
         found = encoder.features(rows).toarray()
         expected = TfidfTransformer(use_idf=weighting == "idf").fit_transform(dense).toarray()
@@ -112,4 +110,3 @@ def test_the_number_of_examples_is_checked_by_name():
     for config, key in ((BagConfig, "bag"), (NgramConfig, "encoder")):
         with pytest.raises(ConfigError, match=rf"{key}\.idf_examples=0"):
             config(idf_examples=0)
-    assert BagConfig().weighting_of(InputKind.texts) == "idf"

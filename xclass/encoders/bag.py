@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,13 @@ from xclass.encoders.base import Encoded, Features
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION
 from xclass.encoders.idf import held_idf, learn_idf, save_idf
 from xclass.encoders.idf_config import Weighting
-from xclass.encoders.kinds import EncoderKind, InputKind
+from xclass.encoders.kinds import EncoderKind
 from xclass.encoders.ngrams import hash_ngrams
 from xclass.encoders.sparse import normalise_rows
 
 
 class BagEncoder:
-    """Rows of length 1: of texts ``(1 + ln tf) idf``, of sparse rows their values, times idf on demand.
+    """Rows of length 1: of texts ``(1 + ln tf) idf``, of sparse rows their values times idf.
 
     Source: sublinear term frequency, Manning, Raghavan, Schuetze, "Introduction to Information Retrieval",
     6.4.1.
@@ -46,13 +45,10 @@ class BagEncoder:
         self._idf_M = idf_M
 
     def learn(self, inputs: Iterator[Inputs]) -> None:
-        """How common each feature is, where this kind of input is weighted."""
-        for first in inputs:
-            kind = InputKind.texts if isinstance(first, Texts) else InputKind.rows
-            if self.config.weighting_of(kind) is Weighting.idf and self._idf_M is None:
-                batches = (self._counts(batch) for batch in chain([first], inputs))
-                self._idf_M = learn_idf(batches, self.dim, self.config.idf_examples)
-            return
+        """How common each feature is, with idf and unless it was opened with its weights."""
+        if self.config.weighting is Weighting.idf and self._idf_M is None:
+            batches = (self._counts(batch) for batch in inputs)
+            self._idf_M = learn_idf(batches, self.dim, self.config.idf_examples)
 
     def features(self, inputs: Inputs) -> Features:
         """CSR of shape (B, M), float32, int32 indices, no column twice in a row."""
@@ -60,7 +56,8 @@ class BagEncoder:
         if isinstance(inputs, Texts):
             np.log(rows.data, out=rows.data)
             rows.data += np.float32(1)
-        if self._idf_M is not None:
+        if self.config.weighting is Weighting.idf:
+            assert self._idf_M is not None, "learn() comes first"
             rows.data *= self._idf_M[rows.indices]
         normalise_rows(rows)
         return rows
@@ -95,7 +92,6 @@ class BagEncoder:
             "format_version": FORMAT_VERSION,
             "kind": EncoderKind.bag,
             "dim": self.dim,
-            "has_idf": self._idf_M is not None,
             "config": asdict(self.config),
         }
         (folder / ENCODER_JSON).write_text(json.dumps(document, indent=1))

@@ -105,9 +105,9 @@ def _load_bag(folder: Path, document: dict[str, Any]) -> Encoder:
     from xclass.encoders.bag import BagEncoder
     from xclass.encoders.idf import map_idf
 
-    dim = int(document["dim"])
-    idf_M = map_idf(folder, dim) if document["has_idf"] else None
-    return BagEncoder(BagConfig(**document["config"]), dim=dim, idf_M=idf_M)
+    config, dim = BagConfig(**document["config"]), int(document["dim"])
+    idf_M = map_idf(folder, dim) if config.weighting is Weighting.idf else None
+    return BagEncoder(config, dim=dim, idf_M=idf_M)
 
 
 def _load_ngrams(folder: Path, document: dict[str, Any]) -> Encoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NGRAM_TABLE, PROJECTION, PROJECTION_TABLE, NgramConfig
 from xclass.encoders.idf_config import FEATURE_WEIGHTS, Weighting, idf_bytes
-from xclass.encoders.kinds import EncoderKind, InputKind
+from xclass.encoders.kinds import EncoderKind
 from xclass.shapes import FLOAT32_BYTES, MAPPED, ProblemShape
 
 
@@ -13,7 +13,6 @@ def encoder_terms(
     kind: EncoderKind,
     shape: ProblemShape,
     *,
-    inputs: InputKind,
     ngrams: NgramConfig,
     bag: BagConfig,
     is_trainable: bool,
@@ -22,14 +21,14 @@ def encoder_terms(
     if kind is EncoderKind.ngrams:
         return ngrams.memory_terms(shape, is_trainable=is_trainable)
     if kind is EncoderKind.bag:
-        return bag.memory_terms(shape, inputs=inputs)
+        return bag.memory_terms(shape)
     if kind is EncoderKind.projection:
         return projection_terms(shape, is_trainable=is_trainable)
     return {}
 
 
 def encoder_files(
-    kind: EncoderKind, shape: ProblemShape, *, inputs: InputKind, ngrams: NgramConfig, bag: BagConfig
+    kind: EncoderKind, shape: ProblemShape, *, ngrams: NgramConfig, bag: BagConfig
 ) -> dict[str, int]:
     """Component -> bytes of what a saved encoder holds when every page of it was touched."""
     if kind is EncoderKind.ngrams:
@@ -38,7 +37,7 @@ def encoder_files(
     if kind is EncoderKind.projection:
         return {f"{PROJECTION_TABLE}{MAPPED}": FLOAT32_BYTES * shape.num_features * shape.dim}
     if kind is EncoderKind.bag:
-        return _idf_file(bag.weighting_of(inputs), shape.num_features)
+        return _idf_file(bag.weighting, shape.num_features)
     return {}
 
 

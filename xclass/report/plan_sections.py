@@ -133,6 +133,7 @@ _NO_RUNS = "no hold-out in these runs: "
 _OPEN, _STEP, _BATCH_QUERY = "open", "step", "batch_query"
 _NAMES = {
     "class_means": "pass for class means",
+    "learn": "learning",
     "step": "a gradient step",
     "index": "making the index",
     "save": "saving the model",

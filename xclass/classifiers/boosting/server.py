@@ -62,7 +62,9 @@ class BoostingServer:
         assert self._booster is not None, "load() comes first"
         if self._columns is not None:
             queries_QD = select_columns(queries_QD, self._columns)
-        scores_QC = self._booster.predict(queries_QD, raw_score=True, num_threads=self._threads)
+        # Waking threads for one query takes longer than its trees.
+        threads = self._threads if queries_QD.shape[0] > 1 else 1
+        scores_QC = self._booster.predict(queries_QD, raw_score=True, num_threads=threads)
         return best_classes(np.asarray(scores_QC), k)
 
     def class_vectors(self, classes_B: IntArray) -> FloatArray | None:

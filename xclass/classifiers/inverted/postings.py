@@ -17,7 +17,7 @@ Source: inverted files, Zobel and Moffat, "Inverted files for text search engine
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from xclass.classifiers.inverted.memory import BLOCK_ROWS, ENTRIES, LISTS, num_blocks
+from xclass.classifiers.inverted.memory import BLOCK_ROWS, ENTRIES, LISTS, TURNED_ENTRIES, num_blocks
 from xclass.classifiers.model_folder import map_array
 from xclass.data.base import FloatArray, IntArray
 from xclass.errors import ModelError
@@ -94,7 +94,7 @@ def make_block(pieces: Sequence[csr_array], num_columns: int) -> Block:
         num_columns: M.
 
     Memory:
-        the block, and per entry of the largest piece 32 bytes.
+        the block, and 32 bytes per entry of TURNED_ENTRIES, or of one row that has more.
     """
     counts_M = np.zeros(num_columns, np.int64)
     for piece in pieces:
@@ -105,8 +105,8 @@ def make_block(pieces: Sequence[csr_array], num_columns: int) -> Block:
     weights = _codebook(pieces)
     next_M = starts[:-1].astype(np.int64)
     first_row, longest = 0, 0.0
-    for piece in pieces:
-        by_column = piece.tocsc()
+    for rows_part in (part for piece in pieces for part in _parts(piece)):
+        by_column = rows_part.tocsc()
         counts_M = np.diff(by_column.indptr)
         places = np.repeat(next_M - by_column.indptr[:-1], counts_M)
         places += np.arange(len(places))
@@ -115,7 +115,7 @@ def make_block(pieces: Sequence[csr_array], num_columns: int) -> Block:
         squares = np.bincount(by_column.indices, weights[coded].astype(np.float64) ** 2)
         longest = max(longest, float(squares.max(initial=0)))
         next_M += counts_M
-        first_row += piece.shape[0]
+        first_row += rows_part.shape[0]
     assert first_row <= BLOCK_ROWS
     return Block(starts=starts, rows=rows, codes=codes, weights=weights, length=math.sqrt(longest))
 
@@ -153,6 +153,16 @@ def open_postings(folder: Path, *, num_rows: int, num_columns: int) -> Postings:
         weights=np.array(map_array(folder / _WEIGHTS, (blocks, 256))),
         lengths=np.array(map_array(folder / _LENGTHS, (blocks,))),
     )
+
+
+def _parts(rows: csr_array) -> Iterator[csr_array]:
+    """Consecutive rows of about TURNED_ENTRIES entries."""
+    start = 0
+    while start < rows.shape[0]:
+        wanted = rows.indptr[start] + TURNED_ENTRIES
+        stop = max(start + 1, int(np.searchsorted(rows.indptr, wanted, side="right")) - 1)
+        yield rows[start:stop] if stop - start < rows.shape[0] else rows
+        start = stop
 
 
 def _codebook(pieces: Sequence[csr_array]) -> FloatArray:

@@ -21,8 +21,8 @@ class SparseSums:
     its classes never has more than one block of sums.
 
     Memory:
-        8 bytes per (class, feature) that occurs, a quarter more for examples that wait, at least
-        ``8 PENDING_ENTRIES``; three times those while they are added; 4 bytes per class.
+        8 bytes per (class, feature) that occurs, an eighth more and ``8 PENDING_ENTRIES`` for examples that
+        wait, twice while they are added; 8 bytes per class.
     """
 
     def __init__(

@@ -65,7 +65,7 @@ class Knn:
         self._classes = self._classes[:num_classes]
         if num_classes != num_examples:
             self._starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes_N)])
-        return FitReport(examples_seen=num_examples, facts={"examples_seconds": time.perf_counter() - begun})
+        return FitReport(examples_seen=num_examples, facts={"index_seconds": time.perf_counter() - begun})
 
     def save(self, folder: Path) -> None:
         """Write the examples, their classes and the manifest."""

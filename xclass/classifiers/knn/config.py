@@ -56,11 +56,11 @@ class KnnConfig(MethodTraits):
             )
 
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
-        """Peak of the build phase, one class per example.
+        """Peak of the build phase.
 
         Dense: ``4 N D``. Sparse: ``3 N F`` for F features per example and ``4 M`` per 65 536 examples, with
         8 bytes per entry of the block that is being filled and 24 of the batch that is turned round. Both:
-        4 N of classes.
+        4 bytes per example and class, and 8 N where there are several.
         """
         filled = shape.features_per_example * min(BLOCK_ROWS, shape.num_examples)
         block = {} if _is_dense(shape) else {"block being filled": round(SUM_ENTRY_BYTES * filled)}
@@ -111,7 +111,9 @@ class KnnConfig(MethodTraits):
         }
 
     def _parts(self, shape: ProblemShape) -> dict[str, int]:
-        classes = {CLASSES_OF_EXAMPLES: FLOAT32_BYTES * shape.num_examples}
+        pairs = round(shape.num_examples * shape.classes_per_example)
+        starts = INT64_BYTES * (shape.num_examples + 1) if pairs > shape.num_examples else 0
+        classes = {CLASSES_OF_EXAMPLES: FLOAT32_BYTES * pairs + starts}
         if _is_dense(shape):
             return classes | {EXAMPLES: FLOAT32_BYTES * shape.num_examples * shape.num_features}
         num_entries = shape.features_per_example * shape.num_examples

@@ -43,7 +43,7 @@ _OBJECT_BYTES = 300
 """Of a class whose weights were kept: a tuple and two arrays. Source: sys.getsizeof: 56 and twice 112."""
 SCORES_BYTES = 8 << 20
 """Of the scores of as many queries as are answered at once."""
-_SCORE_BYTES = 22
+_SCORE_BYTES = 17
 """Of a score while the best are found: sparse product, dense form, negative, and a place of 8 bytes."""
 _SECONDS_PER_VALUE = 3e-8
 """Of a value of the examples and a class, with LIBLINEAR's copying: 2e-8 on a quiet core, 6e-8 on a busy one.
@@ -96,17 +96,22 @@ class LinearSvmConfig(MethodTraits):
         """Peak of the build phase: one machine at work beside what was kept of the others.
 
         Memory: rows in float64, LIBLINEAR's copy of them, 3 vectors of M and 6 of N doubles for a machine;
-        once all are learnt, the kept weights twice while they are turned to lie by feature.
+        once all are learnt, the kept weights three times while they are turned to lie by feature: one by one,
+        joined, and turned.
         """
         rows = {"examples": rows_bytes(shape, _FLOAT64_BYTES), "classes of examples": 2 * sets_bytes(shape)}
         kept = _OBJECT_BYTES * shape.num_classes + self._weight_bytes(shape)
         machine = round(_NODE_BYTES * (num_entries(shape) + 2 * num_examples(shape)))
-        machine += _FLOAT64_BYTES * (6 * num_examples(shape) + 3 * num_features(shape))
+        # Columns that no example uses are left out.
+        used = min(float(num_features(shape)), num_entries(shape))
+        machine += round(_FLOAT64_BYTES * (6 * num_examples(shape) + 3 * used))
         joining = Regime(name="joining", components=rows | {"joining": joining_bytes(shape)})
         weights = {"weights": kept, "intercepts": FLOAT32_BYTES * shape.num_classes}
         learning = Regime(name="learning", components=rows | weights | {"one machine": machine}, is_fed=False)
         turning = Regime(
-            name="turning", components=rows | weights | {"turning": self._weight_bytes(shape)}, is_fed=False
+            name="turning",
+            components=rows | weights | {"turning": 2 * self._weight_bytes(shape)},
+            is_fed=False,
         )
         return MemoryLaw(regimes=(joining, learning, turning))
 
@@ -154,12 +159,13 @@ class LinearSvmConfig(MethodTraits):
     def _kept_share(self, shape: ProblemShape) -> float:
         """Of the M weights of a class, those that are kept: an estimate for sparse rows.
 
-        Source: lemmas_1e4 of benchmarks/rivals_data, 2 examples per class: 383, 436 and 464 weights of a
-        class among 300, 1000 and 2000, at 41 features per example: ``3 + 1.1 ln C`` per feature, to 2 %.
+        Source: lemmas_1e4 of benchmarks/rivals_data, 2 examples per class: 281, 331 and 374 weights of a
+        class among 300, 1000 and 2000, of 41 n-grams of 2 to 5: ``0.3 + 1.14 ln C`` per feature, to 3 %; of
+        32 n-grams of 2 to 4, which is the default, 386 among 1000: 3.9 more.
         """
         if is_dense(shape) or self.prune_below == 0.0:
             return 1.0
-        per_feature = 3.0 + 1.1 * math.log(shape.num_classes)
+        per_feature = 4.2 + 1.14 * math.log(shape.num_classes)
         return min(1.0, per_feature * features_per_example(shape) / num_features(shape))
 
     def _weight_bytes(self, shape: ProblemShape) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,19 @@ class Prior:
 
     def fit(self, feed: Feed) -> FitReport:
         """Count and sort."""
+        begun = time.perf_counter()
         counts_C = feed.class_counts()
         order_C = np.argsort(-counts_C, kind="stable")
         self._classes = order_C[:MOST_CLASSES].copy()
         total = int(counts_C.sum())
         self._shares = (counts_C[self._classes] / max(1, total)).astype(np.float32)
-        return FitReport(examples_seen=total, facts={"largest_class_share": float(self._shares[0])})
+        return FitReport(
+            examples_seen=total,
+            facts={
+                "index_seconds": time.perf_counter() - begun,
+                "largest_class_share": float(self._shares[0]),
+            },
+        )
 
     def save(self, folder: Path) -> None:
         """Write two arrays and the manifest."""

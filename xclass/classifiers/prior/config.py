@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from xclass.classifiers.traits import MethodTraits
 from xclass.classifiers.work import (
     BATCH_QUERY,
+    INDEX,
     OPEN,
     QUERY,
     SAVE,
@@ -65,9 +67,14 @@ class PriorConfig(MethodTraits):
         return {}
 
     def works(self, shape: ProblemShape, num_examples: int) -> dict[str, Work]:
-        """Of sorting nothing is told: it is seconds at 1e8 classes."""
-        kept = self.model_bytes(shape)
+        """Of sorting, saving, opening and asking."""
+        kept, classes = self.model_bytes(shape), shape.num_classes
         return {
+            INDEX: Work(
+                meaning="sorting the classes",
+                amount=classes * math.log(classes),
+                form="linear in classes x log classes",
+            ),
             SAVE: save_work(kept),
             OPEN: open_work(kept),
             QUERY: query_work(float(shape.top_k), "linear in classes asked for"),

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xclass.classifiers.inverted.memory import (
+    BLOCK_ROWS,
     PENDING_ENTRIES,
     PENDING_SHARE,
     SUM_ENTRY_BYTES,
+    TURNED_ENTRIES,
     TURNED_ENTRY_BYTES,
     UNIT_ROWS,
     features_per_class,
@@ -17,7 +19,7 @@ from xclass.classifiers.inverted.memory import (
     search_works,
 )
 from xclass.classifiers.traits import MethodTraits
-from xclass.classifiers.work import CLASS_MEANS, Work
+from xclass.classifiers.work import CLASS_MEANS, INDEX, Work
 from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
@@ -38,7 +40,14 @@ class SparseMeansConfig(MethodTraits):
 
     max_features: int = 0
     """Features kept of each class, those of the largest weight; 0: all. Fewer make the index smaller and its
-    lists shorter."""
+    lists shorter: on 1e5 lemmas 32 keep the accuracy in two thirds of the bytes, 16 cost half a point."""
+    count_power: float = 0.05
+    """The length of a class's vector is its number of examples to this power, 0 to 1: frequent classes are
+    asked for more often. 0: all have length 1.
+
+    P@1 with 0, 0.05 and 0.1: bibtex 58.7, 64.7, 63.2 %; delicious 28.5, 42.8, 49.5 %; but 30 000 lemmas,
+    asked for equally often, 99.28, 99.25, 99.13 %. Where classes have equally many examples it changes
+    nothing."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_features < float("inf"):
@@ -48,23 +57,31 @@ class SparseMeansConfig(MethodTraits):
                 allowed="0 or more",
                 remedy="0 keeps all",
             )
+        if not 0 <= self.count_power <= 1:
+            raise ConfigError(
+                "method.sparse_means.count_power", self.count_power, allowed="0 to 1", remedy="try 0.1"
+            )
 
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
-        """Peak of the build phase, for examples in any order of their classes.
+        """Peak of the build phase.
 
-        Sums take ``8 E`` bytes for the E (class, feature) pairs that occur, an estimate by Heaps' law;
-        examples that wait a quarter of it or 8 MiB, three times while they are added. Blocks that are
+        Sums take ``8 E`` bytes for the E (class, feature) pairs that occur, an estimate by Heaps' law; of
+        data that comes class after class only those of 65 536 classes at a time;
+        examples that wait an eighth of it and 8 MiB, twice while they are added. Blocks that are
         finished take ``3 E`` + ``4 M`` per 65 536 classes.
         """
         num_classes = shape.num_classes
         counts = {"class counts": 4 * FLOAT32_BYTES * num_classes}
-        summed = features_per_class(shape) * num_classes
-        examples = shape.features_per_example * shape.num_examples
+        open_classes = min(num_classes, BLOCK_ROWS) if shape.is_by_class else num_classes
+        summed = features_per_class(shape) * open_classes
+        examples = shape.features_per_example * shape.num_examples * shape.classes_per_example
         waiting = min(examples, PENDING_ENTRIES + PENDING_SHARE * summed)
-        unit = features_per_class(shape) * min(UNIT_ROWS, num_classes)
         sums = {"sums of features": round(SUM_ENTRY_BYTES * summed)}
-        adding = {"examples that wait": round(2 * SUM_ENTRY_BYTES * waiting)}
-        turning = {"features being turned": round(TURNED_ENTRY_BYTES * unit)}
+        # As they came and in one matrix; once more those of the classes that are added to at a time.
+        copies = 2 + min(1.0, UNIT_ROWS / num_classes)
+        adding = {"examples that wait": round(copies * SUM_ENTRY_BYTES * waiting)}
+        turned = min(summed, TURNED_ENTRIES)
+        turning = {"features being turned": round(TURNED_ENTRY_BYTES * turned)}
         return MemoryLaw(
             regimes=(
                 Regime(name="adding examples", components=counts | sums | adding),
@@ -101,7 +118,12 @@ class SparseMeansConfig(MethodTraits):
             amount=num_examples * shape.features_per_example,
             form="linear in examples x features",
         )
-        return asked | {CLASS_MEANS: means}
+        turned = Work(
+            meaning="turning the class means round",
+            amount=shape.num_classes * features_per_class(shape),
+            form="linear in classes x features per class",
+        )
+        return asked | {CLASS_MEANS: means, INDEX: turned}
 
     def _parts(self, shape: ProblemShape) -> dict[str, int]:
         num_entries = features_per_class(shape, self.max_features) * shape.num_classes

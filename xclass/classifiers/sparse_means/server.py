@@ -15,7 +15,7 @@ KIND = "sparse_means"
 
 
 class SparseMeansServer:
-    """Scores are cosines, up to the precision of a weight in one byte.
+    """Scores are cosines times the length of the class vector, up to the precision of a weight in one byte.
 
     Memory:
         the mapped index once every page was touched, and the scratch of
@@ -44,7 +44,7 @@ class SparseMeansServer:
         self._search = InvertedSearch(threads=self._threads)
 
     def search(self, queries_QM: Encoded, k: int) -> Answers:
-        """The k classes of the largest cosines; -1 where fewer share a feature with the query."""
+        """The k classes of the largest scores; -1 where fewer share a feature with the query."""
         assert self._postings is not None, "load() comes first"
         assert self._search is not None
         scores_QK, rows_QK = self._search.search(self._postings, as_queries(queries_QM), k)
