@@ -108,7 +108,7 @@ def _expand(
     logits = np.empty(len(questions), np.float32)
     for start, stop in batch_ranges(len(questions), BLOCK_QUESTIONS):
         rows, inputs = vectors_ID[questions[start:stop]], queries_QD[level.queries[start:stop]]
-        logits[start:stop] = np.einsum("nd,nd->n", rows, inputs)
+        logits[start:stop] = np.einsum("id,id->i", rows, inputs)
     zero = np.float32(0)
     return _Nodes(
         queries=np.concatenate([level.queries, level.queries]),
