@@ -48,6 +48,10 @@ class ProblemShape:
     characters_per_text: float = 16.0
     """Mean of the texts, both boundaries counted; as long as nobody knows that of lemmas: 13.6 bytes, at most
     as many characters, and two boundaries, rounded up."""
+    classes_per_example: float = 1.0
+    """True classes of a training example in the mean."""
+    is_by_class: bool = False
+    """A pass over the examples comes class after class."""
 
     @property
     def class_vectors_bytes(self) -> int:

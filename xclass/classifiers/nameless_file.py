@@ -48,6 +48,11 @@ class NamelessFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
 
+    @property
+    def path(self) -> str:
+        """What a library in this process can open it by."""
+        return f"/proc/self/fd/{self._descriptor}"
+
     def map(self, size: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Zeros of this size behind a .npy header, shared with the file."""
         self.reserve(size, dtype)
@@ -100,7 +105,7 @@ class NamelessFile:
         if self._map is not None:
             self._map.flush()
         folder = os.open(path.parent, os.O_RDONLY)
-        source = f"/proc/self/fd/{self._descriptor}"
+        source = self.path
         try:
             # Only with a directory descriptor does Python call linkat, which follows the link in /proc.
             os.link(source, path.name, dst_dir_fd=folder, follow_symlinks=True)

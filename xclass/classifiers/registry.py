@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
+from xclass.classifiers.boosting.config import BoostingConfig
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
+from xclass.classifiers.knn.config import KnnConfig
+from xclass.classifiers.linear_svm.config import LinearSvmConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.parabel.config import ParabelConfig
+from xclass.classifiers.plt.config import PltConfig
+from xclass.classifiers.prior.config import PriorConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.sparse_means.config import SparseMeansConfig
 from xclass.classifiers.work import Work
 from xclass.encoders.kinds import Takes
 from xclass.shapes import MemoryLaw, ProblemShape
@@ -26,6 +33,8 @@ class MethodConfig(Protocol):
     """Engine whose import cost the plan adds where it is fitted: a key of BASE_BYTES."""
     takes: ClassVar[Takes]
     is_head: ClassVar[bool]
+    is_estimate: ClassVar[bool]
+    is_seeded: ClassVar[bool]
     server_engine: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]]
     extra: ClassVar[str | None]
@@ -79,5 +88,12 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         DenseSoftmaxAutogradConfig,
         SampledSoftmaxConfig,
         NearestNeighbourConfig,
+        LinearSvmConfig,
+        BoostingConfig,
+        ParabelConfig,
+        PltConfig,
+        PriorConfig,
+        KnnConfig,
+        SparseMeansConfig,
     )
 }

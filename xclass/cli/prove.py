@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from xclass.classifiers.libraries import check_libraries
 from xclass.cli.parser import EXIT_FAILED, run_words
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
 from xclass.records.proof import (
@@ -53,6 +54,7 @@ def main() -> NoReturn:
 
 def _carry_out(words: ProveWords) -> int:
     source = find_source(words.run_dir.absolute(), words.method, words.phase)
+    check_libraries([source.record.method])
     command = _Prover(source, words)
     if words.is_minimum:
         return command.minimum()

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from xclass import __version__
 from xclass.classifiers.gpu import check_device
+from xclass.classifiers.libraries import check_libraries
 from xclass.cli.arguments import parse_arguments
 from xclass.cli.command_file import Command, write_command
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
@@ -130,6 +131,7 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
 def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     """A run in its own folder, ending in a report of what was measured."""
     check_device(config.device)
+    check_libraries(config.methods)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     run = Experiment(config, run_dir=run_dir, invocation=session.invocation, is_resumed=session.is_resumed)
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN

@@ -32,6 +32,8 @@ class DataConfig(Protocol):
     """Module of ``prepare`` and ``open_source``."""
     inputs: ClassVar[InputKind]
     """What its batches hold."""
+    is_scanned_by_class: ClassVar[bool]
+    """See :class:`xclass.data.traits.DataTraits`."""
 
     @property
     def default_classes(self) -> int:

@@ -6,13 +6,16 @@ Standard library only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 
 class DataTraits:
     """What a config class takes over unless it has its own."""
 
     __slots__ = ()
+
+    is_scanned_by_class: ClassVar[bool] = False
+    """The cheapest order to read training examples in is that of their classes."""
 
     def check_files(self) -> None:
         """Refuse, before anything is started, files that a user named and that are not here.

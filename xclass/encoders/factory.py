@@ -13,6 +13,7 @@ from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Encoder
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
 from xclass.encoders.identity import IdentityEncoder
+from xclass.encoders.idf_config import Weighting
 from xclass.encoders.kinds import EncoderKind
 from xclass.encoders.raw import RawEncoder
 from xclass.errors import ConfigError, ModelError
@@ -95,17 +96,29 @@ def _load(kind: EncoderKind, folder: Path, document: dict[str, Any]) -> Encoder:
         return _load_ngrams(folder, document)
     if kind is EncoderKind.projection:
         return _load_projection(folder, document)
-    bag = BagConfig(**document["config"]) if kind is EncoderKind.bag else None
-    dim = int(document["dim"])
-    return build_encoder(kind, bag=bag, dim=dim, num_features=dim)
+    if kind is EncoderKind.bag:
+        return _load_bag(folder, document)
+    return build_encoder(kind, dim=int(document["dim"]))
+
+
+def _load_bag(folder: Path, document: dict[str, Any]) -> Encoder:
+    from xclass.encoders.bag import BagEncoder
+    from xclass.encoders.idf import map_idf
+
+    config, dim = BagConfig(**document["config"]), int(document["dim"])
+    idf_M = map_idf(folder, dim) if config.weighting is Weighting.idf else None
+    return BagEncoder(config, dim=dim, idf_M=idf_M)
 
 
 def _load_ngrams(folder: Path, document: dict[str, Any]) -> Encoder:
+    from xclass.encoders.idf import map_idf
     from xclass.encoders.ngrams import NgramEncoder
 
     config, dim = NgramConfig(**document["config"]), int(document["dim"])
     table_MD = _map_table(folder, (config.num_buckets, dim))
-    return NgramEncoder(config, dim=dim, seed=int(document["seed"]), is_trainable=False, table_MD=table_MD)
+    idf_M = map_idf(folder, config.num_buckets) if config.weighting is Weighting.idf else None
+    seed = int(document["seed"])
+    return NgramEncoder(config, dim=dim, seed=seed, is_trainable=False, table_MD=table_MD, idf_M=idf_M)
 
 
 def _load_projection(folder: Path, document: dict[str, Any]) -> Encoder:

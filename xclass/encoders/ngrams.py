@@ -20,6 +20,9 @@ from xclass.data.base import FloatArray, Inputs, IntArray, Texts
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Features
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NGRAMS, NgramConfig
+from xclass.encoders.idf import held_idf, learn_idf, save_idf
+from xclass.encoders.idf_config import Weighting
+from xclass.encoders.sparse import normalise_rows
 from xclass.encoders.table import TableEncoder
 
 UintArray = npt.NDArray[np.uint32]
@@ -44,6 +47,7 @@ class NgramEncoder(TableEncoder):
         seed: int,
         is_trainable: bool,
         table_MD: FloatArray | None = None,
+        idf_M: FloatArray | None = None,
     ) -> None:
         """Draw the table, or take one.
 
@@ -53,6 +57,7 @@ class NgramEncoder(TableEncoder):
             seed: of the table.
             is_trainable: whether :meth:`apply_gradient` changes the table.
             table_MD: a table to use as it is; a memory-mapped one stays mapped and cannot be trained.
+            idf_M: weights of the buckets, where they are learnt already.
         """
         super().__init__(
             num_rows=config.num_buckets,
@@ -64,9 +69,13 @@ class NgramEncoder(TableEncoder):
             table_MD=table_MD,
         )
         self.config = config
+        self._idf_M = idf_M
 
     def learn(self, inputs: Iterator[Inputs]) -> None:
-        """Nothing to know beforehand."""
+        """How common each bucket is, with ``weighting=idf`` and unless it was opened with its weights."""
+        if self.config.weighting is Weighting.idf and self._idf_M is None:
+            batches = (self._bags(texts) for texts in inputs)
+            self._idf_M = learn_idf(batches, self.config.num_buckets, self.config.idf_examples)
 
     def features(self, inputs: Inputs) -> Features:
         """Bags of hashed n-grams.
@@ -76,17 +85,30 @@ class NgramEncoder(TableEncoder):
 
         Returns:
             CSR of shape (B, M), float32. An n-gram that occurs twice in a text is stored twice. Each
-            stored value is ``1 / sqrt(n-grams of the text)``.
+            stored value is ``1 / sqrt(n-grams of the text)``, or with idf that of its bucket, divided by
+            what gives the stored values of a text length 1.
         """
+        bags = self._bags(inputs)
+        if self.config.weighting is Weighting.idf:
+            assert self._idf_M is not None, "learn() comes first"
+            bags.data = self._idf_M[bags.indices]
+        normalise_rows(bags)
+        return bags
+
+    def _bags(self, inputs: Inputs) -> csr_array:
         assert isinstance(inputs, Texts)
         buckets, row_starts = hash_ngrams(inputs, self.config)
-        sizes = np.diff(row_starts)
-        values = np.repeat((1 / np.sqrt(np.maximum(sizes, 1))).astype(np.float32), sizes)
-        return csr_array((values, buckets, row_starts), shape=(len(inputs), self.config.num_buckets))
+        ones = np.ones(len(buckets), np.float32)
+        return csr_array((ones, buckets, row_starts), shape=(len(inputs), self.config.num_buckets))
+
+    def held_bytes(self) -> dict[str, int]:
+        """Bytes of the table and of the weights (file pages if they were loaded), and of the optimiser."""
+        return super().held_bytes() | held_idf(self._idf_M)
 
     def save(self, folder: Path) -> None:
-        """Write ``encoder.json`` and ``encoder_table.npy``; the optimiser is not saved."""
+        """Write ``encoder.json``, ``encoder_table.npy`` and the weights; the optimiser is not saved."""
         self._save_table(folder)
+        save_idf(folder, self._idf_M)
         document = {
             "format_version": FORMAT_VERSION,
             "kind": "ngrams",

@@ -44,6 +44,7 @@ def print_projection(console: Console, found: Sequence[Projected], hardware: Har
         console.print(_lines(_evidence(one)))
         if any(phase.times for phase in one.phases):
             console.print(_times_table(one.phases))
+        console.print(_lines(_untimed(one)))
         console.print(_lines(("accuracy", line) for line in _accuracy_lines(one)))
     console.print()
     for line in _notes(found, hardware):
@@ -58,7 +59,12 @@ def verdict(found: Sequence[Projected]) -> Iterator[str]:
     if len({(one.classes, one.dim) for one in found}) > 1:
         return
     for purpose, phases in _PURPOSES.items():
-        needs = [(p, one.servers[p.phase]) for one in found for p in one.phases if p.phase in phases]
+        needs = [
+            (p, one.servers[p.phase])
+            for one in found
+            for p in one.phases
+            if p.phase in phases and p.refusal is None
+        ]
         if needs:
             phase, choice = min(needs, key=lambda need: need[1].needed_bytes)
             mark = _MARK if phase.is_marked else ""
@@ -129,6 +135,13 @@ def _evidence(one: Projected) -> Iterator[tuple[str, str]]:
         if phase.held_out is not None:
             yield "", _held_out(phase.held_out)
         yield from (("", clean(caveat)) for caveat in phase.caveats)
+
+
+def _untimed(one: Projected) -> Iterator[tuple[str, str]]:
+    """Phases of which no time is known: neither measured here nor in the benchmark that comes with xclass."""
+    for phase in one.phases:
+        if not phase.times:
+            yield str(phase.phase), "time not known: measured neither in these runs nor in the benchmark"
 
 
 def _leaner(way: Alternative) -> str:

@@ -33,7 +33,7 @@ class ChildSpec:
     """Where the fit phase saves and the load phase finds the model."""
     data_facts: dict[str, Any] = field(default_factory=dict)
     """What the prepare phase found; empty for the prepare phase itself."""
-    shape: dict[str, int] = field(default_factory=dict)
+    shape: dict[str, Any] = field(default_factory=dict)
     """The ProblemShape; empty for the prepare phase."""
     is_proof: bool = False
     """Under a cap, where nothing may be done but the phase."""

@@ -16,7 +16,16 @@ from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
 
-BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB}
+BASE_BYTES = {
+    "torch": 245 * MIB,
+    "faiss": 64 * MIB,
+    "scipy": 53 * MIB,
+    "numpy": 37 * MIB,
+    "sklearn": 126 * MIB,
+    "lightgbm": 128 * MIB,
+    "omikuji": 57 * MIB,
+    "napkinxc": 58 * MIB,
+}
 """Resident bytes after an engine was imported and warmed up, encoder and data code included.
 
 Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
@@ -28,7 +37,16 @@ IMPORTED_BYTES = {"dense_softmax_autograd": 66 * MIB}
 Source: bases of 311 to 316 MiB beside 245 to 250 of the other methods in benchmarks/records/measure/ledger
 and benchmarks/records/projection.
 """
-IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 17 * MIB}
+IMPORT_OVER_BASE_BYTES = {
+    "torch": 6 * MIB,
+    "faiss": 17 * MIB,
+    "scipy": MIB,
+    "numpy": MIB,
+    "sklearn": MIB,
+    "lightgbm": MIB,
+    "omikuji": MIB,
+    "napkinxc": MIB,
+}
 """What importing an engine takes for a moment over the base that stays of it.
 
 So a process that serves a small model needs most before it has opened it. Source: ``python -m xclass.prove
@@ -39,7 +57,16 @@ and 6 MB (torch) over what is resident after it; same machine as BASE_BYTES.
 _CODE = f"program code{MAPPED}"
 OPENING_CODE_BYTES, ANSWERING_CODE_BYTES = MIB, 2 * MIB
 """Pages of libraries that run first when a model is opened, and when it answers: the most that were seen."""
-FITTING_CODE_BYTES = {"torch": 3 * MIB // 2, "faiss": 2 * MIB}
+FITTING_CODE_BYTES = {
+    "torch": 3 * MIB // 2,
+    "faiss": 2 * MIB,
+    "scipy": 2 * MIB,
+    "numpy": MIB,
+    "sklearn": MIB,
+    "lightgbm": MIB,
+    "omikuji": MIB,
+    "napkinxc": MIB,
+}
 """The same while fitting; warming up has run the rest.
 
 Source: growth of RssFile in benchmarks/records/measure/ledger and benchmarks/records/projection: torch 1.5 to
@@ -109,6 +136,8 @@ def make_shape(config: RunConfig, num_classes: int, facts: Mapping[str, Any] | N
         num_features=num_features,
         features_per_example=features_per_example,
         **_text_length(config, facts),
+        classes_per_example=float(facts.get("classes_per_example") or 1.0),
+        is_by_class=config.data.is_scanned_by_class,
         num_classes=num_classes,
         dim=config.dim,
         batch_size=config.batch_size,
@@ -124,7 +153,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     """The plan of each phase of one method, in order: fit, load, serve."""
     settings: MethodConfig = getattr(config.method, method)
     kind = encoder_of(config, method)
-    tables = encoder_files(kind, shape, ngrams=config.encoder)
+    tables = _encoder_files(config, method, shape)
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
     data = config.data.memory_terms(shape, has_steps=is_trainable)
@@ -156,7 +185,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     """Bytes of the saved model of a method, its encoder's table included."""
     settings: MethodConfig = getattr(config.method, method)
-    tables = encoder_files(encoder_of(config, method), shape, ngrams=config.encoder)
+    tables = _encoder_files(config, method, shape)
     return settings.model_bytes(shape, **config.sections_of(method)) + sum(tables.values())
 
 
@@ -166,9 +195,20 @@ def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     return settings.gpu_bytes(shape, **config.sections_of(method))
 
 
+def refusal_of(config: RunConfig, method: str, shape: ProblemShape) -> str | None:
+    """Why a method cannot bear this size although the memory is there, as a predicate; None: it can."""
+    settings: MethodConfig = getattr(config.method, method)
+    return settings.refusal(shape, **config.sections_of(method))
+
+
 def encoder_of(config: RunConfig, method: str) -> EncoderKind:
     """The encoder between the data of a run and a method."""
     return encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
+
+
+def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[str, int]:
+    kind = encoder_of(config, method)
+    return encoder_files(kind, shape, ngrams=config.encoder, bag=config.bag)
 
 
 def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
@@ -178,7 +218,8 @@ def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
         return config.dim, float(config.dim)
     if inputs is InputKind.texts:
         characters = facts.get("characters_per_text")
-        per_text = config.bag.features_per_text(*([float(characters) + 2] if characters else []))
+        # The encoder puts a boundary before and one behind.
+        per_text = config.bag.features_per_text(*([float(characters) + 2.0] if characters else []))
         return config.bag.num_buckets, per_text
     return int(facts.get("num_features", 0)), float(facts.get("features_per_example", 0.0))
 

@@ -44,6 +44,7 @@ class LemmasConfig(DataTraits):
     entry: ClassVar[str] = "xclass.data.lemmas.entry"
     inputs: ClassVar[InputKind] = InputKind.texts
     default_classes: ClassVar[int] = _TRAIN_TEXTS[-1][0]
+    is_scanned_by_class: ClassVar[bool] = True
     most_classes: ClassVar[int | None] = _TRAIN_TEXTS[-1][0]
 
     cache: str | None = None

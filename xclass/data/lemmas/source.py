@@ -13,6 +13,7 @@ from xclass.data.permutation import Permutation
 from xclass.data.text_store import ByteArray, TextStore, map_array
 from xclass.errors import ConfigError
 
+_PIECE_TEXTS = 256
 _ORDER_KEY, _QUERIES_KEY = 0x1E44A5, 0x0DE55A
 
 
@@ -117,6 +118,8 @@ class LemmasSource:
             "num_classes": self.num_classes,
             "num_classes_existing": self._manifest.num_classes,
             "num_train": self.num_train,
+            "num_examples": self.num_examples,
+            "characters_per_text": self._characters_per_text(),
             "num_test": self.num_test,
             "num_texts_bytes": self._train.bytes_before(self.num_train)
             + self._test.bytes_before(self.num_test),
@@ -130,6 +133,13 @@ class LemmasSource:
             "split": "of each class with two forms or more, the form with the smallest CRC-32 is held out; "
             "classes are the most frequent ones by training forms",
         }
+
+    def _characters_per_text(self) -> float:
+        """Mean with two boundaries, of 64 pieces of the training texts."""
+        starts = np.linspace(0, max(0, self.num_train - _PIECE_TEXTS), 64).astype(np.int64).tolist()
+        pieces = [self._train.slice(start, min(start + _PIECE_TEXTS, self.num_train)) for start in starts]
+        leads = sum(int(((bytes_ & 0xC0) != 0x80).sum()) for bytes_, _ in pieces)
+        return 2 + leads / sum(len(offsets) - 1 for _, offsets in pieces)
 
     def _order(self, epoch: int) -> Permutation:
         """This epoch's order; the last one is kept, as drawing its keys costs as much as a small batch."""

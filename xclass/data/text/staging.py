@@ -95,6 +95,7 @@ class SplitWriter:
         sizes = np.bincount(row_of, minlength=len(sizes))
         chosen = np.flatnonzero(sizes)
         self.num_left_out += len(sizes) - len(chosen)
+        self.num_characters += sum(len(rows.texts[row]) for row in chosen)
         self._write("test", _encoded([rows.texts[row] for row in chosen]), ids[is_known], sizes[chosen])
 
     def finish(self) -> None:

@@ -57,10 +57,12 @@ def _projected(study: Study, phases: Sequence[ProjectedPhase]) -> str:
         for phase in chosen
     )
     reach = max(phase.extrapolation for phase in chosen)
+    refusal = next((phase.refusal for phase in phases if phase.refusal), None)
     far = ", far beyond what was measured" if any(phase.is_marked for phase in chosen) else ""
     return (
         f"**At {format_count(first.classes)} classes and {first.dim} dimensions** ({first.basis}), "
         f"{reach:.3g} times the largest that was measured{far}: {needs}; {_servers(study, phases)}."
+        + (f" **It would not be started there**: it {refusal}." if refusal else "")
     )
 
 

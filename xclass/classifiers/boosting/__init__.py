@@ -1,0 +1,1 @@
+"""Gradient boosting with LightGBM: a tree per class and round."""

@@ -1,0 +1,1 @@
+"""Trees of linear classifiers over clusters of classes, with omikuji."""

@@ -1,0 +1,1 @@
+"""Probabilistic label trees of logistic classifiers, with napkinXC."""
