@@ -3,11 +3,12 @@
     python benchmarks/rivals_data.py                       # 1e4, 1e5, 1e6 and all, into /tmp/rivals_data
     python benchmarks/rivals_data.py --only 1e5 --out DIR
 
-A sample has a folder ``lemmas_<size>`` with ``train.tsv`` and ``test.tsv``; their columns are ``text`` (a word
-form), ``class`` (language and lemma, e.g. ``de:Haus``) and ``language``. ``1e4``, ``1e5`` and ``1e6`` are classes
-drawn at random among those with at least three forms: two training forms, drawn at random, and one test form
-per class. ``all`` has every class, with up to two training forms; classes with a single form have no test form.
-The test file holds 20 000 test forms drawn at random, or as many as there are. Rows stand in random order.
+A sample has a folder ``lemmas_<size>`` with ``train.tsv`` and ``test.tsv``; their columns are ``text`` (a
+word form), ``class`` (language and lemma, e.g. ``de:Haus``) and ``language``. ``1e4``, ``1e5`` and ``1e6``
+are classes drawn at random among those with at least three forms: two training forms, drawn at random, and
+one test form per class. ``all`` has every class, with up to two training forms; classes with a single form
+have no test form. The test file holds 20 000 test forms drawn at random, or as many as there are. Rows stand
+in random order.
 
 The folder that ``data=lemmas`` has prepared is read, which ``python -m xclass data=lemmas`` makes.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +121,7 @@ class _Lemmas:
                 part = slice(start, start + _ROWS)
                 texts, names = _strings(store, positions[part]), _strings(self._names, classes[part])
                 for text, name, code in zip(texts, names, self._languages[classes[part]], strict=True):
-                    assert "\t" not in text + name and "\n" not in text + name
+                    assert not {"\t", "\n"} & set(text + name)
                     language = self.manifest.languages[code]
                     file.write(f"{text}\t{language}:{name}\t{language}\n")
 
@@ -127,7 +129,7 @@ class _Lemmas:
 def _strings(store: TextStore, positions: IntArray) -> list[str]:
     bytes_, offsets = store.gather(positions)
     whole, bounds = bytes_.tobytes(), offsets.tolist()
-    return [whole[start:stop].decode() for start, stop in zip(bounds, bounds[1:], strict=False)]
+    return [whole[start:stop].decode() for start, stop in pairwise(bounds)]
 
 
 if __name__ == "__main__":
