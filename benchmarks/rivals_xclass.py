@@ -1,0 +1,3 @@
+"""Rows of xclass."""
+XCLASS_ROWS: dict[str, tuple[str, ...]] = {}
+def measure_xclass(name, sample, *, threads): ...
