@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xclass.encoders.idf_config import FEATURE_WEIGHTS, IDF_FILE, Weighting, check_weighting, idf_bytes
 from xclass.errors import ConfigError
 from xclass.shapes import FLOAT32_BYTES, ProblemShape
 
 ENCODER_JSON = "encoder.json"
 TABLE_FILE = "encoder_table.npy"
-ENCODER_FILES = frozenset({ENCODER_JSON, TABLE_FILE})
+ENCODER_FILES = frozenset({ENCODER_JSON, TABLE_FILE, IDF_FILE})
 """What an encoder leaves in the folder of a model."""
 NGRAM_TABLE = "n-gram table"
 """Name of the component; with xclass.shapes.MAPPED where it is opened from a file."""
@@ -36,8 +37,13 @@ class NgramConfig:
     """Hash the context into each n-gram, so that languages share buckets only by collision."""
     learning_rate: float = 0.01
     """Step of row-wise Adagrad, where the encoder is trained jointly with a head."""
+    weighting: Weighting = Weighting.equal
+    """equal, or idf: rare n-grams count more."""
+    idf_examples: int | None = 1 << 20
+    """Training examples, in pseudo-random order, that idf counts n-grams in; null: all."""
 
     def __post_init__(self) -> None:
+        self.weighting = check_weighting("encoder", self.weighting, self.idf_examples)
         if not 1 <= self.min_n <= 3:
             raise ConfigError(
                 "encoder.min_n",
@@ -72,7 +78,7 @@ class NgramConfig:
         two more. A step has the features of two batches waiting, those of one being made, and the gradient
         of its U <= min(16 N B, M) rows twice with 12 B per n-gram.
 
-        Memory: table ``4 M D``; optimiser ``8 M``; the larger of scan and step as above.
+        Memory: table ``4 M D``; optimiser ``8 M``; idf ``4 M``; the larger of scan and step as above.
         """
         num_lengths = self.max_n - self.min_n + 1
         made = _CHARACTERS_PER_TEXT * (15 + 8 * num_lengths)
@@ -88,4 +94,5 @@ class NgramConfig:
             NGRAM_TABLE: FLOAT32_BYTES * self.num_buckets * shape.dim,
             "n-gram optimiser": 2 * FLOAT32_BYTES * self.num_buckets if is_trainable else 0,
             "n-gram batches": max(scan, step),
+            FEATURE_WEIGHTS: idf_bytes(self.weighting, self.num_buckets),
         }

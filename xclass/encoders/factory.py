@@ -12,6 +12,7 @@ from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Encoder
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
 from xclass.encoders.identity import IdentityEncoder
+from xclass.encoders.idf_config import Weighting
 from xclass.encoders.kinds import EncoderKind
 from xclass.encoders.raw import RawEncoder
 from xclass.errors import ConfigError, ModelError
@@ -81,12 +82,22 @@ def load_encoder(folder: Path) -> Encoder:
 def _load(kind: EncoderKind, folder: Path, document: dict[str, Any]) -> Encoder:
     if kind is EncoderKind.ngrams:
         return _load_ngrams(folder, document)
-    bag = BagConfig(**document["config"]) if kind is EncoderKind.bag else None
+    if kind is EncoderKind.bag:
+        return _load_bag(folder, document)
+    return build_encoder(kind, dim=int(document["dim"]))
+
+
+def _load_bag(folder: Path, document: dict[str, Any]) -> Encoder:
+    from xclass.encoders.bag import BagEncoder
+    from xclass.encoders.idf import map_idf
+
     dim = int(document["dim"])
-    return build_encoder(kind, bag=bag, dim=dim, num_features=dim)
+    idf_M = map_idf(folder, dim) if document["has_idf"] else None
+    return BagEncoder(BagConfig(**document["config"]), dim=dim, idf_M=idf_M)
 
 
 def _load_ngrams(folder: Path, document: dict[str, Any]) -> Encoder:
+    from xclass.encoders.idf import map_idf
     from xclass.encoders.ngrams import NgramEncoder
 
     config, dim = NgramConfig(**document["config"]), int(document["dim"])
@@ -96,4 +107,6 @@ def _load_ngrams(folder: Path, document: dict[str, Any]) -> Encoder:
         raise ModelError(
             f"{folder / TABLE_FILE}: {table_MD.dtype} of shape {table_MD.shape}, not float32 of {expected}"
         )
-    return NgramEncoder(config, dim=dim, seed=int(document["seed"]), is_trainable=False, table_MD=table_MD)
+    idf_M = map_idf(folder, config.num_buckets) if config.weighting is Weighting.idf else None
+    seed = int(document["seed"])
+    return NgramEncoder(config, dim=dim, seed=seed, is_trainable=False, table_MD=table_MD, idf_M=idf_M)

@@ -24,6 +24,8 @@ from xclass.data.base import FloatArray, Inputs, IntArray, Texts
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Features
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NGRAM_TABLE, TABLE_FILE, NgramConfig
+from xclass.encoders.idf import held_idf, learn_idf, save_idf, unit_rows
+from xclass.encoders.idf_config import Weighting
 from xclass.shapes import MAPPED
 
 UintArray = npt.NDArray[np.uint32]
@@ -50,6 +52,7 @@ class NgramEncoder:
         seed: int,
         is_trainable: bool,
         table_MD: FloatArray | None = None,
+        idf_M: FloatArray | None = None,
     ) -> None:
         """Draw the table, or take one.
 
@@ -59,6 +62,7 @@ class NgramEncoder:
             seed: of the table.
             is_trainable: whether :meth:`apply_gradient` changes the table.
             table_MD: a table to use as it is; a memory-mapped one stays mapped and cannot be trained.
+            idf_M: weights of the buckets, where they are learnt already.
         """
         assert not (is_trainable and table_MD is not None and not table_MD.flags.writeable)
         self.config = config
@@ -66,12 +70,16 @@ class NgramEncoder:
         self.is_trainable = is_trainable
         self._seed = seed
         self._table_MD = random_signs(config.num_buckets, dim, seed) if table_MD is None else table_MD
+        self._idf_M = idf_M
         num_states = config.num_buckets if is_trainable else 0
         self._adagrad_M = np.zeros(num_states, np.float32)
         self._slots_M = np.zeros(num_states, np.int32)
 
     def learn(self, inputs: Iterator[Inputs]) -> None:
-        """Nothing to know beforehand."""
+        """How common each bucket is, with ``weighting=idf`` and unless it was opened with its weights."""
+        if self.config.weighting is Weighting.idf and self._idf_M is None:
+            batches = (self._bags(texts) for texts in inputs)
+            self._idf_M = learn_idf(batches, self.config.num_buckets, self.config.idf_examples)
 
     def features(self, inputs: Inputs) -> Features:
         """Bags of hashed n-grams.
@@ -81,13 +89,21 @@ class NgramEncoder:
 
         Returns:
             CSR of shape (B, M), float32. An n-gram that occurs twice in a text is stored twice. Each
-            stored value is ``1 / sqrt(n-grams of the text)``.
+            stored value is ``1 / sqrt(n-grams of the text)``, or with idf that of its bucket, divided by
+            what gives the stored values of a text length 1.
         """
+        bags = self._bags(inputs)
+        if self.config.weighting is Weighting.idf:
+            assert self._idf_M is not None, "learn() comes first"
+            bags.data = self._idf_M[bags.indices]
+        unit_rows(bags.data, bags.indptr)
+        return bags
+
+    def _bags(self, inputs: Inputs) -> csr_array:
         assert isinstance(inputs, Texts)
         buckets, row_starts = hash_ngrams(inputs, self.config)
-        sizes = np.diff(row_starts)
-        values = np.repeat((1 / np.sqrt(np.maximum(sizes, 1))).astype(np.float32), sizes)
-        return csr_array((values, buckets, row_starts), shape=(len(inputs), self.config.num_buckets))
+        ones = np.ones(len(buckets), np.float32)
+        return csr_array((ones, buckets, row_starts), shape=(len(inputs), self.config.num_buckets))
 
     def encode(self, features: Features) -> FloatArray:
         """``features @ table``, shape (B, D), float32. scipy releases the interpreter lock meanwhile."""
@@ -133,10 +149,11 @@ class NgramEncoder:
         held = {f"{NGRAM_TABLE}{MAPPED}" if is_mapped else NGRAM_TABLE: self._table_MD.nbytes}
         if self.is_trainable:
             held["n-gram optimiser"] = self._adagrad_M.nbytes + self._slots_M.nbytes
-        return held
+        return held | held_idf(self._idf_M)
 
     def save(self, folder: Path) -> None:
-        """Write ``encoder.json`` and ``encoder_table.npy``; the optimiser is not saved."""
+        """Write ``encoder.json``, ``encoder_table.npy`` and the weights; the optimiser is not saved."""
+        save_idf(folder, self._idf_M)
         np.save(folder / TABLE_FILE, self._table_MD, allow_pickle=False)
         document = {
             "format_version": FORMAT_VERSION,

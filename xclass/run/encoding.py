@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,8 @@ def open_encoder(spec: ChildSpec, config: RunConfig, *, is_trainable: bool) -> E
 def warm_up_encoder(spec: ChildSpec, config: RunConfig) -> Encoder:
     """Encode two toy examples, so that the encoder's own imports are part of the base."""
     kind = encoder_of(config, spec.method)
-    tiny = type(config.encoder)(num_buckets=_TOY_FEATURES)
-    bag = type(config.bag)(num_buckets=_TOY_FEATURES)
+    tiny = replace(config.encoder, num_buckets=_TOY_FEATURES)
+    bag = replace(config.bag, num_buckets=_TOY_FEATURES)
     encoder = build_encoder(kind, ngrams=tiny, bag=bag, dim=config.dim, num_features=_TOY_FEATURES)
     if kind not in (EncoderKind.identity, EncoderKind.raw):
         toy = _toy(DATA_CONFIGS[spec.data_name].inputs)

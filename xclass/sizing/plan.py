@@ -123,11 +123,14 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     """The plan of each phase of one method, in order: fit, load, serve."""
     settings: MethodConfig = getattr(config.method, method)
     kind = encoder_of(config, method)
-    tables = encoder_files(kind, shape, ngrams=config.encoder)
+    tables = _encoder_files(config, method, shape)
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
     data = config.data.memory_terms(shape, has_steps=is_trainable)
-    encoder = encoder_terms(kind, shape, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable)
+    inputs = DATA_CONFIGS[config.data.name].inputs
+    encoder = encoder_terms(
+        kind, shape, inputs=inputs, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable
+    )
     sections = config.sections_of(method)
     law: MemoryLaw = settings.memory_law(shape, **sections)
     law = law.plus({name: size for name, size in data.items() if name == DATA_BATCHES}, only_fed=True)
@@ -155,7 +158,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     """Bytes of the saved model of a method, its encoder's table included."""
     settings: MethodConfig = getattr(config.method, method)
-    tables = encoder_files(encoder_of(config, method), shape, ngrams=config.encoder)
+    tables = _encoder_files(config, method, shape)
     return settings.model_bytes(shape, **config.sections_of(method)) + sum(tables.values())
 
 
@@ -168,6 +171,11 @@ def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
 def encoder_of(config: RunConfig, method: str) -> EncoderKind:
     """The encoder between the data of a run and a method."""
     return encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
+
+
+def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[str, int]:
+    kind, inputs = encoder_of(config, method), DATA_CONFIGS[config.data.name].inputs
+    return encoder_files(kind, shape, inputs=inputs, ngrams=config.encoder, bag=config.bag)
 
 
 def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
