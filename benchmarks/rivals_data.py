@@ -4,8 +4,8 @@
     python benchmarks/rivals_data.py --only 1e5 --out DIR
 
 A sample has a folder ``lemmas_<size>`` with ``train.tsv`` and ``test.tsv``; their columns are ``text`` (a
-word form), ``class`` (language and lemma, e.g. ``de:Haus``) and ``language``. ``1e4``, ``1e5`` and ``1e6``
-are classes drawn at random among those with at least three forms: two training forms, drawn at random, and
+word form), ``class`` (language and lemma, e.g. ``de:Haus``), ``language``, and ``tagged``, which is what
+everybody learns from: the form behind its language, ``de:Hauses``. ``1e4``, ``1e5`` and ``1e6`` are classes drawn at random among those with at least three forms: two training forms, drawn at random, and
 one test form per class. ``all`` has every class, with up to two training forms; classes with a single form
 have no test form. The test file holds 20 000 test forms drawn at random, or as many as there are. Rows stand
 in random order.
@@ -30,7 +30,7 @@ from xclass.data.lemmas.store import TextStore, map_array
 
 DATA_FOLDER = Path("/tmp/rivals_data")
 SIZES = ("1e4", "1e5", "1e6", "all")
-HEADER = "text\tclass\tlanguage\n"
+HEADER = "text\tclass\tlanguage\ttagged\n"
 _FORMS = 2
 """Training forms per class, at most."""
 _QUERIES = 20_000
@@ -123,7 +123,7 @@ class _Lemmas:
                 for text, name, code in zip(texts, names, self._languages[classes[part]], strict=True):
                     assert not {"\t", "\n"} & set(text + name)
                     language = self.manifest.languages[code]
-                    file.write(f"{text}\t{language}:{name}\t{language}\n")
+                    file.write(f"{text}\t{language}:{name}\t{language}\t{language}:{text}\n")
 
 
 def _strings(store: TextStore, positions: IntArray) -> list[str]:

@@ -1,7 +1,6 @@
 """The same features for every rival: what ``rivals.py`` gives them, made once and kept beside the samples.
 
-Lemmas: counts of character 2- to 5-grams of ``<form>``, each hashed together with the language into 2**18
-columns, then scikit-learn's ``TfidfTransformer(sublinear_tf=True)`` (its smoothed idf, rows of length 1),
+Lemmas: counts of character 2- to 5-grams of ``<de:form>``, hashed into 2**18 columns, then scikit-learn's ``TfidfTransformer(sublinear_tf=True)`` (its smoothed idf, rows of length 1),
 fitted on the training rows. bibtex and delicious: the rows of the files, scaled to length 1.
 
 Their making is not measured: a rival begins with its features in a file, where xclass begins with texts.
@@ -65,8 +64,7 @@ def _text_parts(folder: Path) -> dict[str, tuple[csr_matrix, csr_matrix]]:
     from sklearn.feature_extraction.text import TfidfTransformer
 
     class_ids: dict[str, int] = {}
-    languages: dict[str, int] = {}
-    counts = {part: _count(folder / f"{part}.tsv", class_ids, languages) for part in ("train", "test")}
+    counts = {part: _count(folder / f"{part}.tsv", class_ids) for part in ("train", "test")}
     weighting = TfidfTransformer(sublinear_tf=True).fit(counts["train"][0])
     return {
         part: (
@@ -79,24 +77,24 @@ def _text_parts(folder: Path) -> dict[str, tuple[csr_matrix, csr_matrix]]:
     }
 
 
-def _count(path: Path, class_ids: dict[str, int], languages: dict[str, int]) -> tuple[csr_matrix, Any]:
+def _count(path: Path, class_ids: dict[str, int]) -> tuple[csr_matrix, Any]:
     """Counts of hashed n-grams of every row, and the number of its class."""
     blocks, ids = [], []
     for rows in _rows(path):
-        texts, names, codes = zip(*rows, strict=True)
+        _, names, _, texts = zip(*rows, strict=True)
         ids += [class_ids.setdefault(name, len(class_ids)) for name in names]
-        blocks.append(_bag(texts, [languages.setdefault(code, len(languages)) for code in codes]))
+        blocks.append(_bag(texts))
     return vstack(blocks, format="csr"), np.array(ids, dtype=np.int32)
 
 
-def _bag(texts: tuple[str, ...], contexts: list[int]) -> csr_matrix:
+def _bag(texts: tuple[str, ...]) -> csr_matrix:
     encoded = [text.encode() for text in texts]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     bytes_ = np.frombuffer(b"".join(encoded), np.uint8)
     config = BagConfig()
     buckets, starts = hash_ngrams(
-        Texts(bytes_=bytes_, offsets=offsets, contexts=np.array(contexts, np.uint32)), config
+        Texts(bytes_=bytes_, offsets=offsets, contexts=np.zeros(len(texts), np.uint32)), config
     )
     ones = np.ones(len(buckets), np.float32)
     rows = csr_matrix((ones, buckets, starts), shape=(len(texts), config.num_buckets))

@@ -183,7 +183,7 @@ def read_lines(sample: Path, part: str) -> list[str]:
     """The rows of a sample as text: language and form, or the numbers of the features."""
     if (sample / "train.tsv").exists():
         rows = (sample / f"{part}.tsv").read_text(encoding="utf-8").split("\n")[1:-1]
-        return [f"{language}: {text}" for text, _, language in (row.split("\t") for row in rows)]
+        return [f"{language}: {text}" for text, _, language, _ in (row.split("\t") for row in rows)]
     x, _ = read_part(sample, part)
     return [" ".join(f"f{place}" for place in columns.tolist()) for columns, _ in _rows(x)]
 
