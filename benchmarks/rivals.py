@@ -6,9 +6,10 @@
     python benchmarks/rivals.py --again 1e5/pecos        # measure this row again
     python benchmarks/rivals.py --report-only
 
-A row is one rival, or one command line of xclass, on one data set. It is fitted in a fresh process and answers
-in another one; each process is measured by the kernel's high-water mark of its resident memory. A rival that
-does not end in 15 minutes is recorded so. Record: one file per row under ``records/rivals/rows``, and README.
+A row is one rival, or one command line of xclass, on one data set. It is fitted in a fresh process and
+answers in another one; each process is measured by the kernel's high-water mark of its resident memory. A
+rival that does not end in 15 minutes is recorded so. Record: a file per row under ``records/rivals/rows``,
+and its README.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import importlib.metadata
-import json
 import os
 import resource
 import tempfile

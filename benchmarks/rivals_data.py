@@ -5,10 +5,11 @@
 
 A sample has a folder ``lemmas_<size>`` with ``train.tsv`` and ``test.tsv``; their columns are ``text`` (a
 word form), ``class`` (language and lemma, e.g. ``de:Haus``), ``language``, and ``tagged``, which is what
-everybody learns from: the form behind its language, ``de:Hauses``. ``1e4``, ``1e5`` and ``1e6`` are classes drawn at random among those with at least three forms: two training forms, drawn at random, and
-one test form per class. ``all`` has every class, with up to two training forms; classes with a single form
-have no test form. The test file holds 20 000 test forms drawn at random, or as many as there are. Rows stand
-in random order.
+everybody learns from: the form behind its language, ``de:Hauses``. ``1e4``, ``1e5`` and ``1e6`` are classes
+drawn at random among those with at least three forms: two training forms, drawn at random, and one test form
+per class. ``all`` has every class, with up to two training forms; classes with a single form have no test
+form. The test file holds 20 000 test forms drawn at random, or as many as there are. Rows stand in random
+order.
 
 The folder that ``data=lemmas`` has prepared is read, which ``python -m xclass data=lemmas`` makes.
 """

@@ -1,7 +1,8 @@
 """The same features for every rival: what ``rivals.py`` gives them, made once and kept beside the samples.
 
-Lemmas: counts of character 2- to 5-grams of ``<de:form>``, hashed into 2**18 columns, then scikit-learn's ``TfidfTransformer(sublinear_tf=True)`` (its smoothed idf, rows of length 1),
-fitted on the training rows. bibtex and delicious: the rows of the files, scaled to length 1.
+Lemmas: counts of character 2- to 5-grams of ``<de:form>``, hashed into 2**18 columns, then scikit-learn's
+``TfidfTransformer(sublinear_tf=True)`` (its smoothed idf, rows of length 1), fitted on the training rows.
+bibtex and delicious: the rows of the files, scaled to length 1.
 
 Their making is not measured: a rival begins with its features in a file, where xclass begins with texts.
 """
