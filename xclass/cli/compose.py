@@ -48,13 +48,13 @@ def to_run_config(config: DictConfig) -> RunConfig:
 
 
 def check_overrides(overrides: list[str], *, is_sweep: bool, extra_dir: str | None = None) -> None:
-    """Compose every job that these overrides ask for and throw the result away; see :func:`compose_jobs`.
+    """Compose every job that these overrides ask for, and look for its files: see :func:`compose_jobs`.
 
     Raises:
         ConfigError: the first mistake found, as one line.
     """
-    for _ in compose_jobs(overrides, is_sweep=is_sweep, extra_dir=extra_dir):
-        pass
+    for config in compose_jobs(overrides, is_sweep=is_sweep, extra_dir=extra_dir):
+        config.data.check_files()
 
 
 def compose_jobs(

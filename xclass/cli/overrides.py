@@ -15,6 +15,10 @@ _COUNT_KEYS = ("classes", "budget.examples")
 """Keys whose values may be written 5e6, 5M, 5_000_000 or int(5e6)."""
 _COMMA_KEY = "index.factory"
 """Its values hold commas (IVF1024,SQ8), which mean a sweep only in a command that sweeps."""
+_SHORT = {"path": "data.path", "test": "data.test_path"}
+"""Words that stand for a key of the data source."""
+_PATH_KEYS = frozenset(_SHORT.values())
+"""Their values may hold what Hydra's grammar has another meaning for: commas, brackets, spaces."""
 _OVERRIDE = re.compile(r"^(?P<prefix>\+{0,2})(?P<key>[A-Za-z_][\w.]*)=(?P<value>.*)$", re.DOTALL)
 _CHOICE = re.compile(r"^choice\((?P<values>.*)\)$", re.DOTALL)
 _ALLOWED = "a whole number of at least 1, such as 5000000, 5_000_000, 5e6, 5M or int(5e6)"
@@ -40,7 +44,9 @@ def _normalise(word: str, *, is_sweep: bool) -> str:
     match = _OVERRIDE.match(word)
     if match is None or match["key"].startswith("hydra."):
         return word
-    key, value = match["key"], match["value"].strip()
+    key, value = _SHORT.get(match["key"], match["key"]), match["value"].strip()
+    if key in _PATH_KEYS:
+        return f"{key}={_path(value, is_sweep=is_sweep)}"
     if key == _COMMA_KEY and "," in value and not is_sweep and value[0] not in "'\"":
         return f'{key}="{value}"'
     if key not in _COUNT_KEYS:
@@ -53,6 +59,14 @@ def _normalise(word: str, *, is_sweep: bool) -> str:
     if choice := _CHOICE.match(value):
         return f"{key}=choice({_counts(key, choice['values'])})"
     return f"{key}={_counts(key, value)}"
+
+
+def _path(value: str, *, is_sweep: bool) -> str:
+    """A path in quotes, unless it has them, is none, or is one of several of a sweep."""
+    if value in ("", "null") or value[0] in "'\"" or value.startswith("${") or (is_sweep and "," in value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _counts(key: str, text: str) -> str:

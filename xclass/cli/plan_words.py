@@ -9,7 +9,7 @@ from xclass.cli.compose import config_dir
 from xclass.cli.hardware_words import take_hardware
 from xclass.cli.run_words import compose_config, parse_runs, parse_switch, take_words
 from xclass.config import RunConfig
-from xclass.data.registry import DATA_CONFIGS
+from xclass.data.registry import DataConfig
 from xclass.errors import ConfigError
 from xclass.sizing.hardware import Hardware
 from xclass.sizing.naive import DEFAULT_FEATURES
@@ -110,7 +110,7 @@ def parse_words(words: list[str]) -> PlanWords:
 
 def _with_classes(config: RunConfig) -> RunConfig:
     """The same with its number of classes, which the data may decide, and which there must be."""
-    data = DATA_CONFIGS[config.data.name]
+    data: DataConfig = config.data
     most = data.most_classes
     if most is not None and (config.classes or 0) > most:
         raise ConfigError(

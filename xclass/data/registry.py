@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.synthetic.config import SyntheticConfig
+from xclass.data.text.config import TextConfig
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import ProblemShape
 
@@ -28,10 +29,21 @@ class DataConfig(Protocol):
     """Module of ``prepare`` and ``open_source``."""
     inputs: ClassVar[InputKind]
     """What its batches hold."""
-    default_classes: ClassVar[int]
-    """Where ``classes`` is null."""
     most_classes: ClassVar[int | None]
     """Classes that there are, as far as is known before the data is prepared; None: any number."""
+
+    @property
+    def default_classes(self) -> int:
+        """Where ``classes`` is null; of a file that was not read yet an estimate."""
+        ...
+
+    def check_files(self) -> None:
+        """Refuse, before anything is started, files that a user named and that are not here.
+
+        Raises:
+            ConfigError: naming the key.
+        """
+        ...
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Component -> bytes that reading adds to fitting: a scan, and steps in random order after it."""
@@ -47,5 +59,10 @@ class DataConfig(Protocol):
 
 
 DATA_CONFIGS: dict[str, type[DataConfig]] = {
-    config.name: config for config in (SyntheticConfig, LemmasConfig)
+    config.name: config
+    for config in (
+        SyntheticConfig,
+        LemmasConfig,
+        TextConfig,
+    )
 }

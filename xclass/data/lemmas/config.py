@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from xclass.data.cache import cache_folder, check_cache
 from xclass.encoders.kinds import InputKind
-from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
 # Measured with tracemalloc on batches of 16,384 of all parts of the data: at most 39 and 333.
@@ -21,7 +20,7 @@ _TRAIN_BYTES_PER_TEXT = 340
 _INDEX = f"index of the texts{MAPPED}"
 _INDEX_BYTES_PER_CLASS = 5
 _TEXTS_PER_STARTS_BYTE = 8
-"""A block of 64 texts has one start of 8 bytes: :mod:`xclass.data.lemmas.store`."""
+"""A block of 64 texts has one start of 8 bytes: :mod:`xclass.data.text_store`."""
 _TEST_TEXTS = 2_748_046
 _TRAIN_TEXTS = (
     (1, 100_000),
@@ -50,21 +49,14 @@ class LemmasConfig:
     """Folder of the prepared data; None: ``$XDG_CACHE_HOME/xclass``, else ``~/.cache/xclass``."""
 
     def __post_init__(self) -> None:
-        if self.cache is not None and not self.cache.strip():
-            raise ConfigError(
-                "data.cache",
-                repr(self.cache),
-                allowed="the path of a folder",
-                remedy="omit it to use ~/.cache/xclass",
-            )
+        check_cache(self.cache)
 
     def cache_folder(self) -> Path:
         """The cache folder as an absolute path; it need not exist."""
-        if self.cache is not None:
-            return Path(self.cache).expanduser().absolute()
-        base = os.environ.get("XDG_CACHE_HOME", "")
-        # The XDG specification: a relative path is invalid and must be ignored.
-        return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "xclass"
+        return cache_folder(self.cache)
+
+    def check_files(self) -> None:
+        """No file is named by a user."""
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Bytes that reading adds over the base: batches, and mapped pages of the index of the texts.

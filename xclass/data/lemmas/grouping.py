@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.data.base import IntArray
-from xclass.data.lemmas.store import MAX_TEXT_BYTES, ByteArray, gather_pieces
+from xclass.data.text_store import ByteArray, gather_pieces
 from xclass.errors import DataError
 
+MAX_TEXT_BYTES = 255
+"""Lengths are kept in one byte."""
 _CHUNK = 1 << 16
 _CRC_BITS = np.uint64(32)
 

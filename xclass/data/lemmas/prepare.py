@@ -9,8 +9,6 @@ groups in rank order: the training texts of the N most frequent classes are a pr
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -24,9 +22,10 @@ from xclass.data.base import IntArray
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.lemmas.dictionaries import Dictionaries, SimplemmaDictionaries
 from xclass.data.lemmas.grouping import group_forms
-from xclass.data.lemmas.manifest import FORMAT_VERSION, MANIFEST, read_manifest
-from xclass.data.lemmas.publish import publishing
-from xclass.data.lemmas.store import TextWriter, gather_pieces, map_array, read_pieces, store_files
+from xclass.data.lemmas.manifest import FORMAT_VERSION, read_manifest
+from xclass.data.manifest import write_manifest
+from xclass.data.publish import publishing
+from xclass.data.text_store import TextWriter, gather_pieces, map_array, read_pieces, store_files
 
 Progress = Callable[[int, int, str], None]
 """``progress(done, total, what)``: bytes of dictionaries read, then bytes of texts written."""
@@ -60,7 +59,7 @@ def prepare(
     if folder.exists():
         read_manifest(folder)
         return folder
-    with publishing(folder) as partial:
+    with publishing(folder, room="about 1.2 GB") as partial:
         staged = _stage(partial, dictionaries, report)
         num_staged = _write_ranked(partial, staged, report)
         for stem in ("staged_train", "staged_test", "staged_names"):
@@ -143,8 +142,8 @@ def _write_ranked(partial: Path, staged: _Staged, report: Progress) -> dict[str,
         "num_classes": len(order),
         "num_train": written["train"].num_texts,
         "num_test": written["test"].num_texts,
-        "num_train_bytes": written["train"].num_bytes,
-        "num_test_bytes": written["test"].num_bytes,
+        "num_train_bytes": written["train"].num_elements,
+        "num_test_bytes": written["test"].num_elements,
     }
 
 
@@ -171,7 +170,7 @@ def _copy_ranked(partial: Path, stem: str, group: _Group, order: IntArray, repor
                 read_pieces(bytes_file.fileno(), byte_starts[classes], group.num_bytes[classes]),
                 gather_pieces(lengths, text_starts[classes], group.num_texts[classes].astype(np.int64)),
             )
-            report(writer.num_bytes, num_bytes, f"writing {stem}")
+            report(writer.num_elements, num_bytes, f"writing {stem}")
         writer.finish()
     return writer
 
@@ -184,20 +183,13 @@ def _chunks_of_bytes(num_bytes: npt.NDArray[np.integer[Any]], order: IntArray) -
 
 
 def _write_manifest(partial: Path, dictionaries: Dictionaries, counts: dict[str, int]) -> None:
-    files = {}
-    for path in sorted(partial.iterdir()):
-        if path.name != "lock":
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            files[path.name] = {"size_bytes": path.stat().st_size, "sha256": digest}
     document = {
         "format_version": FORMAT_VERSION,
         "source": dictionaries.name,
         "languages": list(dictionaries.languages),
         **counts,
-        "files": files,
     }
-    (partial / MANIFEST).write_text(json.dumps(document, indent=1))
+    write_manifest(partial, document)
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from xclass.data.base import Batch, IntArray, Texts
 from xclass.data.lemmas.manifest import read_manifest
-from xclass.data.lemmas.store import ByteArray, TextStore, map_array
 from xclass.data.permutation import Permutation
+from xclass.data.text_store import ByteArray, TextStore, map_array
 from xclass.errors import ConfigError
 
 _ORDER_KEY, _QUERIES_KEY = 0x1E44A5, 0x0DE55A

@@ -47,6 +47,9 @@ class SyntheticConfig:
         _check("classes_per_group", self.classes_per_group, 1, 10**9, "100 is the default")
         _check("group_share", self.group_share, 0.0, 0.95, "0 means no groups")
 
+    def check_files(self) -> None:
+        """No file is named by a user."""
+
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Component -> bytes alive while examples are made: O(batch), whatever the number of classes.
 

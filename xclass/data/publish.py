@@ -16,7 +16,7 @@ _LOCK = "lock"
 
 
 @contextmanager
-def publishing(folder: Path) -> Iterator[Path]:
+def publishing(folder: Path, *, room: str) -> Iterator[Path]:
     """Give a temporary sibling to write into; at the end it becomes ``folder``.
 
     If two processes publish the same folder, the first to finish wins and the other's work is dropped:
@@ -25,6 +25,7 @@ def publishing(folder: Path) -> Iterator[Path]:
 
     Args:
         folder: must be on a local file system that offers rename and flock.
+        room: what a user must have free there, in words: ``about 1.2 GB``.
 
     Yields:
         The temporary folder, empty but for a file named ``lock``.
@@ -39,7 +40,7 @@ def publishing(folder: Path) -> Iterator[Path]:
         partial = folder.parent / f"{_prefix(folder)}{os.getpid()}-{secrets.token_hex(4)}"
         partial.mkdir()
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise _cannot_write(folder, error, room) from error
     try:
         with (partial / _LOCK).open("xb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -48,7 +49,7 @@ def publishing(folder: Path) -> Iterator[Path]:
             (partial / _LOCK).unlink()
             _rename_unless_exists(partial, folder)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise _cannot_write(folder, error, room) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -113,8 +114,8 @@ def _rename_unless_exists(partial: Path, folder: Path) -> None:
         os.close(descriptor)
 
 
-def _cannot_write(folder: Path, error: OSError) -> DataError:
+def _cannot_write(folder: Path, error: OSError, room: str) -> DataError:
     return DataError(
         f"{folder}: cannot be written ({error.strerror or error}); "
-        "free about 1.2 GB there or choose another folder with data.cache=..."
+        f"free {room} there or choose another folder with data.cache=..."
     )

@@ -1,0 +1,125 @@
+"""The classes of every example of a prepared folder: one or several each, restricted to the most frequent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from xclass.data.base import ClassSets, IntArray
+from xclass.data.text_store import BLOCK, TextStore, gather_pieces
+
+_PART_BLOCKS = 1 << 8
+
+
+class SetStore:
+    """Read-only access to sets of class ids in a :class:`xclass.data.text_store.TextStore` of uint32.
+
+    Classes are numbered by falling frequency, so that keeping the N most frequent is keeping ids below N.
+    Of fewer classes, an example without any of them is left out, and of the others what is kept of their set.
+    Examples stay in the order of the file: no order has to be made, for any N.
+
+    Memory: O(batch) anonymous, and ``16 / 64`` bytes per example where classes are left out. Mapped: the
+    index of the store, at least ``(1 + 8 / 64)`` bytes per example; none of it where every example has one
+    class and all are kept.
+    """
+
+    def __init__(self, folder: Path, stem: str, *, num_examples: int, num_classes: int | None) -> None:
+        """Open the files; of fewer classes, read all of the sets once to count what is kept.
+
+        Args:
+            folder: checked against its manifest.
+            stem: of the store.
+            num_examples: in the files.
+            num_classes: keep only ids below it; None: all.
+        """
+        self._store = TextStore(folder, stem, num_texts=num_examples, dtype=np.uint32)
+        self._num_classes = num_classes
+        self._example_starts: IntArray | None = None
+        self._pair_starts = self._store.block_starts()
+        self.num_examples = num_examples
+        self.num_pairs = self._store.bytes_before(num_examples) // 4
+        self.mapped_bytes = self._store.mapped_bytes
+        if num_classes is not None:
+            self._count_kept()
+        self.is_plain = num_classes is None and self.num_pairs == self.num_examples
+
+    def pairs_at(self, places: IntArray) -> tuple[IntArray, IntArray]:
+        """Pairs of example and one of its classes, numbered through in the order of the examples.
+
+        Args:
+            places: shape (B,), int64, in any order, each below ``num_pairs``.
+
+        Returns:
+            Positions of the examples in the files, and classes: shape (B,), int64.
+        """
+        if self.is_plain:
+            return places, self._store.elements_at(places).astype(np.int64)
+        blocks, inverse = self._blocks_of(self._pair_starts, places)
+        rows, classes = self._entries(blocks)
+        bases = np.searchsorted(rows, blocks * BLOCK)
+        chosen = (bases - self._pair_starts[blocks])[inverse] + places
+        return rows[chosen], classes[chosen]
+
+    def sets_at(self, places: IntArray) -> tuple[IntArray, ClassSets]:
+        """Whole examples, those kept numbered through.
+
+        Args:
+            places: shape (B,), int64, in any order, each below ``num_examples``.
+
+        Returns:
+            Positions of the examples in the files, shape (B,), int64, and their sets.
+        """
+        if self.is_plain:
+            return places, ClassSets.of_single(self.pairs_at(places)[1])
+        if self._example_starts is None:
+            blocks, inverse = np.unique(places // BLOCK, return_inverse=True)
+            before = blocks * BLOCK
+        else:
+            blocks, inverse = self._blocks_of(self._example_starts, places)
+            before = self._example_starts[blocks]
+        rows, classes = self._entries(blocks)
+        firsts = np.flatnonzero(np.diff(rows, prepend=-1))
+        sizes = np.diff(firsts, append=len(rows))
+        examples = rows[firsts]
+        chosen = (np.searchsorted(examples, blocks * BLOCK) - before)[inverse] + places
+        starts = np.zeros(len(places) + 1, np.int64)
+        np.cumsum(sizes[chosen], out=starts[1:])
+        kept = gather_pieces(classes, firsts[chosen], sizes[chosen])
+        return examples[chosen], ClassSets(starts=starts, classes=kept)
+
+    def _blocks_of(self, starts: IntArray, places: IntArray) -> tuple[IntArray, IntArray]:
+        """Distinct blocks, rising, and which of them each place lies in."""
+        return np.unique(np.searchsorted(starts, places, side="right") - 1, return_inverse=True)
+
+    def _entries(self, blocks: IntArray) -> tuple[IntArray, IntArray]:
+        """Position of the example and class, of every kept pair of these blocks."""
+        # In parts: of few classes, a batch of kept examples may lie in a million blocks.
+        parts = [
+            self._part(blocks[first : first + _PART_BLOCKS])
+            for first in range(0, max(1, len(blocks)), _PART_BLOCKS)
+        ]
+        rows, classes = zip(*parts, strict=True)
+        return np.concatenate(rows), np.concatenate(classes).astype(np.int64)
+
+    def _part(self, blocks: IntArray) -> tuple[IntArray, npt.NDArray[np.uint32]]:
+        classes, lengths = self._store.read_blocks(blocks)
+        rows = np.repeat((blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel(), lengths.ravel())
+        if self._num_classes is None:
+            return rows, classes
+        is_kept = classes < self._num_classes
+        return rows[is_kept], classes[is_kept]
+
+    def _count_kept(self) -> None:
+        num_blocks = -(-self.num_examples // BLOCK)
+        pairs, examples = np.zeros(num_blocks + 1, np.int64), np.zeros(num_blocks + 1, np.int64)
+        for first in range(0, num_blocks, _PART_BLOCKS):
+            last = min(num_blocks, first + _PART_BLOCKS)
+            rows, _ = self._part(np.arange(first, last))
+            for counts, kept in ((pairs, rows), (examples, np.unique(rows))):
+                counts[first + 1 : last + 1] = np.bincount(kept // BLOCK - first, minlength=last - first)
+        np.cumsum(pairs, out=pairs)
+        np.cumsum(examples, out=examples)
+        self.num_pairs, self.num_examples = int(pairs[-1]), int(examples[-1])
+        self._pair_starts, self._example_starts = pairs[:-1], examples[:-1]

@@ -1,0 +1,1 @@
+"""``data=text``: a table of texts with their classes, in files of the user's own."""
