@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from xclass.classifiers.kernels.base import TrueClasses
-from xclass.classifiers.kernels.compiled import CompiledKernels, CompileError
+from xclass.classifiers.kernels.compiled import CompiledKernels
+from xclass.classifiers.kernels.library import CompileError
 from xclass.classifiers.kernels.plain import TorchKernels
 from xclass.classifiers.weights import bfloat16
 

@@ -33,7 +33,7 @@ from xclass.sizing.plan import BASE_BYTES
 NUM_CLASSES, DIM, K = 300, 16, 5
 SHAPE = ProblemShape(
     num_classes=NUM_CLASSES, dim=DIM, batch_size=32, scan_batch_size=256, num_queries=400,
-    query_batch_size=100, top_k=K, threads=1,
+    query_batch_size=100, top_k=K, threads=1, num_examples=2400, num_features=DIM, features_per_example=DIM,
 )  # fmt: skip
 SOURCE = SyntheticSource(
     SyntheticConfig(examples_per_class=8, group_share=0.3, classes_per_group=20),
@@ -44,9 +44,8 @@ FEW_SAMPLES = {"num_samples": 64}
 
 METHODS = pytest.mark.parametrize("name", list(METHOD_CONFIGS))
 HEADS = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if c.is_head])
-LOOKING = pytest.mark.parametrize(
-    "name", [n for n, c in METHOD_CONFIGS.items() if c.takes is not Takes.inputs]
-)
+LOOKING_AT = [n for n, c in METHOD_CONFIGS.items() if c.takes is not Takes.inputs]
+LOOKING = pytest.mark.parametrize("name", LOOKING_AT)
 """Methods that look at the example."""
 EXACT_SCANS = [n for n, c in METHOD_CONFIGS.items() if c.is_head or n == "nearest_neighbour"]
 """One class vector per class, all of them compared with the query."""
@@ -152,7 +151,7 @@ def test_one_name_everywhere(name):
 @METHODS
 def test_settings_refuse_bad_numbers_by_dotted_key(name):
     numbers = [f.name for f in dataclasses.fields(METHOD_CONFIGS[name]) if f.type in ("int", "float")]
-    assert numbers or name == "nearest_neighbour", "its numbers are in the section index"
+    assert numbers or name in ("nearest_neighbour", "prior"), "those of the first are in the section index"
     for field in numbers:
         for bad in (float("nan"), float("inf"), -1):
             with pytest.raises(ConfigError) as caught:
@@ -297,6 +296,8 @@ def owned_bytes(thing, seen=None):
         return owned_once(thing.ctypes.data, thing.nbytes, seen)
     if isinstance(thing, faiss.Index):
         return len(faiss.serialize_index(thing))
+    if isinstance(thing, list):
+        return sum(owned_bytes(item, seen) for item in thing)
     if issparse(thing):
         return sum(owned_bytes(part, seen) for part in (thing.data, thing.indices, thing.indptr))
     if type(thing).__module__.startswith("xclass.classifiers"):
@@ -322,10 +323,11 @@ def test_held_bytes_are_those_of_what_the_classifier_holds(name, fitted):
 def test_held_bytes_of_the_server_are_those_of_its_file_but_for_a_header(name, fitted):
     _, _, folder = fitted(name)
     held_bytes = sum(serve(name, folder).held_bytes().values())
-    file_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".json")
-    assert file_bytes - 256 <= held_bytes <= file_bytes
+    sizes = [path.stat().st_size for path in folder.iterdir() if path.suffix != ".json"]
+    headers_bytes = max(256, 128 * len(sizes))
+    assert sum(sizes) - headers_bytes <= held_bytes <= sum(sizes)
     stated_bytes = settings_of(name).model_bytes(SHAPE)
-    assert stated_bytes == pytest.approx(file_bytes, abs=256)
+    assert stated_bytes == pytest.approx(sum(sizes), abs=headers_bytes)
 
 
 @METHODS
@@ -457,6 +459,8 @@ def test_a_damaged_file_is_refused_by_name(name, damage, fitted, tmp_path):
 )
 def test_a_manifest_that_does_not_fit_is_refused(name, change, fitted, tmp_path):
     """None: the key is missing."""
+    if change.get("dim") and name not in LOOKING_AT:
+        pytest.skip("nothing in the model has as many dimensions")
     copy = shutil.copytree(fitted(name)[2], tmp_path / "model")
     document = json.loads((copy / "model.json").read_text()) | change
     document = {key: value for key, value in document.items() if value is not None}

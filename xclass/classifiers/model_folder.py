@@ -73,6 +73,19 @@ def read_manifest(folder: Path, *, kind: str | tuple[str, ...], facts: Sequence[
     return document
 
 
+def check_num_classes(folder: Path, manifest: dict[str, Any]) -> None:
+    """Whether the fact ``of_classes``, of a model without one row per class, fits the manifest.
+
+    Raises:
+        ModelError: it does not.
+    """
+    if manifest["facts"]["of_classes"] != manifest["num_classes"]:
+        raise ModelError(
+            f"{folder / MANIFEST}: num_classes={manifest['num_classes']} of a model of "
+            f"{manifest['facts']['of_classes']}; train the model again"
+        )
+
+
 def save_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write one .npy file without copying the array."""
     with path.open("wb") as file:

@@ -6,8 +6,11 @@ from typing import Any, ClassVar, Protocol
 
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
+from xclass.classifiers.knn.config import KnnConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
+from xclass.classifiers.prior.config import PriorConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
+from xclass.classifiers.sparse_means.config import SparseMeansConfig
 from xclass.classifiers.work import Work
 from xclass.encoders.kinds import Takes
 from xclass.shapes import MemoryLaw, ProblemShape
@@ -79,5 +82,8 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         DenseSoftmaxAutogradConfig,
         SampledSoftmaxConfig,
         NearestNeighbourConfig,
+        PriorConfig,
+        KnnConfig,
+        SparseMeansConfig,
     )
 }

@@ -16,7 +16,7 @@ from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
 
-BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB}
+BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB, "scipy": 56 * MIB, "numpy": 44 * MIB}
 """Resident bytes after an engine was imported and warmed up, encoder and data code included.
 
 Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
@@ -28,7 +28,7 @@ IMPORTED_BYTES = {"dense_softmax_autograd": 66 * MIB}
 Source: bases of 311 to 316 MiB beside 245 to 250 of the other methods in benchmarks/records/measure/ledger
 and benchmarks/records/projection.
 """
-IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 17 * MIB}
+IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 17 * MIB, "scipy": 4 * MIB, "numpy": 2 * MIB}
 """What importing an engine takes for a moment over the base that stays of it.
 
 So a process that serves a small model needs most before it has opened it. Source: ``python -m xclass.prove
@@ -39,7 +39,7 @@ and 6 MB (torch) over what is resident after it; same machine as BASE_BYTES.
 _CODE = f"program code{MAPPED}"
 OPENING_CODE_BYTES, ANSWERING_CODE_BYTES = MIB, 2 * MIB
 """Pages of libraries that run first when a model is opened, and when it answers: the most that were seen."""
-FITTING_CODE_BYTES = {"torch": 3 * MIB // 2, "faiss": 2 * MIB}
+FITTING_CODE_BYTES = {"torch": 3 * MIB // 2, "faiss": 2 * MIB, "scipy": MIB, "numpy": MIB}
 """The same while fitting; warming up has run the rest.
 
 Source: growth of RssFile in benchmarks/records/measure/ledger and benchmarks/records/projection: torch 1.5 to

@@ -9,7 +9,8 @@ from typing import TypeVar
 import torch
 
 from xclass.classifiers.kernels.base import Kernels
-from xclass.classifiers.kernels.compiled import CompiledKernels, CompileError
+from xclass.classifiers.kernels.compiled import CompiledKernels
+from xclass.classifiers.kernels.library import CompileError
 from xclass.classifiers.kernels.plain import TorchKernels
 from xclass.classifiers.kernels.sampled import CompiledSampledKernels, SampledKernels, TorchSampledKernels
 

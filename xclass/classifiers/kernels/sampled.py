@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from xclass.classifiers.exponential import exp_
-from xclass.classifiers.kernels.compiled import load_library
+from xclass.classifiers.kernels.library import load_library
 from xclass.classifiers.kernels.plain import round_stochastic
 from xclass.data.base import IntArray
 

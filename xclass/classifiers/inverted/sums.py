@@ -1,0 +1,110 @@
+"""Sparse sums per class in one pass over the examples, whatever order they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array, vstack
+
+from xclass.classifiers.inverted.memory import BLOCK_ROWS, PENDING_ENTRIES, PENDING_SHARE, UNIT_ROWS
+from xclass.data.base import IntArray
+
+_UNITS_PER_BLOCK = BLOCK_ROWS // UNIT_ROWS
+
+
+class SparseSums:
+    """One sparse row per class.
+
+    A block of classes whose examples have all been seen is given away at once, so that data in the order of
+    its classes never has more than one block of sums.
+
+    Memory:
+        8 bytes per (class, feature) that occurs, a quarter more for examples that wait, at least
+        ``8 PENDING_ENTRIES``; three times those while they are added; 4 bytes per class.
+    """
+
+    def __init__(
+        self,
+        counts_C: IntArray,
+        num_columns: int,
+        finish: Callable[[int, list[csr_array], npt.NDArray[np.int32]], None],
+    ) -> None:
+        """Keep the sizes.
+
+        Args:
+            counts_C: examples that each class will get, shape (C,).
+            num_columns: M.
+            finish: is given each block once, with its number, its sums in pieces of UNIT_ROWS classes, and
+                how many examples each of its classes had.
+        """
+        self._num_columns = num_columns
+        self._finish = finish
+        self._left = counts_C.astype(np.int32)
+        self._seen = np.zeros(len(counts_C), np.int32)
+        self._sums: dict[int, csr_array] = {}
+        self._pending: list[tuple[csr_array, IntArray]] = []
+        self._num_pending = 0
+        self._open_blocks = set(range(-(-len(counts_C) // BLOCK_ROWS)))
+
+    def add(self, rows: csr_array, classes_B: IntArray) -> None:
+        """Take a batch: shape (B, M), and the class of each row."""
+        self._pending.append((rows, classes_B))
+        self._num_pending += rows.nnz
+        allowed = PENDING_ENTRIES + PENDING_SHARE * sum(sums.nnz for sums in self._sums.values())
+        if self._num_pending > allowed:
+            self._flush()
+            for block in sorted({unit // _UNITS_PER_BLOCK for unit in self._sums}):
+                if not self._left[block * BLOCK_ROWS : (block + 1) * BLOCK_ROWS].any():
+                    self._close(block)
+
+    def close(self) -> None:
+        """Give away what is left; classes without examples get empty rows."""
+        self._flush()
+        for block in sorted(self._open_blocks):
+            self._close(block)
+
+    def _flush(self) -> None:
+        """Add what waits to the sums, unit by unit."""
+        if not self._pending:
+            return
+        rows = vstack([rows for rows, _ in self._pending], format="csr")
+        classes = np.concatenate([classes for _, classes in self._pending])
+        self._pending.clear()
+        self._num_pending = 0
+        np.add.at(self._seen, classes, np.int32(1))
+        np.subtract.at(self._left, classes, np.int32(1))
+        order = np.argsort(classes, kind="stable")
+        units = classes[order] // UNIT_ROWS
+        bounds = np.flatnonzero(np.diff(units, prepend=-1, append=units[-1] + 1))
+        for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            unit, chosen = int(units[start]), order[start:stop]
+            self._add_to_unit(unit, rows[chosen], classes[chosen] - unit * UNIT_ROWS)
+
+    def _add_to_unit(self, unit: int, rows: csr_array, slots: IntArray) -> None:
+        """``sums + S rows``, where S picks the rows of each class."""
+        size = self._unit_size(unit)
+        known = self._sums.get(unit)
+        if known is not None:
+            rows = vstack([known, rows], format="csr")
+            slots = np.concatenate([np.arange(size), slots])
+        ones = np.ones(len(slots), np.float32)
+        picks = csr_array((ones, (slots, np.arange(len(slots)))), shape=(size, len(slots)))
+        self._sums[unit] = picks @ rows
+
+    def _close(self, block: int) -> None:
+        first, stop = block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, len(self._seen))
+        units = range(first // UNIT_ROWS, -(-stop // UNIT_ROWS))
+        pieces = [self._sums.pop(unit, None) for unit in units]
+        filled = [
+            self._empty(unit) if piece is None else piece for unit, piece in zip(units, pieces, strict=True)
+        ]
+        self._open_blocks.discard(block)
+        self._finish(block, filled, self._seen[first:stop])
+
+    def _empty(self, unit: int) -> csr_array:
+        return csr_array((self._unit_size(unit), self._num_columns), dtype=np.float32)
+
+    def _unit_size(self, unit: int) -> int:
+        return min(UNIT_ROWS, len(self._seen) - unit * UNIT_ROWS)

@@ -1,0 +1,1 @@
+"""Class means of sparse features, searched through an inverted index; no training by steps, no torch."""
