@@ -99,6 +99,7 @@ def bfloat16() -> list[dict[str, Any]]:
         accuracies = {
             "accuracy": _round(low["accuracy"]["at_1"]),
             "accuracy_before": _round(plain["accuracy"]["at_1"]),
+            "num_queries": low["accuracy"]["num_queries"],
         }
         lines.append(_line(f"bfloat16_{method}", low, name) | accuracies)
     name = SCAN_TIMES.format("dense_5e6_128_bfloat16")

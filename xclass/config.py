@@ -19,8 +19,9 @@ from xclass.data.synthetic.config import SyntheticConfig
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NgramConfig
 from xclass.errors import ConfigError
+from xclass.evaluate.config import EvaluateConfig
 
-MAX_CLASSES = 10**12
+MAX_CLASSES, DEFAULT_DIM = 10**12, 64
 
 MethodsConfig = make_dataclass(
     "MethodsConfig",
@@ -66,34 +67,6 @@ class BudgetConfig:
             raise ConfigError(
                 "budget.examples", self.examples, allowed="0 or more, or null", remedy="null means no limit"
             )
-
-
-@dataclass(kw_only=True, slots=True)
-class EvaluateConfig:
-    """How a saved model is questioned."""
-
-    num_queries: int = 2000
-    """Held-out queries for accuracy: a seeded random sample; as many as exist if fewer do."""
-    top_k: int = 5
-    """Classes returned per query, 1 to 100."""
-    batch_size: int = 256
-    """Queries of one batch when throughput is measured."""
-    single_queries: int = 200
-    """Queries asked one at a time for the latency at batch size 1 ..."""
-    single_seconds: float = 10.0
-    """... or as many as fit in this time."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that would measure nothing.
-
-        Raises:
-            ConfigError: naming key, value, allowed range and remedy.
-        """
-        _check("evaluate.num_queries", self.num_queries, 10, 10**7, "2000 gives about +-2 points")
-        _check("evaluate.top_k", self.top_k, 1, 100, "5 is the default")
-        _check("evaluate.batch_size", self.batch_size, 2, 1 << 16, "256 is the default")
-        _check("evaluate.single_queries", self.single_queries, 1, 10**6, "200 is the default")
-        _check("evaluate.single_seconds", self.single_seconds, 0.1, 3600.0, "10 is the default")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -144,8 +117,8 @@ class RunConfig:
         default_factory=lambda: ["dense_softmax", "sampled_softmax", "nearest_neighbour"]
     )
     """Methods to compare, in this order."""
-    dim: int = 64
-    """Dimensions of an encoded example, 4 to 65536."""
+    dim: int = 0
+    """Dimensions of an encoded example, 4 to 65536; 0: those of data that is vectors already, else 64."""
     seed: int = 0
     """Seed of data, sampling and initial values."""
     threads: int | None = None
@@ -185,7 +158,8 @@ class RunConfig:
             self.data = SyntheticConfig()
         if self.classes is not None:
             _check("classes", self.classes, 2, MAX_CLASSES, "try +classes=1e5")
-        _check("dim", self.dim, 4, 1 << 16, "64 is the default")
+        self.dim = self.dim or self.data.vector_dim() or DEFAULT_DIM
+        _check("dim", self.dim, 4, 1 << 16, f"{DEFAULT_DIM} is the default")
         _check("seed", self.seed, 0, (1 << 63) - 1, "0 is the default")
         _check("batch_size", self.batch_size, 1, 1 << 20, "512 is the default")
         _check("scan_batch_size", self.scan_batch_size, 1, 1 << 20, "1024 is the default")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from math import floor, log10
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -107,6 +108,15 @@ def format_bytes(num_bytes: int | float | None) -> str:
             value = num_bytes / scale
             return f"{value:.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
     return f"{num_bytes:.0f} B"
+
+
+def percent_decimals(half_width: float) -> int:
+    """Decimals that a share in percent carries.
+
+    Args:
+        half_width: half of its 95 % interval, a share; its first significant digit is the last that is shown.
+    """
+    return max(0, -floor(log10(max(half_width * 100, 1e-4))))
 
 
 def format_count(number: int | None) -> str:

@@ -49,8 +49,9 @@ LOOKING = pytest.mark.parametrize("name", LOOKING_AT)
 """Methods that look at the example."""
 EXACT_SCANS = [n for n, c in METHOD_CONFIGS.items() if c.is_head or n == "nearest_neighbour"]
 """One class vector per class, all of them compared with the query."""
-OWN = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if not c.libraries])
+OWN = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if not c.is_estimate])
 """Methods whose memory is this project's own, to the byte; of a library's the sizes are estimates."""
+SEEDED = pytest.mark.parametrize("name", [n for n, c in METHOD_CONFIGS.items() if c.is_seeded])
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -230,7 +231,7 @@ def test_as_many_answers_as_classes_rank_all_and_more_are_marked_as_missing(name
     assert (more[:, NUM_CLASSES:] == -1).all()
 
 
-@METHODS
+@SEEDED
 def test_equal_seeds_give_equal_models(name, fitted, tmp_path):
     _, _, first = fitted(name)
     second = save(fit(name)[0], tmp_path / "again")

@@ -17,7 +17,8 @@ from xclass.encoders.config import NgramConfig
 from xclass.encoders.factory import build_encoder, load_encoder
 from xclass.encoders.identity import IdentityEncoder
 from xclass.encoders.kinds import EncoderKind
-from xclass.encoders.ngrams import NgramEncoder, hash_ngrams, random_signs
+from xclass.encoders.ngrams import NgramEncoder, hash_ngrams
+from xclass.encoders.table import random_signs
 from xclass.errors import ConfigError, ModelError
 from xclass.shapes import ProblemShape
 

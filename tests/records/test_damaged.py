@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xclass.errors import RecordError
+from xclass.records.metric import IntervalKind, Metric, MetricName
 from xclass.records.pictures import ClassMap, Pictures
 from xclass.records.record import (
     Accuracy,
@@ -63,6 +64,8 @@ def whole_record():
         ),
         accuracy=Accuracy(num_queries=10, at_1=0.5, at_1_low=0.2, at_1_high=0.8, at_5=0.6, at_5_low=0.3,
                           at_5_high=0.9),
+        metrics=[Metric(name=MetricName.NDCG, k=5, value=0.5, low=0.4, high=0.6, num_queries=10,
+                        interval=IntervalKind.BOOTSTRAP, note="drawn 1000 times")],
     )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def test_similarity_is_that_of_the_data_less_its_noise(folder, method):
     assert rows == set(range(6))
 
 
-def test_only_the_untraced_serve_phase_has_pictures(folder):
+def test_only_the_untraced_serve_phase_is_judged(folder):
     for path in sorted(folder.path.glob("records/*.json")):
         record = json.loads(path.read_text())
         assert (record["pictures"] is not None) == path.name.endswith("-serve-rss.json"), path.name
@@ -112,8 +112,8 @@ def test_what_is_measured_is_the_same_with_and_without(folder, method):
         ends = {event["phase"]: event["outcome"] for event in events if event["event"] == "phase_end"}
         outcomes.append(ends["serve"])
         kinds = [event["event"] for event in events]
-        assert ("pictures" in kinds) == (not is_proof), "not under a cap"
-        assert is_proof or kinds[-2:] == ["phase_end", "pictures"], "after everything was reported"
+        assert ("pictures" in kinds) == ("metrics" in kinds) == (not is_proof), "not under a cap"
+        assert is_proof or kinds[-3:] == ["phase_end", "metrics", "pictures"], "after all was reported"
     with_them, without = outcomes
     assert with_them["held"] == without["held"]
     peaks = [one["memory"]["peak_rss_bytes"] - one["memory"]["base"]["rss_bytes"] for one in outcomes]
@@ -129,5 +129,7 @@ def test_a_child_that_dies_over_its_pictures_loses_nothing(run_doomed):
     assert (done.exit_code, record["verdict"]) == (0, "measured")
     assert record["accuracy"] is not None
     assert record["pictures"] is None
-    assert record["details"]["pictures_failure"].startswith("killed by SIGKILL")
+    assert record["metrics"] == []
+    for name in ("metrics_failure", "pictures_failure"):
+        assert record["details"][name].startswith("killed by SIGKILL")
     assert "making them failed: killed by SIGKILL" in folder.report()

@@ -157,7 +157,7 @@ def test_costs_in_words():
         "(exact search 85.5 ms)"
     )
     assert words["bfloat16_dense_softmax"] == [
-        "synthetic, 100,000 x 64: 64.6 % right (64.6 % before)",
+        "synthetic, 100,000 x 64: 65 % right (65 % before)",
         "synthetic, 5,000,000 x 128: 41.7 ms a query (74.4 ms before)",
     ]
     assert words["memmap"] == ["synthetic, 50,000,000 x 64: 7.22 steps a second (221 before)"]
@@ -171,8 +171,8 @@ def test_a_suggestion_in_words(clouds):
     training = found(clouds, "dense_softmax", Phase.TRAIN)
     assert training["bfloat16_dense_softmax"].words == (
         "two bytes per value (weights.dtype=bfloat16): 7.62 GiB, azure Standard_E2_v4 (16 GiB, 2 vCPU): "
-        "92 USD a month (price of 2020-08-30); measured on synthetic, 100,000 x 64: 64.6 % right "
-        "(64.6 % before)"
+        "92 USD a month (price of 2020-08-30); measured on synthetic, 100,000 x 64: 65 % right "
+        "(65 % before)"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig
 from xclass.classifiers.dense_softmax_autograd.config import DenseSoftmaxAutogradConfig
 from xclass.classifiers.knn.config import KnnConfig
+from xclass.classifiers.linear_svm.config import LinearSvmConfig
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.prior.config import PriorConfig
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
@@ -29,6 +30,8 @@ class MethodConfig(Protocol):
     """Engine whose import cost the plan adds where it is fitted: a key of BASE_BYTES."""
     takes: ClassVar[Takes]
     is_head: ClassVar[bool]
+    is_estimate: ClassVar[bool]
+    is_seeded: ClassVar[bool]
     server_engine: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]]
     extra: ClassVar[str | None]
@@ -85,5 +88,6 @@ METHOD_CONFIGS: dict[str, type[MethodConfig]] = {
         PriorConfig,
         KnnConfig,
         SparseMeansConfig,
+        LinearSvmConfig,
     )
 }

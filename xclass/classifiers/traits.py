@@ -21,6 +21,10 @@ class MethodTraits:
     is_head: ClassVar[bool] = False
     """A softmax head: one class vector per class, trained by gradient steps within the budget, and an encoder
     that another method may borrow."""
+    is_estimate: ClassVar[bool] = False
+    """Its closed forms are estimates: of what a library takes, or of weights that the data decides on."""
+    is_seeded: ClassVar[bool] = True
+    """Equal seeds give equal models on one thread; False: its library draws as it likes."""
     server_engine: ClassVar[str] = "faiss"
     """Engine whose import cost the plan adds where it answers: a key of BASE_BYTES."""
     libraries: ClassVar[tuple[str, ...]] = ()
@@ -35,6 +39,7 @@ class MethodTraits:
     def refusal(self, shape: ProblemShape, *_: Any, **sections: Any) -> str | None:
         """Why it cannot bear this size although the memory is there, with the closed form; None: it can.
 
+        A predicate, as of a shortage: ``takes about 75 h: ...``.
         Of the shape, ``num_examples`` and the features are 0 where nobody knows them yet.
         """
         return None

@@ -64,6 +64,8 @@ class Work:
 DENSE_FORM = "linear in classes x dim x batch"
 STEP, CLASS_MEANS, INDEX, SAVE = "step", "class_means", "index", "save"
 """Quantities of fitting."""
+LEARN = "learn"
+"""Of a method that learns in one go from all examples: all of it, reading them included."""
 OPEN, QUERY, BATCH_QUERY = "open", "query", "batch_query"
 """Quantities of loading and of serving."""
 

@@ -16,8 +16,9 @@ the problem
   classes=N              number of classes: 5e6, 5M, 5_000_000, int(5e6); with or without a leading +
                          default: synthetic 100 000; lemmas all there are (keeps the N most frequent)
   data=NAME              synthetic (default) | lemmas (needs the package simplemma; prepared once, minutes)
-  dim=64                 dimensions of an example and of a class vector
+  dim=64                 dimensions of an example and of a class vector; data=embeddings has its own
   seed=0                 equal seeds give equal data and queries
+  seeds=[0,1,2]          the same run with each of them; one report with means and intervals over seeds
   data.bayes_accuracy=0.95   synthetic: accuracy of the best possible classifier
   data.examples_per_class=4  synthetic: training examples per class on average
 
@@ -48,7 +49,8 @@ the measurement
   measure.heap_pass=true     shortened passes, under memray and untraced beside it: heap peak, who held it,
                              flamegraph, what tracing costs; measure.native_stacks=true: C and C++ frames too
   measure.allocator=pinned   system leaves malloc alone
-  evaluate.num_queries=2000  held-out queries for accuracy
+  evaluate.num_queries=2000  held-out queries for accuracy and all other metrics
+  evaluate.confidence_threshold=0.95          coverage: queries answered with at least this confidence
   keep_models=true       saved models stay under the run's folder
 
   experiment=NAME        a named run of conf/experiment      --cfg job   print the whole configuration

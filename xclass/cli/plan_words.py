@@ -119,7 +119,7 @@ def _with_classes(config: RunConfig) -> RunConfig:
             allowed=f"2 to {most} for data={config.data.name}",
             remedy="lower it, or use data=synthetic for more",
         )
-    return replace(config, classes=config.classes or data.default_classes)
+    return replace(config, classes=config.classes or config.data.default_classes)
 
 
 def _indexes(text: str, settings: list[str]) -> dict[str, RunConfig]:

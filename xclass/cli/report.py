@@ -43,6 +43,8 @@ projected.
                     measured one; default: ten times the largest measured number of classes
   dim=128           its dimensions; default: as measured
   features=25000    inputs of the dense linear model that is shown beside what was measured
+  within=1          the advice is the cheapest method whose accuracy reaches within so many percentage points
+                    of the best; default: what the runs were told (evaluate.advice_points)
   far=true          projects beyond 100 times what was measured, which is refused otherwise
 
 leaves report.html (one file: opens offline, prints, survives e-mail), report.md, figures/*.svg,
@@ -55,6 +57,7 @@ _DEFAULTS = {
     "runs": "",
     "out": "",
     "far": "false",
+    "within": "",
     "classes": "",
     "dim": "",
     "features": str(DEFAULT_FEATURES),
@@ -89,6 +92,7 @@ def _report(words: Sequence[str]) -> int:
         )
     changes = {name: _count(name, values[name]) for name in _SIZES if values[name]}
     num_features, is_far_allowed = _count("features", values["features"]), parse_switch("far", values["far"])
+    within_points = _points(values["within"]) if values["within"] else None
     damaged: list[str] = []
     runs = read_runs(folders, damaged)
     if not damaged and not any(run.records for run in runs):
@@ -102,6 +106,7 @@ def _report(words: Sequence[str]) -> int:
             changes=changes,
             is_far_allowed=is_far_allowed,
             num_features=num_features,
+            within_points=within_points,
         )
     folder = Path(values["out"]) if values["out"] else _own_folder(folders)
     _tell(_write(folder, runs, damaged, study), [] if study is None else [CSV_FILE, PARQUET_FILE])
@@ -143,6 +148,17 @@ def _count(name: str, text: str) -> int:
         return parse_count(text)
     except ValueError as error:
         raise ConfigError(name, text, allowed="a whole number such as 5e7", remedy=str(error)) from None
+
+
+def _points(text: str) -> float:
+    try:
+        points = float(text)
+    except ValueError:
+        points = -1.0
+    if not 0 <= points <= 100:
+        remedy = "0.5 is half a percentage point"
+        raise ConfigError("within", text, allowed="percentage points, 0 to 100", remedy=remedy)
+    return points
 
 
 def _own_folder(folders: Sequence[Path]) -> Path:

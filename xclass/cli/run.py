@@ -20,16 +20,19 @@ from rich.console import Console
 
 from xclass import __version__
 from xclass.classifiers.gpu import check_device
+from xclass.classifiers.libraries import check_libraries
 from xclass.cli.arguments import parse_arguments
 from xclass.cli.command_file import Command, write_command
 from xclass.cli.compose import check_overrides, config_dir, to_run_config
 from xclass.cli.help import HELP
 from xclass.cli.overrides import normalise_overrides
 from xclass.cli.parser import EXIT_DOES_NOT_FIT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
+from xclass.cli.seeds import spread_seeds
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
 from xclass.records.store import write_text
+from xclass.report.metrics_table import metrics_table
 from xclass.report.progress import LiveProgress
 from xclass.report.terminal import results_table
 from xclass.report.write import Reports, write_reports, write_sweep_reports
@@ -78,7 +81,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
     register_schemas()
     session = _Session(words, is_resumed=is_resumed)
     try:
-        words = normalise_overrides(words)
+        words = normalise_overrides(spread_seeds(words))
         arguments, words = parse_arguments(words)
         if not (arguments.info or arguments.hydra_help or arguments.shell_completion):
             check_overrides(arguments.overrides, is_sweep=arguments.multirun, extra_dir=arguments.config_dir)
@@ -130,6 +133,7 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
 def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     """A run in its own folder, ending in a report of what was measured."""
     check_device(config.device)
+    check_libraries(config.methods)
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     run = Experiment(config, run_dir=run_dir, invocation=session.invocation, is_resumed=session.is_resumed)
     is_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -148,7 +152,7 @@ def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
     if is_sweep:
         # After every job, so that a sweep that is killed leaves a report of what it had.
         sweep = write_sweep_reports(Path(HydraConfig.get().sweep.dir))
-        console.print(f"sweep so far: {sweep.report_md}", soft_wrap=True)
+        console.print("\n".join([*sweep.seeds, f"sweep so far: {sweep.report_md}"]), soft_wrap=True)
 
 
 def _announce(console: Console, *, config_line: str, run_dir: Path) -> None:
@@ -159,6 +163,10 @@ def _announce(console: Console, *, config_line: str, run_dir: Path) -> None:
 
 def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
     console.print(results_table(reports.rows, width=console.width))
+    if (metrics := metrics_table(reports.rows, width=console.width)) is not None:
+        console.print(metrics)
+    for line in reports.remarks:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     if result.model_bytes:
         console.print(
             f"models: {format_bytes(result.model_bytes)} in {reports.report_md.parent / 'models'} "

@@ -11,11 +11,14 @@ A source is a folder with ``config.py`` (a dataclass, pure) and ``entry.py``, im
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
 
+from xclass.data.embeddings.config import EmbeddingsConfig
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.data.text.config import TextConfig
+from xclass.data.xmc.config import XmcConfig
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import ProblemShape
 
@@ -29,12 +32,19 @@ class DataConfig(Protocol):
     """Module of ``prepare`` and ``open_source``."""
     inputs: ClassVar[InputKind]
     """What its batches hold."""
-    most_classes: ClassVar[int | None]
-    """Classes that there are, as far as is known before the data is prepared; None: any number."""
 
     @property
     def default_classes(self) -> int:
-        """Where ``classes`` is null; of a file that was not read yet an estimate."""
+        """Where ``classes`` is null: what is known or estimated before the data is prepared.
+
+        Raises:
+            ConfigError: nobody can know.
+        """
+        ...
+
+    @property
+    def most_classes(self) -> int | None:
+        """Classes that there are, as far as is known before the data is prepared; None: any number."""
         ...
 
     def check_files(self) -> None:
@@ -43,6 +53,14 @@ class DataConfig(Protocol):
         Raises:
             ConfigError: naming the key.
         """
+        ...
+
+    def vector_dim(self) -> int | None:
+        """See :class:`xclass.data.traits.DataTraits`, which has this and ``known_facts`` for most."""
+        ...
+
+    def known_facts(self) -> Mapping[str, Any] | None:
+        """What is known of an example before the data is prepared."""
         ...
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
@@ -64,5 +82,7 @@ DATA_CONFIGS: dict[str, type[DataConfig]] = {
         SyntheticConfig,
         LemmasConfig,
         TextConfig,
+        XmcConfig,
+        EmbeddingsConfig,
     )
 }

@@ -27,7 +27,7 @@ from xclass.errors import DataError
 
 BLOCK = 64
 
-_SUFFIXES = {"u1": "bytes", "u4": "u4"}
+_SUFFIXES = {"u1": "bytes", "u4": "u4", "u8": "u8"}
 _WIDTHS: dict[int, type[np.unsignedinteger[Any]]] = {1: np.uint8, 2: np.uint16, 4: np.uint32}
 _COPY_ITEMS = 1 << 20
 

@@ -12,8 +12,10 @@ ENCODER_JSON = "encoder.json"
 TABLE_FILE = "encoder_table.npy"
 ENCODER_FILES = frozenset({ENCODER_JSON, TABLE_FILE, IDF_FILE})
 """What an encoder leaves in the folder of a model."""
-NGRAM_TABLE = "n-gram table"
-"""Name of the component; with xclass.shapes.MAPPED where it is opened from a file."""
+NGRAMS, PROJECTION = "n-gram", "projection"
+"""What the ledger calls an encoder: ``<name> table``, ``<name> optimiser``, ``<name> batches``."""
+NGRAM_TABLE, PROJECTION_TABLE = f"{NGRAMS} table", f"{PROJECTION} table"
+"""Names of the components; with xclass.shapes.MAPPED where they are opened from a file."""
 FORMAT_VERSION = 1
 """Of the folder that an encoder saves."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xclass.data.base import FloatArray
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Encoder
 from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, TABLE_FILE, NgramConfig
@@ -32,7 +33,7 @@ def build_encoder(
 
     Args:
         kind: which.
-        ngrams: settings of ``ngrams``; None: its defaults.
+        ngrams: settings of ``ngrams``, and learning rate of ``projection``; None: its defaults.
         bag: settings of ``bag``; None: its defaults.
         dim: D, dimensions of the vectors that it gives.
         num_features: M, columns of the rows that ``bag`` gives, or that ``projection`` takes.
@@ -48,10 +49,21 @@ def build_encoder(
         from xclass.encoders.bag import BagEncoder
 
         return BagEncoder(bag or BagConfig(), dim=num_features)
+    ngrams = ngrams or NgramConfig()
+    if kind is EncoderKind.projection:
+        from xclass.encoders.projection import ProjectionEncoder
+
+        return ProjectionEncoder(
+            num_features=num_features,
+            dim=dim,
+            seed=seed,
+            learning_rate=ngrams.learning_rate,
+            is_trainable=is_trainable,
+        )
     assert kind is EncoderKind.ngrams, kind
     from xclass.encoders.ngrams import NgramEncoder
 
-    return NgramEncoder(ngrams or NgramConfig(), dim=dim, seed=seed, is_trainable=is_trainable)
+    return NgramEncoder(ngrams, dim=dim, seed=seed, is_trainable=is_trainable)
 
 
 def load_encoder(folder: Path) -> Encoder:
@@ -84,6 +96,8 @@ def _load(kind: EncoderKind, folder: Path, document: dict[str, Any]) -> Encoder:
         return _load_ngrams(folder, document)
     if kind is EncoderKind.bag:
         return _load_bag(folder, document)
+    if kind is EncoderKind.projection:
+        return _load_projection(folder, document)
     return build_encoder(kind, dim=int(document["dim"]))
 
 
@@ -101,12 +115,30 @@ def _load_ngrams(folder: Path, document: dict[str, Any]) -> Encoder:
     from xclass.encoders.ngrams import NgramEncoder
 
     config, dim = NgramConfig(**document["config"]), int(document["dim"])
+    table_MD = _map_table(folder, (config.num_buckets, dim))
+    idf_M = map_idf(folder, config.num_buckets) if config.weighting is Weighting.idf else None
+    seed = int(document["seed"])
+    return NgramEncoder(config, dim=dim, seed=seed, is_trainable=False, table_MD=table_MD, idf_M=idf_M)
+
+
+def _load_projection(folder: Path, document: dict[str, Any]) -> Encoder:
+    from xclass.encoders.projection import ProjectionEncoder
+
+    num_features, dim = int(document["num_features"]), int(document["dim"])
+    return ProjectionEncoder(
+        num_features=num_features,
+        dim=dim,
+        seed=int(document["seed"]),
+        learning_rate=0.0,
+        is_trainable=False,
+        table_MD=_map_table(folder, (num_features, dim)),
+    )
+
+
+def _map_table(folder: Path, expected: tuple[int, int]) -> FloatArray:
     table_MD = np.asarray(np.load(folder / TABLE_FILE, mmap_mode="r", allow_pickle=False))
-    expected = (config.num_buckets, dim)
     if table_MD.shape != expected or table_MD.dtype != np.float32:
         raise ModelError(
             f"{folder / TABLE_FILE}: {table_MD.dtype} of shape {table_MD.shape}, not float32 of {expected}"
         )
-    idf_M = map_idf(folder, config.num_buckets) if config.weighting is Weighting.idf else None
-    seed = int(document["seed"])
-    return NgramEncoder(config, dim=dim, seed=seed, is_trainable=False, table_MD=table_MD, idf_M=idf_M)
+    return table_MD

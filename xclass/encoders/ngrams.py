@@ -1,12 +1,8 @@
 """Texts -> vectors: hashed character n-grams times a table with one row per bucket.
 
-Untrained, the table is a random projection: rows of random signs are nearly orthogonal, so that the inner
-product of two vectors estimates that of their bags of n-grams. Trained, it is the first layer below a
-softmax head.
-
 Source: hashing of features, Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML
 2009; subword n-grams with ``<`` and ``>``, Bojanowski et al., "Enriching Word Vectors with Subword
-Information", TACL 2017; random signs, Achlioptas, "Database-friendly random projections", PODS 2001.
+Information", TACL 2017.
 """
 
 from __future__ import annotations
@@ -18,26 +14,24 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csr_array
 
 from xclass.data.base import FloatArray, Inputs, IntArray, Texts
 from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.base import Features
-from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NGRAM_TABLE, TABLE_FILE, NgramConfig
+from xclass.encoders.config import ENCODER_JSON, FORMAT_VERSION, NGRAMS, NgramConfig
 from xclass.encoders.idf import held_idf, learn_idf, save_idf, unit_rows
 from xclass.encoders.idf_config import Weighting
-from xclass.shapes import MAPPED
+from xclass.encoders.table import TableEncoder
 
 UintArray = npt.NDArray[np.uint32]
 Int32Array = npt.NDArray[np.int32]
 
-_INIT_ROWS = 1 << 12
-_ADAGRAD_EPSILON = np.float32(1e-8)
 # Odd multipliers of murmur3's finaliser and of the golden ratio, and FNV's prime for the rolling part.
 _MIX_1, _MIX_2, _ROLL = np.uint32(0x85EBCA6B), np.uint32(0x9E3779B1), np.uint32(0x01000193)
 
 
-class NgramEncoder:
+class NgramEncoder(TableEncoder):
     """Linear map of the L2-normalised bag of hashed n-grams; ``|x|`` is about 1.
 
     Memory: ``4 M D`` (table) + ``8 M`` if trainable (optimiser, slots); per call see
@@ -64,16 +58,17 @@ class NgramEncoder:
             table_MD: a table to use as it is; a memory-mapped one stays mapped and cannot be trained.
             idf_M: weights of the buckets, where they are learnt already.
         """
-        assert not (is_trainable and table_MD is not None and not table_MD.flags.writeable)
+        super().__init__(
+            num_rows=config.num_buckets,
+            dim=dim,
+            seed=seed,
+            learning_rate=config.learning_rate,
+            is_trainable=is_trainable,
+            component=NGRAMS,
+            table_MD=table_MD,
+        )
         self.config = config
-        self.dim = dim
-        self.is_trainable = is_trainable
-        self._seed = seed
-        self._table_MD = random_signs(config.num_buckets, dim, seed) if table_MD is None else table_MD
         self._idf_M = idf_M
-        num_states = config.num_buckets if is_trainable else 0
-        self._adagrad_M = np.zeros(num_states, np.float32)
-        self._slots_M = np.zeros(num_states, np.int32)
 
     def learn(self, inputs: Iterator[Inputs]) -> None:
         """How common each bucket is, with ``weighting=idf`` and unless it was opened with its weights."""
@@ -105,56 +100,14 @@ class NgramEncoder:
         ones = np.ones(len(buckets), np.float32)
         return csr_array((ones, buckets, row_starts), shape=(len(inputs), self.config.num_buckets))
 
-    def encode(self, features: Features) -> FloatArray:
-        """``features @ table``, shape (B, D), float32. scipy releases the interpreter lock meanwhile."""
-        vectors_BD: FloatArray = features @ self._table_MD
-        return vectors_BD
-
-    def apply_gradient(self, features: Features, gradient_BD: FloatArray) -> None:
-        """One step of row-wise Adagrad on the rows that the batch touches, in place.
-
-        Source: Duchi et al., JMLR 2011, with one accumulator per row holding the mean square, as in
-        ``torch.optim`` users' row-wise variant (FBGEMM ``EXACT_ROWWISE_ADAGRAD``).
-        """
-        if not self.is_trainable:
-            return
-        rows_U, gradient_UD = self.table_gradient(features, gradient_BD)
-        square_U = np.einsum("ud,ud->u", gradient_UD, gradient_UD) / np.float32(self.dim)
-        self._adagrad_M[rows_U] += square_U
-        step_U = np.float32(self.config.learning_rate) / (np.sqrt(self._adagrad_M[rows_U]) + _ADAGRAD_EPSILON)
-        gradient_UD *= step_U[:, None]
-        self._table_MD[rows_U] -= gradient_UD
-
-    def table_gradient(self, features: Features, gradient_BD: FloatArray) -> tuple[IntArray, FloatArray]:
-        """dloss/dtable on the U touched rows; only of a trainable encoder.
-
-        Returns:
-            ``rows_U``: distinct buckets, int64, in no order; ``gradient_UD``: float32.
-        """
-        assert self.is_trainable
-        buckets = features.indices
-        # The last writer of a slot stands for its bucket: distinct buckets without a sort.
-        places = np.arange(len(buckets), dtype=np.int32)
-        self._slots_M[buckets] = places
-        rows_U = buckets[self._slots_M[buckets] == places].astype(np.int64)
-        self._slots_M[rows_U] = np.arange(len(rows_U), dtype=np.int32)
-        transposed = csc_array(
-            (features.data, self._slots_M[buckets], features.indptr), shape=(len(rows_U), len(gradient_BD))
-        )
-        return rows_U, transposed @ gradient_BD
-
     def held_bytes(self) -> dict[str, int]:
-        """Bytes of the table (file pages if it was loaded) and of the optimiser."""
-        is_mapped = not self._table_MD.flags.writeable
-        held = {f"{NGRAM_TABLE}{MAPPED}" if is_mapped else NGRAM_TABLE: self._table_MD.nbytes}
-        if self.is_trainable:
-            held["n-gram optimiser"] = self._adagrad_M.nbytes + self._slots_M.nbytes
-        return held | held_idf(self._idf_M)
+        """Bytes of the table and the weights (file pages if they were loaded) and of the optimiser."""
+        return super().held_bytes() | held_idf(self._idf_M)
 
     def save(self, folder: Path) -> None:
         """Write ``encoder.json``, ``encoder_table.npy`` and the weights; the optimiser is not saved."""
         save_idf(folder, self._idf_M)
-        np.save(folder / TABLE_FILE, self._table_MD, allow_pickle=False)
+        self._save_table(folder)
         document = {
             "format_version": FORMAT_VERSION,
             "kind": "ngrams",
@@ -163,21 +116,6 @@ class NgramEncoder:
             "config": asdict(self.config),
         }
         (folder / ENCODER_JSON).write_text(json.dumps(document, indent=1))
-
-
-def random_signs(num_rows: int, dim: int, seed: int) -> FloatArray:
-    """Rows of ``+-1/sqrt(dim)``: shape (num_rows, dim), float32, each of norm 1, determined by ``seed``.
-
-    Memory: the result + 0.6 MiB at dim 64.
-    """
-    rng = np.random.default_rng(seed)
-    table = np.empty((num_rows, dim), np.float32)
-    for start in range(0, num_rows, _INIT_ROWS):
-        block = table[start : start + _INIT_ROWS]
-        bits = np.unpackbits(np.frombuffer(rng.bytes(-(-block.size // 8)), np.uint8))[: block.size]
-        np.multiply(bits.reshape(block.shape), 2 / np.sqrt(dim), out=block, casting="unsafe")
-        block -= np.float32(1 / np.sqrt(dim))
-    return table
 
 
 def hash_ngrams(texts: Texts, config: NgramConfig | BagConfig) -> tuple[Int32Array, Int32Array]:

@@ -7,15 +7,17 @@ from math import sqrt
 from statistics import NormalDist
 
 
-def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, total: float, confidence: float = 0.95) -> tuple[float, float]:
     """Score interval of a binomial share, without continuity correction.
 
     Unlike the textbook ``p +- z sqrt(p (1 - p) / n)`` it stays inside [0, 1] and keeps its coverage near
     0 and 1, where accuracies over millions of classes lie.
 
     Args:
-        successes: queries answered right, 0 to total.
-        total: queries, 0 or more; 0 knows nothing and gives (0, 1).
+        successes: queries answered right, 0 to total. Where queries are worth between 0 and 1 each, their
+            sum: a mean m of such values varies by at most m (1 - m), so that the interval is never too short.
+        total: queries, 0 or more; 0 knows nothing and gives (0, 1). Of unequal weights the
+            effective number.
         confidence: coverage, between 0 and 1 exclusive.
 
     Returns:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
+from xclass.data.base import ClassSets, IntArray
 from xclass.evaluate.intervals import percentile, wilson
+from xclass.evaluate.places import find_places
 from xclass.records.record import Accuracy, Latency
 
 QUANTILE_PERCENTS = (*range(5, 100, 5), 99, 100)
 """Of a distribution of times: enough for a curve, its tail included."""
 
-IntArray = npt.NDArray[np.int64]
 
-
-def accuracy(answers_QK: IntArray, truth_Q: IntArray) -> Accuracy:
-    """Share of queries whose class is the first answer, and is among the first five.
+def accuracy(answers_QK: IntArray, truth: ClassSets) -> Accuracy:
+    """Share of queries whose first answer is right, and of those with a right one among the first five.
 
     Args:
         answers_QK: shape (Q, K), int64, K >= 1; classes from the best down, -1 where there is no answer.
-        truth_Q: shape (Q,), int64; the class of each query.
+        truth: of the same queries; with several true classes each of them is right.
 
     Returns:
         Both shares with 95 % Wilson intervals; with K < 5 the second counts the K answers there are.
@@ -29,19 +26,13 @@ def accuracy(answers_QK: IntArray, truth_Q: IntArray) -> Accuracy:
     Raises:
         ValueError: no queries, no answers per query, or shapes that do not belong together.
 
-    Memory: 5 Q bytes.
+    Memory: 2 bytes per query and per pair of query and true class, see
+        :func:`xclass.evaluate.places.find_places`.
     """
-    if answers_QK.ndim != 2 or answers_QK.shape[1] < 1 or truth_Q.shape != answers_QK.shape[:1]:
-        raise ValueError(
-            f"answers of shape {answers_QK.shape} do not answer queries of shape {truth_Q.shape}"
-        )
-    num_queries = len(truth_Q)
-    if num_queries == 0:
-        raise ValueError("accuracy of no queries")
-    # "No answer" is wrong whatever the truth holds.
-    right_QK = (answers_QK[:, :5] == truth_Q[:, None]) & (answers_QK[:, :5] >= 0)
-    num_right_at_1 = int(right_QK[:, 0].sum())
-    num_right_at_5 = int(right_QK.any(axis=1).sum())
+    places = find_places(answers_QK[..., :5], truth)
+    first_Q, num_queries = places.first_places(), places.num_queries
+    num_right_at_1 = int((first_Q == 0).sum())
+    num_right_at_5 = int((first_Q < places.num_places).sum())
     at_1_low, at_1_high = wilson(num_right_at_1, num_queries)
     at_5_low, at_5_high = wilson(num_right_at_5, num_queries)
     return Accuracy(

@@ -34,6 +34,8 @@ class AccuracyTrend:
 
     per_decade: float
     """Added to the share for ten times as many classes; negative where it falls."""
+    per_decade_error: float
+    """Half of its 95 % interval, as far as the queries are what moves it."""
     fewest_classes: int
     most_classes: int
     dim: int
@@ -90,9 +92,13 @@ def trend_of(measured: Sequence[MeasuredAccuracy]) -> AccuracyTrend | None:
         return None
     middle, level = fmean(sizes), fmean(one.at_1 for one in alike)
     slope = sum((x - middle) * (one.at_1 - level) for x, one in zip(sizes, alike, strict=True))
-    slope /= sum((x - middle) ** 2 for x in sizes)
+    square = sum((x - middle) ** 2 for x in sizes)
+    slope /= square
+    halves = [(one.high - one.low) / 2 for one in alike]
+    error = math.hypot(*((x - middle) * half for x, half in zip(sizes, halves, strict=True))) / square
     return AccuracyTrend(
         per_decade=slope,
+        per_decade_error=error,
         fewest_classes=min(one.classes for one in alike),
         most_classes=largest.classes,
         dim=largest.dim,

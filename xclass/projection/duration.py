@@ -7,15 +7,15 @@ as :class:`xclass.run.experiment.Experiment` makes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from xclass.classifiers.registry import METHOD_CONFIGS
-from xclass.classifiers.work import BATCH_QUERY, CLASS_MEANS, INDEX, OPEN, QUERY, SAVE, STEP
+from xclass.classifiers.work import BATCH_QUERY, CLASS_MEANS, INDEX, LEARN, OPEN, QUERY, SAVE, STEP
 from xclass.config import RunConfig
 from xclass.projection.reference import Reference
 from xclass.projection.time_forms import TimeTerm
-from xclass.records.record import SHORT_BATCHES, SHORT_CHUNKS, SHORT_SINGLES, SHORT_STEPS
+from xclass.records.record import SHORT_BATCHES, SHORT_CHUNKS, SHORT_SINGLES, SHORT_STEPS, Phase
 from xclass.shapes import ProblemShape
 
 TRACE_SECONDS = 0.3
@@ -29,6 +29,8 @@ SEEN_RATIOS = (0.9, 2.0)
 Source: benchmarks/records/{main_1e5, synthetic_5e6, measure/repeats, lemmas_all}, from the first start to the
 last end: 0.93 to 1.92; tests/projection/test_duration.py.
 """
+_ASKED = {Phase.LOAD: (OPEN,), Phase.SERVE: (QUERY, BATCH_QUERY)}
+"""Times without which a phase is not known."""
 Seconds = Mapping[str, float]
 """Quantity -> seconds of one, of all phases of a method."""
 Terms = Mapping[str, TimeTerm]
@@ -77,12 +79,13 @@ def method_duration(
         shape: of the problem.
         seconds: of one of each quantity.
         terms: of the same quantities.
-        start_seconds: engine -> from the start of a child to its first phase.
+        start_seconds: engine -> from the start of a child to its first phase; one that was never timed counts
+            as the slowest of the others.
     """
     fit = _fit_seconds(config, shape, seconds, terms)
     serve = _serve_seconds(config, seconds)
-    engine = METHOD_CONFIGS[method].engine
-    starts = start_seconds[engine] + start_seconds["faiss"]
+    engines = METHOD_CONFIGS[method].engine, METHOD_CONFIGS[method].server_engine
+    starts = sum(start_seconds.get(engine, max(start_seconds.values())) for engine in engines)
     shortened = 0.0
     if config.measure.heap_pass:
         short = _short_fit_seconds(config, shape, seconds, terms)
@@ -97,8 +100,23 @@ def method_duration(
     )
 
 
+def untimed_phases(terms: Mapping[Phase, Sequence[TimeTerm]], known: Collection[str]) -> tuple[str, ...]:
+    """Phases that have no closed form of their time, or one whose seconds nobody has measured, by name.
+
+    Args:
+        terms: of every phase of a method.
+        known: quantities whose seconds are known.
+    """
+    found = []
+    for phase, ones in terms.items():
+        needed = {term.quantity for term in ones} | set(_ASKED.get(phase, ()))
+        if not ones or not needed <= set(known):
+            found.append(str(phase))
+    return tuple(found)
+
+
 def _fit_seconds(config: RunConfig, shape: ProblemShape, one: Seconds, terms: Terms) -> float:
-    whole = sum(one.get(name, 0.0) for name in (CLASS_MEANS, INDEX, SAVE))
+    whole = sum(one.get(name, 0.0) for name in (CLASS_MEANS, LEARN, INDEX, SAVE))
     if STEP not in one:
         return whole
     return whole + one[STEP] * budget_steps(config, shape, one[STEP], terms[STEP])
@@ -133,10 +151,11 @@ def _short_fit_seconds(config: RunConfig, shape: ProblemShape, one: Seconds, ter
     4.0 s (index) against 2.9 s and 3.1 s at 5e6 classes x 64. Source: benchmarks/records/synthetic_5e6, twin
     passes.
     """
-    walks = 2 * one[SAVE] + one.get(INDEX, 0.0)
+    walks = 2 * one.get(SAVE, 0.0) + one.get(INDEX, 0.0)
     scanned = SHORT_CHUNKS * config.num_threads * config.scan_batch_size
     num_examples = max(1, int(config.data.num_train(shape.num_classes)))
-    means = one.get(CLASS_MEANS, 0.0) * min(1.0, scanned / num_examples)
+    passes = one.get(CLASS_MEANS, 0.0) + one.get(LEARN, 0.0)
+    means = passes * min(1.0, scanned / num_examples)
     num_steps = 0 if config.budget.minutes == 0 or config.budget.examples == 0 else SHORT_STEPS
     steps = num_steps * one[STEP] if STEP in terms and STEP in one else 0.0
     return walks + means + steps

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
+from xclass.classifiers.libraries import missing_library
 from xclass.classifiers.work import STEP
 from xclass.config import RunConfig
-from xclass.projection.duration import MethodDuration, budget_steps, method_duration
+from xclass.projection.duration import MethodDuration, budget_steps, method_duration, untimed_phases
 from xclass.projection.reference import Reference
 from xclass.projection.result import ProjectedPhase, ProjectedTime, TimeRange
 from xclass.projection.time_forms import TimeTerm, time_terms
@@ -53,6 +54,7 @@ class _Timing(TypedDict):
     epoch_steps: int
     budget_steps: int
     duration: DurationRange | None
+    untimed: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +94,8 @@ class MethodEstimate:
     """Gradient steps that the budget gives; 0 where none, or where the seconds of one are not known."""
     duration: DurationRange | None
     """None where not every time of it is known."""
+    untimed: tuple[str, ...]
+    """Phases of which a time is not known, by name."""
 
     @property
     def fits(self) -> bool:
@@ -131,6 +135,12 @@ class Estimate:
     """The machine of the times that are not of one's own runs."""
     has_runs: bool
     """Bytes and times are projected from measured runs."""
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Method -> the library that it lacks here, and what installs it."""
+        found = {one.method: missing_library(one.method) for one in self.methods}
+        return {method: words for method, words in found.items() if words is not None}
 
     @property
     def fits(self) -> bool:
@@ -207,7 +217,7 @@ def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstim
 
     required_bytes = required(projected.peak.value)
     # What load and serve read was written by the fit phase.
-    shortage = room.shortage(required_bytes=required_bytes, disk_bytes=plan.disk_bytes)
+    shortage = projected.refusal or room.shortage(required_bytes=required_bytes, disk_bytes=plan.disk_bytes)
     promised_bytes = max(projected.peak.value, plan.import_peak_bytes)
     return PhaseEstimate(
         projected=projected,
@@ -253,16 +263,16 @@ def _timing(
     start_seconds: Mapping[str, float],
 ) -> _Timing:
     """Steps and seconds of a method's part of the run."""
-    terms = {
-        term.quantity: term for found in time_terms(config, method, shape, {}).values() for term in found
-    }
+    time_terms_of = time_terms(config, method, shape, {})
+    terms = {term.quantity: term for found in time_terms_of.values() for term in found}
     times = {time.quantity: time.seconds for phase in phases for time in phase.times}
     step, count = times.get(STEP), terms.get(STEP)
-    is_known = terms.keys() <= times.keys()
+    untimed = untimed_phases(time_terms_of, times.keys())
     return {
         "epoch_steps": math.ceil(count.count) if count else 0,
         "budget_steps": budget_steps(config, shape, step.value, count) if step and count else 0,
-        "duration": _duration(config, method, shape, times, terms, start_seconds) if is_known else None,
+        "duration": _duration(config, method, shape, times, terms, start_seconds) if not untimed else None,
+        "untimed": untimed,
     }
 
 

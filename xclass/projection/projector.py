@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from statistics import median_low
@@ -24,7 +25,7 @@ from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import MAPPED, ProblemShape
-from xclass.sizing.plan import IMPORTED_BYTES, PhasePlan, plan_method, saved_bytes
+from xclass.sizing.plan import IMPORTED_BYTES, PhasePlan, plan_method, refusal_of, saved_bytes
 from xclass.units import format_count
 
 
@@ -109,7 +110,7 @@ class Projector:
             if extrapolation > REFUSED_BEYOND and not is_far_allowed:
                 raise _too_far(fit, extrapolation, shape)
             phases.append(self._projected(config, fit, plan, shape, extrapolation))
-        return phases
+        return _refused(phases, refusal_of(config, method, shape))
 
     def held_out(self) -> list[HeldOut]:
         """Every rolling-origin hold-out of every variant, phase and quantity."""
@@ -221,9 +222,18 @@ class Projector:
         return Reference.load()
 
 
+def _refused(phases: list[ProjectedPhase], refusal: str | None) -> list[ProjectedPhase]:
+    """The same with what the method says of fitting at this size."""
+    if refusal is None:
+        return phases
+    fit, *others = phases
+    return [replace(fit, refusal=refusal, caveats=(*fit.caveats, f"refused: it {refusal}")), *others]
+
+
 def _engine(method: str, phase: Phase) -> str:
     """What a phase imports: models are opened and served without torch."""
-    return METHOD_CONFIGS[method].engine if phase in (Phase.TRAIN, Phase.BUILD) else "faiss"
+    config = METHOD_CONFIGS[method]
+    return config.engine if phase in (Phase.TRAIN, Phase.BUILD) else config.server_engine
 
 
 def _imported_bytes(method: str, phase: Phase) -> int:

@@ -145,7 +145,9 @@ def time_kind(config: RunConfig, method: str, num_classes: int) -> str:
         weights = sections["weights"]
         mapped = ", mapped" if weights.storage is WeightStorage.memmap else ""
         return f"{weights.dtype.value}{mapped}"
-    return str(getattr(config.method, method).optimizer.value)
+    # Of a library's methods nothing but their size was ever varied.
+    optimizer = getattr(getattr(config.method, method), "optimizer", None)
+    return method if optimizer is None else str(optimizer.value)
 
 
 def worst_ratio(pairs: Iterable[tuple[float, float]]) -> float:

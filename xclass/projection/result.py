@@ -134,6 +134,9 @@ class ProjectedPhase:
     caveats: tuple[str, ...] = field(default=())
     """Kinks that were found, each by name, and whatever else a reader must know."""
 
+    refusal: str | None = None
+    """Why the method would not be started at this size although the memory is there; also a caveat."""
+
     @property
     def is_marked(self) -> bool:
         """So far beyond what was measured that every figure carries a mark."""

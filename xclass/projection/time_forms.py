@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from xclass.classifiers.registry import MethodConfig
-from xclass.classifiers.work import BATCH_QUERY, CLASS_MEANS, INDEX, OPEN, QUERY, SAVE, STEP, Work
+from xclass.classifiers.work import BATCH_QUERY, CLASS_MEANS, INDEX, LEARN, OPEN, QUERY, SAVE, STEP, Work
 from xclass.config import RunConfig
 from xclass.records.record import Pass, Phase, Record, Verdict
 from xclass.shapes import ProblemShape
 
 QUANTITIES = {
-    Phase.TRAIN: (CLASS_MEANS, STEP, SAVE),
-    Phase.BUILD: (CLASS_MEANS, INDEX, SAVE),
+    Phase.TRAIN: (CLASS_MEANS, LEARN, STEP, SAVE),
+    Phase.BUILD: (CLASS_MEANS, LEARN, INDEX, SAVE),
     Phase.LOAD: (OPEN,),
     Phase.SERVE: (QUERY, BATCH_QUERY),
 }
@@ -84,7 +84,8 @@ def measured_times(record: Record) -> dict[str, float]:
     if record.phase is Phase.SERVE:
         return _answer_times(record)
     details = record.details
-    found = {SAVE: details.get("save_seconds"), INDEX: details.get("index_seconds")}
+    own = {SAVE: "save_seconds", INDEX: "index_seconds", LEARN: "learn_seconds"}
+    found = {name: details.get(key) for name, key in own.items()}
     is_of_means = details.get("init") == "means" if "init" in details else "vectors" not in details
     found[CLASS_MEANS] = details.get("init_seconds", details.get("means_seconds")) if is_of_means else None
     found[STEP] = _step_seconds(record)

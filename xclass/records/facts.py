@@ -36,7 +36,15 @@ _CONDITIONS: _Kinds = {
     "num_involuntary_switches": int,
 }
 _CONFIG: _Kinds = {"methods": list, "measure": dict}
+_LEAKAGE: _Kinds = {
+    "num_queries": int,
+    "num_examples": int,
+    "num_examples_seen": int,
+    "seconds": _NUMBER,
+    "left_out": str,
+}
 _DATA_FACTS: _Kinds = {"num_classes": int, "bayes_accuracy": _NUMBER}
+_FAILURES = ("cautions_failure", "metrics_failure", "pictures_failure")
 
 
 def check_facts(record: Record) -> None:
@@ -53,7 +61,9 @@ def check_facts(record: Record) -> None:
     _check("conditions", record.conditions, _CONDITIONS)
     _check("config", record.config, _CONFIG)
     _check("data_facts", record.data_facts, _DATA_FACTS)
-    _check("details", record.details, {"gpu": dict, "pictures_failure": str})
+    _check("details", record.details, {"gpu": dict, "leakage": dict, **dict.fromkeys(_FAILURES, str)})
+    if leakage := record.details.get("leakage"):
+        _check("details.leakage", leakage, _LEAKAGE)
     if gpu := record.details.get("gpu"):
         _check("details.gpu", gpu, _GPU, are_required=True)
 

@@ -7,12 +7,15 @@ re-interprets a key raises SCHEMA_VERSION.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from xclass.errors import RecordError
+from xclass.records.cautions import Caution, read_cautions
 from xclass.records.kinds import check_kinds
+from xclass.records.metric import Metric
 from xclass.records.pictures import Pictures
 
 SCHEMA_VERSION = 1
@@ -202,8 +205,12 @@ class Record:
     heap: HeapReading | None = None
     latencies: list[Latency] = field(default_factory=list)
     accuracy: Accuracy | None = None
+    metrics: list[Metric] = field(default_factory=list)
+    """Further ways of counting right answers (serve, first untraced pass only)."""
     pictures: Pictures | None = None
     """Confusion, similarity and map of groups of classes (serve, first untraced pass only)."""
+    cautions: list[Caution] = field(default_factory=list)
+    """Of the data (prepare), or of an accuracy that is too good (serve)."""
     timeline: list[list[float]] = field(default_factory=list)
     """Rows of (seconds since the phase began, rss, anon, file, shmem bytes), thinned."""
     marks: list[tuple[float, str]] = field(default_factory=list)
@@ -257,8 +264,10 @@ class Record:
             values["memory"] = _memory(values.get("memory"))
             values["heap"] = _heap(values.get("heap"))
             values["marks"] = [(float(seconds), str(name)) for seconds, name in values.get("marks", [])]
-            values["accuracy"] = _optional(Accuracy, values.get("accuracy"))
-            values["pictures"] = _pictures(values.get("pictures"))
+            values["accuracy"] = _optional(lambda part: Accuracy(**part), values.get("accuracy"))
+            values["metrics"] = [Metric(**metric) for metric in values.get("metrics", [])]
+            values["pictures"] = _optional(Pictures.from_json, values.get("pictures"))
+            values["cautions"] = read_cautions(values.get("cautions", []))
             values["latencies"] = [Latency(**latency) for latency in values.get("latencies", [])]
             record = cls(**values)
             check_kinds(record, cls)
@@ -269,12 +278,8 @@ class Record:
             ) from error
 
 
-def _optional(kind: Any, document: dict[str, Any] | None) -> Any:
-    return None if document is None else kind(**document)
-
-
-def _pictures(document: dict[str, Any] | None) -> Pictures | None:
-    return None if document is None else Pictures.from_json(document)
+def _optional(build: Callable[[dict[str, Any]], Any], document: dict[str, Any] | None) -> Any:
+    return None if document is None else build(document)
 
 
 def _heap(document: dict[str, Any] | None) -> HeapReading | None:

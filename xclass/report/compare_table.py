@@ -12,7 +12,7 @@ from rich.text import Text
 
 from xclass.report.compare import Change, Comparison, Difference, Limit, PhaseComparison
 from xclass.report.noise import HEAP_KEY
-from xclass.report.text import clean, rate_text
+from xclass.report.text import clean, points_text, rate_text, share_with_interval
 from xclass.units import format_bytes, format_seconds
 
 _SCHEMA_VERSION = 1
@@ -100,7 +100,7 @@ def _value(one: Difference, value: float | None) -> str:
     if one.metric.key == "queries_per_second":
         return rate_text(value)
     if one.metric.key == "accuracy_at_1":
-        return "-" if value is None else f"{value * 100:.1f} %"
+        return "-" if value is None else f"{_percent(one, value)} %"
     return format_seconds(value)
 
 
@@ -108,8 +108,13 @@ def _signed(one: Difference) -> str:
     if one.delta is None:
         return ""
     if one.metric.key == "accuracy_at_1":
-        return f"{one.delta * 100:+.1f} points"
+        return f"{points_text(one.delta, one.noise)} points"
     return f"{'+' if one.delta >= 0 else '-'}{_value(one, abs(one.delta))}"
+
+
+def _percent(one: Difference, share: float) -> str:
+    # The noise is half of what both intervals span, so a quarter of that is half an interval.
+    return share_with_interval(share, share - one.noise / 2, share + one.noise / 2)[0]
 
 
 def _signed_bytes(delta: int) -> str:

@@ -12,6 +12,7 @@ from xclass.report.conditions_section import conditions_section, repeats_section
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
+from xclass.report.metrics_section import metrics_section
 from xclass.report.page.document import Section
 from xclass.report.pictures_section import latency_picture, pictures_section
 from xclass.report.proofs import proofs_section
@@ -64,6 +65,7 @@ def run_sections(
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
         "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
         "Accuracy": _accuracy(ordered, merged),
+        "By rank, rarity and confidence": metrics_section(ordered),
         "Which classes are taken for which": pictures_section(ordered, figures),
         "Latency and throughput": _latency(ordered) + latency_picture(figures),
         "Under a cap": proofs_section(proofs),

@@ -36,6 +36,7 @@ def plan_text(estimate: Estimate, *, has_details: bool = False) -> str:
         [paragraph(verdict(estimate))],
         [paragraph(place_words(estimate.place))],
         phase_table(estimate, has_details=has_details),
+        [paragraph(f"{name} needs {missing}") for name, missing in estimate.missing.items()],
         capacity_table(estimate),
         duration_lines(estimate, has_details=has_details),
         time_lines(estimate) if has_details else [],
@@ -53,9 +54,7 @@ def duration_lines(estimate: Estimate, *, has_details: bool) -> list[str]:
     if not any(method.fits for method in estimate.methods):
         return ["the experiment itself would end at once: nothing of it fits"]
     if seconds is None:
-        return [
-            paragraph("how long the experiment itself takes is not known: steps on a GPU were never measured")
-        ]
+        return [paragraph(f"how long the experiment itself takes is not known: {_untimed(estimate)}")]
     low, value, high = seconds
     measure = estimate.config.measure
     passes = "every phase (its run time above)"
@@ -79,6 +78,18 @@ def duration_lines(estimate: Estimate, *, has_details: bool) -> list[str]:
     return lines
 
 
+def _untimed(estimate: Estimate) -> str:
+    """Which times nobody has measured, and how to have them."""
+    if estimate.config.device.value != "cpu":
+        return "steps on a GPU were never measured"
+    found = {one.name: one.untimed for one in estimate.methods if one.fits and one.untimed}
+    which = ", ".join(f"{name} ({', '.join(phases)})" for name, phases in found.items())
+    return (
+        f"the times of {which} come with no benchmark; measure two or three small sizes "
+        "(python -m xclass -m +classes=1e3,3e3,1e4 ...) and give them with runs=outputs/DATE/TIME"
+    )
+
+
 def _budget(method: MethodEstimate) -> str:
     """How far the budget gets: a step of many classes may be all of it."""
     if not method.epoch_steps:
@@ -99,6 +110,8 @@ def time_lines(estimate: Estimate) -> list[str]:
                 if time.quantity != _OPEN
                 for shown in _time_lines(time, method)
             ]
+        if method.untimed:
+            lines.append(line(_WIDTHS, f"  {', '.join(method.untimed)}", "not known"))
     return lines
 
 

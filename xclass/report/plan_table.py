@@ -123,6 +123,8 @@ def _phase_line(method: MethodEstimate, phase: PhaseEstimate, room: Room) -> str
 
 
 def _fits(phase: PhaseEstimate, room: Room) -> str:
+    if phase.projected.refusal is not None:
+        return "no, see below"
     if phase.shortage is not None:
         of_what = "" if phase.required_bytes > room.usable_bytes else " of disk"
         return f"no, {format_bytes(phase.missing_bytes)}{of_what} short"

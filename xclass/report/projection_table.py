@@ -13,7 +13,7 @@ from xclass.projection.result import MARKED_BEYOND, Basis, HeldOut, ProjectedPha
 from xclass.records.record import Phase
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.projected import Projected
-from xclass.report.text import clean, share_with_interval
+from xclass.report.text import clean, points_text, share_with_interval
 from xclass.sizing.alternatives import Alternative
 from xclass.sizing.choice import Choice, describe
 from xclass.sizing.hardware import HOURS_PER_MONTH, Hardware
@@ -44,6 +44,7 @@ def print_projection(console: Console, found: Sequence[Projected], hardware: Har
         console.print(_lines(_evidence(one)))
         if any(phase.times for phase in one.phases):
             console.print(_times_table(one.phases))
+        console.print(_lines(_untimed(one)))
         console.print(_lines(("accuracy", line) for line in _accuracy_lines(one)))
     console.print()
     for line in _notes(found, hardware):
@@ -58,7 +59,12 @@ def verdict(found: Sequence[Projected]) -> Iterator[str]:
     if len({(one.classes, one.dim) for one in found}) > 1:
         return
     for purpose, phases in _PURPOSES.items():
-        needs = [(p, one.servers[p.phase]) for one in found for p in one.phases if p.phase in phases]
+        needs = [
+            (p, one.servers[p.phase])
+            for one in found
+            for p in one.phases
+            if p.phase in phases and p.refusal is None
+        ]
         if needs:
             phase, choice = min(needs, key=lambda need: need[1].needed_bytes)
             mark = _MARK if phase.is_marked else ""
@@ -131,6 +137,13 @@ def _evidence(one: Projected) -> Iterator[tuple[str, str]]:
         yield from (("", clean(caveat)) for caveat in phase.caveats)
 
 
+def _untimed(one: Projected) -> Iterator[tuple[str, str]]:
+    """Phases of which no time is known: neither measured here nor in the benchmark that comes with xclass."""
+    for phase in one.phases:
+        if not phase.times:
+            yield str(phase.phase), "time not known: measured neither in these runs nor in the benchmark"
+
+
 def _leaner(way: Alternative) -> str:
     """With the first of its measured costs; projection.json has them all."""
     how = f" ({' '.join(way.settings)})" if way.settings else ""
@@ -196,7 +209,8 @@ def _measured(accuracy: MeasuredAccuracy) -> str:
 
 def _trend(trend: AccuracyTrend, classes: int) -> str:
     between = f"{format_count(trend.fewest_classes)} and {format_count(trend.most_classes)} classes"
-    line = f"{trend.per_decade * 100:+.1f} points for ten times the classes between {between}"
+    change = points_text(trend.per_decade, trend.per_decade_error)
+    line = f"{change} points for ten times the classes between {between}"
     if classes <= trend.most_classes:
         return line
     return f"{line}; on that line {trend.at(classes) * 100:.0f} % at {format_count(classes)}, a GUESS"

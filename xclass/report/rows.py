@@ -27,6 +27,8 @@ NOTES = {
     "ratio": "peak_over_base_bytes / predicted_over_base_bytes: measured over predicted",
     "explained_share": "share of peak_over_base_bytes that the components of the closed form add up to",
     "accuracy_low": "with accuracy_high the 95 % Wilson interval of accuracy_at_1",
+    "metrics": "precision_at_1, ndcg_at_5, tail_recall_at_1, coverage and more, each with *_low and *_high "
+    "of its 95 % interval: keys of those serve rows only that have them",
     "latency_p50_seconds": "p50, p95, p99 are of the smallest batch size measured: latency_batch_size",
     "queries_per_second": "of the largest batch size measured: throughput_batch_size",
     "gpu_peak_bytes": "most that torch's allocator had reserved on the GPU (device=cuda), else null",
@@ -34,6 +36,7 @@ NOTES = {
     "disagreement": "why repeats differ by more than 3 % of peak - base, else null",
     "tracer_added_bytes": "peak - base under memray minus that of an equally short untraced twin",
     "traced_seconds": "of the shortened pass under memray, beside untraced_twin_seconds: its slowdown",
+    "lender": "method or model whose trained class vectors or encoder this one uses, else null",
     "seconds": "wall clock of the phase in the untraced pass, imports excluded",
 }
 
@@ -94,13 +97,28 @@ def _row(by_pass: dict[Pass, list[Record]]) -> Row:
         "seconds": rss.seconds if rss else None,
         "examples_seen": rss.examples_seen if rss else None,
         **_accuracy(rss),
+        **_metrics(rss),
         **_latency(rss),
         **spreads(repeats),
         "flamegraph": heap.heap.flamegraph if heap and heap.heap else None,
         "seed": facts.seed,
         "index": facts.details.get("index"),
         "gpu_peak_bytes": (rss.details.get("gpu") or {}).get("peak_reserved_bytes") if rss else None,
+        "lender": _lender(facts),
     }
+
+
+def _lender(record: Record) -> str | None:
+    index, methods = record.config.get("index") or {}, record.config.get("method") or {}
+    if record.method != "nearest_neighbour" or not isinstance(index, dict) or not isinstance(methods, dict):
+        return None
+    own = methods.get(record.method) or {}
+    lenders = [
+        index.get("model"),
+        index.get("vectors"),
+        own.get("encoder") if isinstance(own, dict) else None,
+    ]
+    return next((str(one) for one in lenders if one not in (None, "means", "projection")), None)
 
 
 def _memory(rss: Record | None) -> Row:
@@ -151,6 +169,13 @@ def _accuracy(rss: Record | None) -> Row:
         "accuracy_high": measured.at_1_high if measured else None,
         "num_queries": measured.num_queries if measured else None,
     }
+
+
+def _metrics(rss: Record | None) -> Row:
+    row: Row = {}
+    for metric in rss.metrics if rss else []:
+        row |= {metric.key: metric.value, f"{metric.key}_low": metric.low, f"{metric.key}_high": metric.high}
+    return row
 
 
 def _latency(rss: Record | None) -> Row:

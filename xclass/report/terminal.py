@@ -20,7 +20,9 @@ _INDENT = "  "
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
+    """One column of a table on the terminal."""
+
     header: str
     cell: Callable[[Row], str]
     rank: int
@@ -56,12 +58,19 @@ def results_table(rows: Sequence[Row], *, width: int = 100) -> Table:
     return table
 
 
-def _fit(rows: Sequence[Row], width: int) -> tuple[list[_Column], list[_Column]]:
+def _fit(rows: Sequence[Row], width: int) -> tuple[list[Column], list[Column]]:
     """The columns that fit, and those that had to go."""
     if _needed(_WIDE_COLUMNS, rows) <= width:
         return list(_WIDE_COLUMNS), []
-    kept = list(_COLUMNS)
-    dropped: list[_Column] = []
+    return fit_columns(_COLUMNS, rows, width)
+
+
+def fit_columns(
+    columns: Sequence[Column], rows: Sequence[Row], width: int
+) -> tuple[list[Column], list[Column]]:
+    """Of these columns those that fit, and those that had to go."""
+    kept = list(columns)
+    dropped: list[Column] = []
     while _needed(kept, rows) > width:
         least = max(kept, key=lambda column: column.rank)
         if least.rank == 0:
@@ -71,11 +80,11 @@ def _fit(rows: Sequence[Row], width: int) -> tuple[list[_Column], list[_Column]]
     return kept, dropped
 
 
-def _needed(columns: Sequence[_Column], rows: Sequence[Row]) -> int:
+def _needed(columns: Sequence[Column], rows: Sequence[Row]) -> int:
     return sum(_column_width(column, rows) for column in columns)
 
 
-def _column_width(column: _Column, rows: Sequence[Row]) -> int:
+def _column_width(column: Column, rows: Sequence[Row]) -> int:
     texts = [*column.header.split("\n"), *(line for row in rows for line in column.cell(row).split("\n"))]
     # One more for the space between columns.
     return max(cell_len(text) for text in texts) + 1
@@ -92,7 +101,7 @@ def _style(row: Row) -> str:
     return "not bold" if row["verdict"] == Verdict.MEASURED else "not bold red"
 
 
-def _caption(rows: Sequence[Row], dropped: Sequence[_Column]) -> Text:
+def _caption(rows: Sequence[Row], dropped: Sequence[Column]) -> Text:
     lines = ["closed form: predicted peak - base, and measured / predicted; all else is measured."]
     if dropped:
         names = ", ".join(column.header.replace("\n", " ") for column in dropped)
@@ -154,20 +163,20 @@ def _rate(row: Row) -> str:
 
 
 _COLUMNS = (
-    _Column("peak\nRSS", _mib("peak_rss_bytes"), 0),
-    _Column("peak\n-base", _mib("peak_over_base_bytes"), 1),
-    _Column("closed form\nx ratio", _closed_form, 2),
-    _Column("anon\npeak", _mib("peak_anon_bytes"), 5),
-    _Column("heap\npeak", _mib("peak_heap_bytes"), 6),
-    _Column("time", _time, 3),
-    _Column("accuracy\n95 %", _accuracy, 1),
-    _Column("p50\none", _p50, 4),
-    _Column("queries\n/s", _rate, 4),
+    Column("peak\nRSS", _mib("peak_rss_bytes"), 0),
+    Column("peak\n-base", _mib("peak_over_base_bytes"), 1),
+    Column("closed form\nx ratio", _closed_form, 2),
+    Column("anon\npeak", _mib("peak_anon_bytes"), 5),
+    Column("heap\npeak", _mib("peak_heap_bytes"), 6),
+    Column("time", _time, 3),
+    Column("accuracy\n95 %", _accuracy, 1),
+    Column("p50\none", _p50, 4),
+    Column("queries\n/s", _rate, 4),
 )
 _WIDE_COLUMNS = (
     _COLUMNS[0],
-    _Column("base\nRSS", _mib("base_rss_bytes"), 0),
+    Column("base\nRSS", _mib("base_rss_bytes"), 0),
     *_COLUMNS[1:6],
-    _Column("accuracy\n95 % interval", _accuracy_on_one_line, 0),
+    Column("accuracy\n95 % interval", _accuracy_on_one_line, 0),
     *_COLUMNS[7:],
 )

@@ -12,6 +12,8 @@ from math import ceil, floor, log10
 from typing import Any
 from urllib.parse import quote
 
+from xclass.units import percent_decimals
+
 _ESCAPES = str.maketrans(
     {
         "&": "&amp;",
@@ -125,12 +127,24 @@ def share_with_interval(share: float, low: float, high: float) -> tuple[str, str
     Returns:
         (share, low, high) without the percent sign, e.g. ``("37.3", "37.1", "37.5")``.
     """
-    half_width = max((high - low) * 50, 1e-4)
-    digits = max(0, -floor(log10(half_width)))
+    digits = percent_decimals((high - low) / 2)
     # The inner round keeps 35.00000000001 from becoming 35.1.
     low_steps = floor(round(low * 100 * 10**digits, 6))
     high_steps = ceil(round(high * 100 * 10**digits, 6))
     return tuple(f"{x:.{digits}f}" for x in (share * 100, low_steps / 10**digits, high_steps / 10**digits))  # type: ignore[return-value]
+
+
+def points_text(difference: float, error: float) -> str:
+    """A difference of two shares in percentage points, with no digit that its error makes meaningless.
+
+    Args:
+        difference: of shares.
+        error: half of its 95 % interval.
+
+    Returns:
+        With its sign and without the word, e.g. ``"-3"`` or ``"+0.4"``.
+    """
+    return f"{difference * 100:+.{percent_decimals(error)}f}"
 
 
 def rate_text(per_second: float | None) -> str:

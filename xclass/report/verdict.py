@@ -51,7 +51,7 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
     text = (
         f"At {format_count(best['classes'])} classes of {code(best['data'])} ({best['dim']} dimensions), "
         f"**{_shown(best)} answered {'best' if others else 'right'}: {share} %** "
-        f"of {format_count(best['num_queries'])} queries (95 % interval {low} to {high})"
+        f"{_asked(best)} {low} to {high})"
     )
     text += f", with a measured peak RAM of **{peaks}**." if peaks else "; its peak RAM was not measured."
     close = dict.fromkeys(_shown(row) for row in others if row["accuracy_high"] >= best["accuracy_low"])
@@ -60,6 +60,14 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
         verb = "interval of {} overlaps" if len(close) == 1 else "intervals of {} overlap"
         text += f" The {verb.format(', '.join(close))} its: these queries do not rank them."
     return text
+
+
+def _asked(row: Row) -> str:
+    """How many queries a share is of, and of what its interval is."""
+    queries = f"of {format_count(row['num_queries'])} queries"
+    if "num_seeds" not in row:
+        return f"{queries} (95 % interval"
+    return f"{queries} on average of {row['num_seeds']} seeds (95 % interval over seeds"
 
 
 def _leanest(rows: Sequence[Row]) -> str:

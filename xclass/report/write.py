@@ -10,13 +10,16 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.records.store import run_folders, write_json, write_text
+from xclass.report.advice import advice_line, within_points
+from xclass.report.cautions_section import caution_lines
 from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
-from xclass.report.page.contents import make_document
+from xclass.report.page.contents import largest_rows, make_document
 from xclass.report.page.document import Document
 from xclass.report.page.number_rows import number_rows
 from xclass.report.page.sources import RunRecords, read_run
 from xclass.report.page.study import Study
 from xclass.report.rows import NOTES, SUMMARY_SCHEMA_VERSION, Row, summary
+from xclass.report.seeds_section import seeds_lines
 
 SUMMARY_FILE, REPORT_FILE, PAGE_FILE = "summary.json", "report.md", "report.html"
 
@@ -32,6 +35,10 @@ class Reports:
     """The rows of summary.json, for a table on the terminal."""
     damaged: list[str]
     """Reasons of the record files that could not be read; the reports name them."""
+    remarks: list[str]
+    """Advice and cautions, one line each, for a terminal."""
+    seeds: list[str]
+    """A line per variant that was measured with several seeds, for the terminal."""
 
 
 def write_reports(run_dir: Path) -> Reports:
@@ -104,7 +111,15 @@ def write_document(
         report_html=folder / PAGE_FILE,
         rows=numbers["rows"],
         damaged=damaged,
+        remarks=_remarks(runs, numbers["rows"]),
+        seeds=seeds_lines([row for run in runs for row in run.variant_rows]),
     )
+
+
+def _remarks(runs: Sequence[RunRecords], rows: Sequence[Row]) -> list[str]:
+    points = within_points(record for run in runs for record in run.records)
+    advice = advice_line(largest_rows(rows), within_points=points) if rows else ""
+    return [*([advice] if advice else []), *caution_lines([(run.label, run.records) for run in runs])]
 
 
 def _summary_of(runs: Sequence[RunRecords]) -> dict[str, Any]:

@@ -15,15 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from xclass.classifiers.base import Server, import_object
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.data.base import DataSource
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
 from xclass.encoders.factory import load_encoder
-from xclass.evaluate.pictures import make_pictures
 from xclass.measure.conditions import process_conditions
 from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
@@ -31,7 +28,9 @@ from xclass.records.record import SHORT_CHUNKS, SHORT_STEPS, Pass, Phase
 from xclass.run.encoding import open_encoder, warm_up_encoder
 from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
+from xclass.run.judging import SavedAnswers, judge
 from xclass.run.questions import Questions
+from xclass.run.scrutiny import send_cautions
 from xclass.run.spec import ChildSpec
 
 Outcome = dict[str, Any]
@@ -62,6 +61,7 @@ class Job:
     def _prepare(self) -> None:
         config = self._config
         self._set_base()
+        facts: dict[str, Any] = {}
 
         def work(outcome: Outcome) -> None:
             outcome["data_facts"] = self._entry.prepare(
@@ -71,8 +71,10 @@ class Job:
                 seed=config.seed,
                 progress=self._events.progress,
             )
+            facts.update(outcome["data_facts"])
 
         self._measure(Phase.PREPARE, work)
+        send_cautions(self._entry, config, facts, self._events)
 
     def _fit(self, phase: Phase) -> None:
         config, shape = self._config, self._spec.problem_shape()
@@ -133,21 +135,8 @@ class Job:
 
         self._measure(Phase.LOAD, load)
         self._measure(Phase.SERVE, serve)
-        if self._spec.has_pictures:
-            self._send_pictures(answers, server)
-
-    def _send_pictures(self, answers: Path, server: Server) -> None:
-        """After the meter has read and the outcome was sent: what fails here loses nothing measured."""
-        with np.load(answers) as saved:
-            answers_Q, truth_Q = saved["classes_QK"][:, 0], saved["truth_Q"]
-        pictures = make_pictures(
-            self._open_source(),
-            answers_Q=answers_Q,
-            truth_Q=truth_Q,
-            class_vectors=server.class_vectors,
-            seed=self._config.seed,
-        )
-        self._events.send("pictures", phase=Phase.SERVE, pictures=pictures)
+        if self._spec.is_judged:
+            judge(SavedAnswers.load(answers), self._open_source(), server, config, self._events)
 
     def _set_base(self) -> None:
         if self._spec.pass_ is Pass.HEAP:

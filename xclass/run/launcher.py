@@ -27,6 +27,9 @@ _TERMINATE_SECONDS = 5.0
 _READ_BYTES = 1 << 20
 """Read at a time, and the longest event: a phase's outcome is a few kilobytes."""
 
+_MADE_LATER = ("cautions", "metrics", "pictures")
+"""Events that complete the outcome of a phase that was reported already."""
+
 EventCallback = Callable[[dict[str, Any]], None]
 
 
@@ -147,8 +150,8 @@ def _take(event: dict[str, Any], result: ChildResult, on_event: EventCallback) -
         result.sampler.mark(event["phase"], event["seconds"])
     elif kind == "phase_end":
         result.outcomes[event["phase"]] = event["outcome"]
-    elif kind == "pictures" and event["phase"] in result.outcomes:
-        result.outcomes[event["phase"]]["pictures"] = event["pictures"]
+    elif kind in _MADE_LATER and event["phase"] in result.outcomes:
+        result.outcomes[event["phase"]][kind] = event[kind]
     elif kind == "mark":
         result.marks.append((event["seconds"], event["name"]))
     elif kind == "error":

@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from xclass.errors import MeasurementError
+from xclass.evaluate.too_good import find_too_good
 from xclass.measure.blame import top_allocations
 from xclass.measure.heap import render_flamegraph
 from xclass.measure.session import PhaseMemory, combine
+from xclass.records.cautions import read_cautions
+from xclass.records.metric import Metric
 from xclass.records.pictures import Pictures
 from xclass.records.record import Accuracy, HeapReading, Latency, Phase, Record, Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult
 from xclass.units import format_bytes
+
+_MADE_AFTERWARDS = {Phase.PREPARE: {"cautions"}, Phase.SERVE: {"metrics", "pictures"}}
+"""Keys of an outcome that come once the phase has been reported."""
 
 
 def fill_record(record: Record, result: ChildResult) -> None:
@@ -42,11 +48,17 @@ def fill_record(record: Record, result: ChildResult) -> None:
     record.latencies = [Latency(**latency) for latency in outcome.get("latencies", [])]
     if "accuracy" in outcome:
         record.accuracy = Accuracy(**outcome["accuracy"])
+        record.cautions = find_too_good(record.accuracy, record.data_facts)
+    record.metrics = [Metric(**metric) for metric in outcome.get("metrics", [])]
+    if "cautions" in outcome:
+        record.cautions = read_cautions(outcome["cautions"]["found"])
+        record.details["leakage"] = outcome["cautions"]["leakage"]
     if "pictures" in outcome:
         record.pictures = Pictures.from_json(outcome["pictures"])
-    elif record.phase is Phase.SERVE and (result.exit_code or result.ended_by):
+    if result.exit_code or result.ended_by:
         # The phase had been reported: only what is made afterwards can have failed.
-        record.details["pictures_failure"] = _child_end(result)[1]
+        missing = _MADE_AFTERWARDS.get(record.phase, set()) - set(outcome)
+        record.details |= {f"{name}_failure": _child_end(result)[1] for name in sorted(missing)}
     if "heap" in outcome:
         record.heap = HeapReading(**outcome["heap"], flamegraph=None)
     if "memory" in outcome:

@@ -16,6 +16,7 @@ from xclass.encoders.base import Encoder
 from xclass.evaluate.metrics import accuracy, latency
 from xclass.records.record import SHORT_BATCHES, SHORT_SINGLES
 from xclass.run.events import EventWriter
+from xclass.run.judging import SavedAnswers
 
 
 class Questions:
@@ -78,15 +79,13 @@ class Questions:
         self._events.send("mark", name="single queries")
         singles = [(at, at + 1) for at in range(min(self._settings.single_queries, self._num_queries))]
         single_seconds = _time_each(ask, singles, self._settings.single_seconds)
-        answers.parent.mkdir(exist_ok=True)
-        truth_Q = self._queries.classes_B
-        _save_answers(answers, classes_QK=classes_QK, scores_QK=scores_QK, truth_Q=truth_Q)
+        SavedAnswers.of_queries(self._queries, classes_QK=classes_QK, scores_QK=scores_QK).save(answers)
         return {
             "latencies": [
                 latency(1, single_seconds),
                 latency(self._settings.batch_size, batch_seconds, num_queries=self._num_queries),
             ],
-            "accuracy": accuracy(classes_QK, truth_Q),
+            "accuracy": accuracy(classes_QK, self._queries.sets),
             "details": {"first_answer_seconds": first_answer_seconds},
         }
 
@@ -101,17 +100,6 @@ class Questions:
     def _answer(self, start: int, stop: int) -> Answers:
         features = self._encoder.features(slice_inputs(self._queries.inputs, start, stop))
         return self._server.search(self._encoder.encode(features), self._k)
-
-
-def _save_answers(path: Path, **arrays: np.ndarray) -> None:
-    """The file appears whole or, on a full disk, not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _time_each(

@@ -54,8 +54,8 @@ class ChildSpec:
         return {Pass.HEAP: "heap trace", Pass.TWIN: "as short, untraced"}.get(self.pass_, "")
 
     @property
-    def has_pictures(self) -> bool:
-        """Whether pictures are made of it, after everything was measured."""
+    def is_judged(self) -> bool:
+        """Whether metrics and pictures are made of its answers, after everything was measured."""
         return self.pass_ is Pass.RSS and self.repeat == 0 and not self.is_proof
 
     def write(self, path: Path) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
+from xclass.classifiers.libraries import missing_library
+from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import MAX_CLASSES, RunConfig
-from xclass.data.registry import DATA_CONFIGS
 from xclass.shapes import ProblemShape
-from xclass.sizing.plan import PhasePlan, make_shape, plan_method, saved_bytes
+from xclass.sizing.plan import PhasePlan, make_shape, plan_method, refusal_of, saved_bytes
 from xclass.units import format_bytes, format_count
 
 
@@ -50,7 +50,7 @@ class Capacity:
 
     method: str
     fit_classes: int
-    """Trained or built, and saved."""
+    """Trained or built, and saved; as far as the method does not refuse."""
     serve_classes: int
     """Served with every page of the model in memory: as fast as was measured."""
     mapped_classes: int
@@ -67,11 +67,13 @@ def capacity(config: RunConfig, method: str, room: Room) -> Capacity:
         method: name of one.
         room: memory and disk.
     """
-    most = DATA_CONFIGS[config.data.name].most_classes or MAX_CLASSES
+    most = config.data.most_classes or MAX_CLASSES
 
-    def largest(fits: Callable[[PhasePlan, int], bool], phases: slice) -> int:
+    def largest(fits: Callable[[PhasePlan, int], bool], phases: slice, *, is_fitted: bool = False) -> int:
         def holds(num_classes: int) -> bool:
             shape = make_shape(config, num_classes)
+            if is_fitted and refusal_of(config, method, shape) is not None:
+                return False
             saved = saved_bytes(config, method, shape)
             return all(fits(plan, saved) for plan in plan_method(config, method, shape)[phases])
 
@@ -82,7 +84,7 @@ def capacity(config: RunConfig, method: str, room: Room) -> Capacity:
 
     return Capacity(
         method=method,
-        fit_classes=largest(lambda plan, _: room.holds(plan), slice(1)),
+        fit_classes=largest(lambda plan, _: room.holds(plan), slice(1), is_fitted=True),
         serve_classes=largest(
             lambda plan, saved: is_served(plan, saved) and plan.peak_bytes <= room.usable_bytes,
             slice(1, None),
@@ -101,11 +103,9 @@ def explain_misfit(config: RunConfig, plan: PhasePlan, shape: ProblemShape, room
         shape: of the problem.
         room: memory and disk.
     """
-    settings: MethodConfig = getattr(config.method, plan.method)
-    refusal = settings.refusal(shape, **config.sections_of(plan.method))
-    if refusal is not None:
-        return f"does not fit: {refusal}"
-    short = room.shortage(required_bytes=plan.required_bytes, disk_bytes=plan.disk_bytes)
+    short = refusal_of(config, plan.method, shape) or room.shortage(
+        required_bytes=plan.required_bytes, disk_bytes=plan.disk_bytes
+    )
     return None if short is None else f"does not fit: {short}; {advise(config, plan.method, shape, room)}"
 
 
@@ -113,10 +113,17 @@ def advise(config: RunConfig, method: str, shape: ProblemShape, room: Room) -> s
     """What could run instead of a method that does not fit: fewer classes, or another method."""
 
     def fits(name: str, candidate: ProblemShape) -> bool:
-        return all(room.holds(plan) for plan in plan_method(config, name, candidate))
+        is_refused = refusal_of(config, name, candidate) is not None
+        return not is_refused and all(room.holds(plan) for plan in plan_method(config, name, candidate))
 
-    largest = largest_that_fits(lambda classes: fits(method, replace(shape, num_classes=classes)))
-    others = [name for name in METHOD_CONFIGS if name != method and fits(name, shape)]
+    def of_size(num_classes: int) -> ProblemShape:
+        """As many examples per class as here."""
+        num_examples = round(shape.num_examples * num_classes / shape.num_classes)
+        return replace(shape, num_classes=num_classes, num_examples=num_examples)
+
+    largest = largest_that_fits(lambda classes: fits(method, of_size(classes)))
+    others = [name for name in METHOD_CONFIGS if name != method and not missing_library(name)]
+    others = [name for name in others if fits(name, shape)]
     advice = (
         f"this method fits up to {format_count(largest)} classes here" if largest else "no size fits here"
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from xclass.units import format_count, format_decimal_bytes, format_seconds
+from xclass.evaluate.intervals import wilson
+from xclass.units import format_count, format_decimal_bytes, format_seconds, percent_decimals
 
 _FILE = Path(__file__).with_name("measured_costs.json")
 """Made by scripts/condense_costs.py from benchmarks/records."""
@@ -28,6 +29,8 @@ class MeasuredCost:
     accuracy: float | None = None
     """Share of held-out queries answered right."""
     accuracy_before: float | None = None
+    num_queries: int = 0
+    """That both answered."""
     p50_seconds: float | None = None
     """Median of a query asked alone."""
     p50_seconds_before: float | None = None
@@ -47,7 +50,10 @@ class MeasuredCost:
         if self.recall is not None:
             parts.append(f"{100 * self.recall:.2f} % of the ten that exact search finds")
         if self.accuracy is not None and self.accuracy_before is not None:
-            parts.append(f"{100 * self.accuracy:.1f} % right ({100 * self.accuracy_before:.1f} % before)")
+            low, high = wilson(round(self.accuracy * self.num_queries), self.num_queries)
+            digits = percent_decimals((high - low) / 2)
+            before = f"{100 * self.accuracy_before:.{digits}f} % before"
+            parts.append(f"{100 * self.accuracy:.{digits}f} % right ({before})")
         if self.equal_share is not None:
             parts.append(f"{100 * self.equal_share:.0f} % of the answers the same")
         if self.p50_seconds is not None:

@@ -16,7 +16,13 @@ from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 from xclass.units import MIB
 
-BASE_BYTES = {"torch": 245 * MIB, "faiss": 64 * MIB, "scipy": 56 * MIB, "numpy": 44 * MIB}
+BASE_BYTES = {
+    "torch": 245 * MIB,
+    "faiss": 64 * MIB,
+    "scipy": 57 * MIB,
+    "numpy": 44 * MIB,
+    "sklearn": 126 * MIB,
+}
 """Resident bytes after an engine was imported and warmed up, encoder and data code included.
 
 Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
@@ -28,7 +34,13 @@ IMPORTED_BYTES = {"dense_softmax_autograd": 66 * MIB}
 Source: bases of 311 to 316 MiB beside 245 to 250 of the other methods in benchmarks/records/measure/ledger
 and benchmarks/records/projection.
 """
-IMPORT_OVER_BASE_BYTES = {"torch": 6 * MIB, "faiss": 17 * MIB, "scipy": 4 * MIB, "numpy": 2 * MIB}
+IMPORT_OVER_BASE_BYTES = {
+    "torch": 6 * MIB,
+    "faiss": 17 * MIB,
+    "scipy": 4 * MIB,
+    "numpy": 2 * MIB,
+    "sklearn": MIB,
+}
 """What importing an engine takes for a moment over the base that stays of it.
 
 So a process that serves a small model needs most before it has opened it. Source: ``python -m xclass.prove
@@ -39,7 +51,13 @@ and 6 MB (torch) over what is resident after it; same machine as BASE_BYTES.
 _CODE = f"program code{MAPPED}"
 OPENING_CODE_BYTES, ANSWERING_CODE_BYTES = MIB, 2 * MIB
 """Pages of libraries that run first when a model is opened, and when it answers: the most that were seen."""
-FITTING_CODE_BYTES = {"torch": 3 * MIB // 2, "faiss": 2 * MIB, "scipy": MIB, "numpy": MIB}
+FITTING_CODE_BYTES = {
+    "torch": 3 * MIB // 2,
+    "faiss": 2 * MIB,
+    "scipy": MIB,
+    "numpy": MIB,
+    "sklearn": MIB,
+}
 """The same while fitting; warming up has run the rest.
 
 Source: growth of RssFile in benchmarks/records/measure/ledger and benchmarks/records/projection: torch 1.5 to
@@ -168,6 +186,12 @@ def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     return settings.gpu_bytes(shape, **config.sections_of(method))
 
 
+def refusal_of(config: RunConfig, method: str, shape: ProblemShape) -> str | None:
+    """Why a method cannot bear this size although the memory is there, as a predicate; None: it can."""
+    settings: MethodConfig = getattr(config.method, method)
+    return settings.refusal(shape, **config.sections_of(method))
+
+
 def encoder_of(config: RunConfig, method: str) -> EncoderKind:
     """The encoder between the data of a run and a method."""
     return encoder_kind(DATA_CONFIGS[config.data.name].inputs, METHOD_CONFIGS[method].takes)
@@ -180,7 +204,7 @@ def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[
 
 def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
     """Columns of the features of an example, and how many of them it has."""
-    inputs = DATA_CONFIGS[config.data.name].inputs
+    inputs, facts = DATA_CONFIGS[config.data.name].inputs, {**(config.data.known_facts() or {}), **facts}
     if inputs is InputKind.vectors:
         return config.dim, float(config.dim)
     if inputs is InputKind.texts:

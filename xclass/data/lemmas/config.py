@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
+from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
@@ -36,7 +37,7 @@ _TRAIN_TEXTS = (
 
 
 @dataclass(kw_only=True, slots=True)
-class LemmasConfig:
+class LemmasConfig(DataTraits):
     """Where the prepared data lies; what it is, the package ``simplemma`` decides."""
 
     name: ClassVar[str] = "lemmas"
@@ -54,9 +55,6 @@ class LemmasConfig:
     def cache_folder(self) -> Path:
         """The cache folder as an absolute path; it need not exist."""
         return cache_folder(self.cache)
-
-    def check_files(self) -> None:
-        """No file is named by a user."""
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Bytes that reading adds over the base: batches, and mapped pages of the index of the texts.

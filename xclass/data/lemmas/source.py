@@ -118,6 +118,7 @@ class LemmasSource:
             "num_classes_existing": self._manifest.num_classes,
             "num_train": self.num_train,
             "num_test": self.num_test,
+            "num_test_classes": self.num_test,  # one form of each class that has two
             "num_texts_bytes": self._train.bytes_before(self.num_train)
             + self._test.bytes_before(self.num_test),
             "index_mapped_bytes": self._train.mapped_bytes

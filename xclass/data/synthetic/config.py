@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, ProblemShape
 
 
 @dataclass(kw_only=True, slots=True)
-class SyntheticConfig:
+class SyntheticConfig(DataTraits):
     """Classes on the unit sphere in two-level clusters, with Zipf frequencies and Gaussian noise."""
 
     name: ClassVar[str] = "synthetic"
@@ -46,9 +47,6 @@ class SyntheticConfig:
         _check("zipf_exponent", self.zipf_exponent, 0.0, 2.0, "1.0 is Zipf's law")
         _check("classes_per_group", self.classes_per_group, 1, 10**9, "100 is the default")
         _check("group_share", self.group_share, 0.0, 0.95, "0 means no groups")
-
-    def check_files(self) -> None:
-        """No file is named by a user."""
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Component -> bytes alive while examples are made: O(batch), whatever the number of classes.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from xclass.data.cache import cache_folder, check_cache
 from xclass.data.table_files import InputFile, absolute, input_files, prepared_facts, prepared_folder
+from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
@@ -37,7 +38,7 @@ class TableFormat(StrEnum):
 
 
 @dataclass(kw_only=True, slots=True)
-class TextConfig:
+class TextConfig(DataTraits):
     """Which files, which of their columns, and what is held out."""
 
     name: ClassVar[str] = "text"

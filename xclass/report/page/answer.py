@@ -7,27 +7,31 @@ from itertools import groupby
 
 from xclass.projection.result import ProjectedPhase
 from xclass.records.record import Phase
+from xclass.report.advice import advice_text
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.page.projection_section import interval_text
 from xclass.report.page.servers_section import choice_of, month_text, server_text
 from xclass.report.page.study import PURPOSES, Study
 from xclass.report.rows import Row
 from xclass.report.verdict import verdict_text
+from xclass.sizing.choice import Choice
 from xclass.units import format_bytes, format_count
 
 _VERBS = {Phase.TRAIN: "train", Phase.BUILD: "build", Phase.SERVE: "serve"}
 
 
-def answer(rows: Sequence[Row], study: Study | None) -> str:
+def answer(rows: Sequence[Row], study: Study | None, *, within_points: float = 1.0) -> str:
     """What the reader asked.
 
     Args:
         rows: that compare methods at one size of each data set, together, each with its ``variant``.
         study: what else is known; None leaves out server, price and larger sizes.
+        within_points: how far the accuracy of what is advised may lie below the best.
     """
     # Shares of right answers to the queries of different data do not compare.
     parts = [verdict_text(list(group)) for _, group in groupby(rows, key=lambda row: str(row["data"]))]
     variant = best_variant(rows)
+    parts.append(advice_text(rows, within_points=within_points, choices=_choices(study)))
     if study is not None and variant in study.configs:
         parts.append(_rent(study, study.measured[variant]))
         asked = study.asked[variant]
@@ -36,6 +40,18 @@ def answer(rows: Sequence[Row], study: Study | None) -> str:
     if any(row["accuracy_at_1"] is not None for row in rows):
         parts.append(ACCURACY_CAVEAT)
     return "\n\n".join(part for part in parts if part)
+
+
+def _choices(study: Study | None) -> dict[str, Choice]:
+    """Variant -> server that its serve phase needs at the largest measured size."""
+    if study is None:
+        return {}
+    return {
+        variant: choice_of(study.hardware, phase)
+        for variant, phases in study.measured.items()
+        for phase in phases
+        if phase.phase == Phase.SERVE
+    }
 
 
 def best_variant(rows: Sequence[Row]) -> str | None:
@@ -57,10 +73,12 @@ def _projected(study: Study, phases: Sequence[ProjectedPhase]) -> str:
         for phase in chosen
     )
     reach = max(phase.extrapolation for phase in chosen)
+    refusal = next((phase.refusal for phase in phases if phase.refusal), None)
     far = ", far beyond what was measured" if any(phase.is_marked for phase in chosen) else ""
     return (
         f"**At {format_count(first.classes)} classes and {first.dim} dimensions** ({first.basis}), "
         f"{reach:.3g} times the largest that was measured{far}: {needs}; {_servers(study, phases)}."
+        + (f" **It would not be started there**: it {refusal}." if refusal else "")
     )
 
 

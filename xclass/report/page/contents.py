@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from xclass.report.advice import within_points
+from xclass.report.cautions_section import CAUTIONS, caution_pointer, cautions_section
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import run_sections
+from xclass.report.over_seeds import over_seeds
 from xclass.report.page.answer import answer, best_variant
 from xclass.report.page.document import CALCULATOR, Document, Section
 from xclass.report.page.figures import FRONTIER_FIGURE, PEAKS_FIGURE, client_figures
@@ -19,6 +22,7 @@ from xclass.report.page.study import PURPOSES, Study
 from xclass.report.page.times_section import held_out_times_section, projected_times_section
 from xclass.report.rows import Row, merged_records
 from xclass.report.run_figures import draw_run_figures
+from xclass.report.seeds_section import seeds_section
 from xclass.report.sweep import sweep_sections
 from xclass.report.text import code
 from xclass.units import format_count
@@ -45,16 +49,20 @@ def make_document(
         damaged: reasons of the record files that could not be read.
         study: adds what is projected, and the servers.
     """
-    by_run = [(run.label, _with_variants(run)) for run in runs]
+    by_run = [(run.label, run.variant_rows) for run in runs]
     rows = [row for _, own in by_run for row in own]
-    largest = largest_rows(rows)
+    largest = largest_rows(over_seeds(rows))
     lead = max(runs, key=lambda run: max((record.classes for record in run.records), default=0))
     figures = {**client_figures(rows, largest, study), **draw_run_figures(merged_records(lead.records))}
     own = run_sections(
         lead.records, run_dir=lead.folder, damaged=damaged, figures=figures, proofs=lead.proofs
     )
-    opening = Section(title="", body=answer(largest, study) if largest else own[0].body)
-    client = [opening, *_client_sections(largest, figures, study)]
+    cautioned = [(run.label, run.records) for run in sorted(runs, key=lambda run: run is not lead)]
+    body = answer(largest, study, within_points=_points(lead, study)) if largest else own[0].body
+    opening = Section(title="", body="\n\n".join(filter(None, [body, caution_pointer(cautioned)])))
+    cautions = Section(title=CAUTIONS, body=cautions_section(cautioned))
+    seeds = Section(title="Over seeds", body=seeds_section(rows))
+    client = [opening, cautions, *_client_sections(largest, figures, study, seeds)]
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
@@ -67,8 +75,9 @@ def make_document(
     return Document(title=title, sections=tuple(sections), figures=figures)
 
 
-def _with_variants(run: RunRecords) -> list[Row]:
-    return [row | {"variant": run.variants.get(row["method"], row["method"])} for row in run.rows]
+def _points(lead: RunRecords, study: Study | None) -> float:
+    asked = None if study is None else study.within_points
+    return within_points(lead.records) if asked is None else asked
 
 
 def _title(largest: Sequence[Row]) -> str:
@@ -88,8 +97,10 @@ def largest_rows(rows: Sequence[Row]) -> list[Row]:
     return sorted(found, key=lambda row: (-most[row["data"]], row["data"]))
 
 
-def _client_sections(largest: Sequence[Row], figures: Collection[str], study: Study | None) -> list[Section]:
-    sections = [Section(title="Methods and phases", body=method_table(largest))]
+def _client_sections(
+    largest: Sequence[Row], figures: Collection[str], study: Study | None, seeds: Section
+) -> list[Section]:
+    sections = [Section(title="Methods and phases", body=method_table(largest)), seeds]
     if study is not None:
         body = naive_section(study, best_variant(largest))
         sections.insert(0, Section(title="From where to where", body=body))

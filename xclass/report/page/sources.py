@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,9 +37,23 @@ class RunRecords:
         return {method: _variant(record) for method, record in firsts.items()}
 
     @cached_property
+    def settings(self) -> str:
+        """All that was set besides the seed: runs that agree in it are the same run with another seed."""
+        config = next((record.config for record in self.records if record.config), {})
+        return json.dumps({key: value for key, value in config.items() if key != "seed"}, sort_keys=True)
+
+    @cached_property
     def rows(self) -> list[Row]:
         """Of its summary, each with the name of the run."""
         return [{"run": self.label, **row} for row in rows(self.records)]
+
+    @property
+    def variant_rows(self) -> list[Row]:
+        """The same, each with its variant and with all other settings, as reports over several runs need."""
+        return [
+            row | {"variant": self.variants.get(row["method"], row["method"]), "settings": self.settings}
+            for row in self.rows
+        ]
 
 
 def _variant(record: Record) -> str:

@@ -30,6 +30,8 @@ class Study:
     """Keys of :class:`RunConfig` -> value: the size that was asked about, e.g. ``{"classes": 50_000_000}``.
     Empty: ten times the largest measured number of classes, as far as nothing is marked."""
     is_far_allowed: bool = False
+    within_points: float | None = None
+    """How far the accuracy of what is advised may lie below the best; None: as the run was told."""
     num_features: int = DEFAULT_FEATURES
     """Of the dense linear model that stands beside ours."""
 

@@ -1,0 +1,100 @@
+"""Metrics in report.md, in summary.json and on the terminal: every value with its interval or a reason."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from made_records import render_markdown
+from rich.console import Console
+
+from xclass.records.metric import IntervalKind, Metric, MetricName, untold
+from xclass.records.record import Phase
+from xclass.report.metrics_section import metrics_section
+from xclass.report.metrics_table import metrics_table
+from xclass.report.rows import rows
+
+
+def metric(name, k, value, half=0.012, note=None, num_queries=2000):
+    return Metric(name=name, k=k, value=value, low=value - half, high=min(1.0, value + half),
+                  num_queries=num_queries, interval=IntervalKind.BOOTSTRAP, note=note)  # fmt: skip
+
+
+def metrics_of(share, *, classes_each=1):
+    return [
+        metric(MetricName.PRECISION, 1, share),
+        metric(MetricName.RECALL, 1, share / classes_each),
+        metric(MetricName.NDCG, 1, share),
+        metric(MetricName.PRECISION, 5, share / 5),
+        metric(MetricName.RECALL, 5, share / classes_each),
+        metric(MetricName.NDCG, 5, share - 0.05),
+        metric(MetricName.PSP, 5, share - 0.1, note="propensities with a = 0.55"),
+        metric(MetricName.MACRO_RECALL, 1, share - 0.2),
+        metric(MetricName.HEAD_RECALL, 1, share),
+        metric(MetricName.TAIL_RECALL, 1, share - 0.3, note="the rarest <b>7</b> classes"),
+        untold(MetricName.COVERAGE, "fewer than 200 queries"),
+    ]
+
+
+def judged(run_records, **options):
+    serving = [
+        replace(record, metrics=metrics_of(0.8, **options) if record.accuracy else [])
+        for record in run_records
+        if record.phase is Phase.SERVE
+    ]
+    return [one for one in serving if one.metrics]
+
+
+def test_every_metric_has_its_interval_and_no_digit_more_than_that_carries(run_records):
+    text = metrics_section(judged(run_records))
+    assert "| 80 % (78 to 82) |" in text
+    assert "| 75 % (73 to 77) |" in text
+    assert "| 50 % (48 to 52) |" in text
+    assert "80.0" not in text
+
+
+def test_of_one_class_per_query_precision_says_nothing_more(run_records):
+    single, several = (metrics_section(judged(run_records, classes_each=n)) for n in (1, 2))
+    assert "P@5 |" not in single.replace("PSP@5", "")
+    assert "Every query has one true class" in single
+    assert "| P@1 |" in several
+    assert "nDCG@1" not in single + several, "the same as P@1, whatever was answered"
+
+
+def test_what_a_metric_depends_on_is_said_once_and_escaped(run_records):
+    text = metrics_section(judged(run_records))
+    assert text.count("propensities with a = 0.55") == 1
+    assert "<b>" not in text
+    assert "- coverage: fewer than 200 queries." in text
+
+
+def test_metrics_that_could_not_be_made_are_named(run_records):
+    record = judged(run_records)[0]
+    record.metrics, record.details = [], {"metrics_failure": "killed by SIGKILL"}
+    assert "making them failed: killed by SIGKILL" in render_markdown([record], run_dir="/tmp")
+
+
+def test_a_run_without_metrics_has_no_section(run_records):
+    assert metrics_section(run_records) == ""
+    assert metrics_table(rows(run_records)) is None
+
+
+def test_summary_rows_hold_value_and_ends(run_records):
+    (row, *_) = rows(judged(run_records))
+    ends = tuple(row[f"ndcg_at_5{end}"] for end in ("", "_low", "_high"))
+    assert ends == pytest.approx((0.75, 0.738, 0.762))
+    assert (row["coverage"], row["coverage_low"], row["coverage_high"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_the_terminal_shows_what_fits(run_records, width):
+    found = rows(judged(run_records))
+    found[0]["method"] = "[red]x[/red]\x1b[2J"
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    console.print(metrics_table(found, width=width))
+    text = console.file.getvalue()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    assert "\x1b" not in text
+    assert "[red]x[/red]" in text
+    assert "tail" in text
+    assert ("head" in text) == (width > 40)
+    assert "48-52" in text

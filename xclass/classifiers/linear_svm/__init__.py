@@ -1,0 +1,1 @@
+"""One linear support vector machine per class, its small weights pruned."""

@@ -1,0 +1,88 @@
+"""How far accuracy and memory move when nothing but the seed is changed: a table over the runs of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xclass.records.record import Verdict
+from xclass.report.over_seeds import over_seeds, seed_groups
+from xclass.report.rows import Row
+from xclass.report.text import clean, code, share_with_interval, table
+from xclass.units import format_bytes, format_count
+
+_HEADERS = (
+    "variant",
+    "data",
+    "classes",
+    "dim",
+    "seeds",
+    "right at first place: mean (95 % interval over seeds)",
+    "of each seed",
+    "tail R@1: mean (95 % interval over seeds)",
+    "peak RAM to serve (measured)",
+)
+_WORDS = (
+    "The same run with several seeds: each makes its own random choices (synthetic data and queries, the "
+    "order of training, first values). Means have Student's 95 % interval over seeds, which is never taken "
+    "narrower than that of a single run's queries, because runs may share these. The opening sentences and "
+    "the table of methods and phases show these means, and medians of bytes and times."
+)
+
+
+def seeds_section(rows: Sequence[Row]) -> str:
+    """Every variant that answered with several seeds; empty where there is none.
+
+    Args:
+        rows: of all runs, each with ``variant`` and ``settings``.
+    """
+    groups = _answered_groups(rows)
+    if not groups:
+        return ""
+    return f"{_WORDS}\n\n{table(_HEADERS, [_cells(group) for group in groups], num_text_columns=2)}"
+
+
+def seeds_lines(rows: Sequence[Row]) -> list[str]:
+    """The same for a terminal: a line per variant."""
+    lines = []
+    for group in _answered_groups(rows):
+        (mean,) = over_seeds(group)
+        size = f"{format_count(mean['classes'])} classes of {clean(mean['data'])}, {mean['dim']} dimensions"
+        share = _share(mean, "accuracy_at_1", "accuracy")
+        lines.append(f"{clean(mean['variant'])} at {size}: {share} right, mean over {len(group)} seeds")
+    return lines
+
+
+def _answered_groups(rows: Sequence[Row]) -> list[list[Row]]:
+    return [group for group in seed_groups(rows) if len(group) > 1 and _has_answered(group)]
+
+
+def _has_answered(group: Sequence[Row]) -> bool:
+    return all(row["accuracy_at_1"] is not None and row["verdict"] == Verdict.MEASURED for row in group)
+
+
+def _cells(group: Sequence[Row]) -> list[str]:
+    (mean,) = over_seeds(group)
+    ordered = sorted(group, key=lambda row: int(row["seed"]))
+    each = (
+        share_with_interval(row["accuracy_at_1"], row["accuracy_low"], row["accuracy_high"])[0]
+        for row in ordered
+    )
+    peaks = [row["peak_rss_bytes"] for row in group if row["peak_rss_bytes"] is not None]
+    return [
+        code(mean["variant"]),
+        code(mean["data"]),
+        format_count(mean["classes"]),
+        str(mean["dim"]),
+        ", ".join(str(row["seed"]) for row in ordered),
+        _share(mean, "accuracy_at_1", "accuracy"),
+        f"{', '.join(each)} %",
+        _share(mean, "tail_recall_at_1", "tail_recall_at_1"),
+        " to ".join(dict.fromkeys(format_bytes(peak) for peak in (min(peaks), max(peaks)))) if peaks else "-",
+    ]
+
+
+def _share(row: Row, key: str, stem: str) -> str:
+    if row.get(key) is None:
+        return "-"
+    share, low, high = share_with_interval(row[key], row[f"{stem}_low"], row[f"{stem}_high"])
+    return f"{share} % ({low} to {high})"
