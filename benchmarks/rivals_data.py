@@ -27,7 +27,7 @@ from xclass.data.base import IntArray
 from xclass.data.lemmas.config import LemmasConfig
 from xclass.data.lemmas.entry import prepare
 from xclass.data.lemmas.manifest import Manifest, read_manifest
-from xclass.data.lemmas.store import TextStore, map_array
+from xclass.data.text_store import TextStore, map_array
 
 DATA_FOLDER = Path("/tmp/rivals_data")
 SIZES = ("1e4", "1e5", "1e6", "all")
