@@ -81,7 +81,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
         *(
             f"{number / 1e6:,.0f}"
             for number in (
-                train["peak_rss_bytes"], train["model_bytes"], serve["load_rss_bytes"], serve["peak_rss_bytes"],
+                train["peak_rss_bytes"], train["model_bytes"],
+                serve["load_rss_bytes"], serve["peak_rss_bytes"],
             )
         ),
         f"{1e3 * serve['single_median_seconds']:.2f}",
@@ -105,14 +106,18 @@ def _bars(rows: list[dict[str, Any]]) -> str:
     mine = _best(own)
     assert mine is not None
     share = mine["train"]["peak_rss_bytes"] / rival["train"]["peak_rss_bytes"]
-    lines = [f"- Best: `{mine['method']}` {_percent(mine)} against `{rival['method']}` {_percent(rival)}, with "
-             f"{share:.2f} of its training peak."]  # fmt: skip
+    lines = [
+        f"- Best: `{mine['method']}` {_percent(mine)} against `{rival['method']}` {_percent(rival)}, "
+        f"with {share:.2f} of its training peak."
+    ]
     dense = _best([row for row in own if row["method"].startswith(_DENSE)])
     sparse = _best([row for row in done if row["method"] in ("xclass_sparse_means", "sklearn_means")])
     if dense and sparse:
         gap = 100 * (sparse["metrics"]["P@1"]["value"] - dense["metrics"]["P@1"]["value"])
-        lines.append(f"- Best dense vectors: `{dense['method']}` {_percent(dense)}, {gap:+.2f} points behind "
-                     f"`{sparse['method']}` {_percent(sparse)}.")  # fmt: skip
+        lines.append(
+            f"- Best dense vectors: `{dense['method']}` {_percent(dense)}, {gap:+.2f} points behind "
+            f"`{sparse['method']}` {_percent(sparse)}."
+        )
     return "\n" + "\n".join(lines) + "\n"
 
 

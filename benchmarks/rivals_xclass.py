@@ -1,7 +1,8 @@
 """Rows of xclass for ``rivals.py``: command lines as a user types them, and what their records say.
 
-A row is one run; what it answers with is the last of its methods. Training RAM and seconds are those of all its
-``train`` and ``build`` phases, the largest and the sum: class vectors that another method lends were trained too.
+A row is one run; what it answers with is the last of its methods. Training RAM and seconds are those of all
+its ``train`` and ``build`` phases, the largest and the sum: class vectors that another method lends were
+trained too.
 """
 
 from __future__ import annotations
