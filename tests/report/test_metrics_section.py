@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from made_records import render_markdown
@@ -64,13 +65,22 @@ def test_what_a_metric_depends_on_is_said_once_and_escaped(run_records):
     text = metrics_section(judged(run_records))
     assert text.count("propensities with a = 0.55") == 1
     assert "<b>" not in text
-    assert "- coverage: fewer than 200 queries." in text
+    assert "coverage of `dense_softmax`, coverage of `sampled_softmax`" in text
+    assert "`nearest_neighbour`: fewer than 200 queries." in text
 
 
 def test_metrics_that_could_not_be_made_are_named(run_records):
     record = judged(run_records)[0]
     record.metrics, record.details = [], {"metrics_failure": "killed by SIGKILL"}
-    assert "making them failed: killed by SIGKILL" in render_markdown([record], run_dir="/tmp")
+    assert "making them failed: killed by SIGKILL" in render_markdown([record], run_dir=Path("run"))
+
+
+def test_the_opening_says_what_a_high_accuracy_may_hide(run_records):
+    text = render_markdown(judged(run_records), run_dir=Path("run"))
+    assert (
+        "Of the queries of the rarest classes `dense_softmax` finds 50 % (48 to 52)." in text.split("## ")[0]
+    )
+    assert "rarest" not in render_markdown(run_records, run_dir=Path("run")).split("## ")[0]
 
 
 def test_a_run_without_metrics_has_no_section(run_records):
@@ -85,6 +95,16 @@ def test_summary_rows_hold_value_and_ends(run_records):
     assert (row["coverage"], row["coverage_low"], row["coverage_high"]) == (None, None, None)
 
 
+def test_the_terminal_looks_at_all_answers_where_queries_have_several_classes(run_records):
+    found = rows(judged(run_records, classes_each=2))[:1]
+    found[0] |= {"tail_recall_at_5": 0.9, "tail_recall_at_5_low": 0.89, "tail_recall_at_5_high": 0.91}
+    single = [found[0] | {"recall_at_1": found[0]["precision_at_1"]}]
+    for rows_of, shown in ((found, "89-91"), (single, "48-52")):
+        console = Console(width=100, file=io.StringIO(), color_system=None)
+        console.print(metrics_table(rows_of, width=100))
+        assert shown in console.file.getvalue()
+
+
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_the_terminal_shows_what_fits(run_records, width):
     found = rows(judged(run_records))
@@ -96,5 +116,5 @@ def test_the_terminal_shows_what_fits(run_records, width):
     assert "\x1b" not in text
     assert "[red]x[/red]" in text
     assert "tail" in text
-    assert ("head" in text) == (width > 40)
+    assert (" head " in "".join(text.splitlines()[:2])) == (width > 40)
     assert "48-52" in text

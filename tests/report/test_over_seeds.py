@@ -1,5 +1,7 @@
 """Runs that differ in their seed alone become one row; everything else stays apart."""
 
+import json
+
 import pytest
 from made_records import measured_method
 from scipy import stats
@@ -77,6 +79,10 @@ def test_a_sweep_over_seeds_is_reported_with_its_mean(tmp_path):
     assert line.startswith(
         "dense_softmax at 100,000 classes of synthetic, 64 dimensions: 72 % (67 to 77) right"
     )
+    found = {row["phase"]: row for row in json.loads(reports.summary_json.read_text())["over_seeds"]}
+    assert found["serve"]["accuracy_at_1"] == pytest.approx(0.72)
+    assert found["train"]["num_seeds"] == 3
+    assert "settings" not in found["serve"]
     text = reports.report_md.read_text()
     assert "of 1,000 queries on average of 3 seeds (95 % interval over seeds 67 to 77)" in text
     assert "## Over seeds" in text

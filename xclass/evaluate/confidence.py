@@ -129,14 +129,19 @@ def calibration_error(confidence_Q: Float64Array, is_right_Q: BoolArray, *, seed
     value = float(np.abs(columns_UM[:, :-1].sum(axis=0)).sum() / num_queries)
     sums = bootstrap.draw(columns_UM)
     low, high = percentiles(np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1])
+    low, high, kind = 2 * value - high, 2 * value - low, IntervalKind.BOOTSTRAP
+    num_right = int(is_right_Q.sum())
+    if num_right in (0, num_queries):
+        ends = [abs(float(confidence_Q.mean()) - share) for share in wilson(num_right, num_queries)]
+        low, high, kind = 0.0, max(ends), IntervalKind.WILSON
     return Metric(
         name=MetricName.CALIBRATION_ERROR,
         k=None,
         value=value,
-        low=min(value, max(0.0, 2 * value - high)),
-        high=min(1.0, max(value, 2 * value - low)),
+        low=min(value, max(0.0, low)),
+        high=min(1.0, max(value, high)),
         num_queries=num_queries,
-        interval=IntervalKind.BOOTSTRAP,
+        interval=kind,
         note=f"confidence {_HALF}; {_NUM_BINS} bins of equal width",
     )
 

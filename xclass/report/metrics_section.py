@@ -75,9 +75,13 @@ def metrics_section(records: Sequence[Record]) -> str:
     if not judged:
         return "\n".join(failures)
     is_single = all(_has_one_class(record.metrics) for record in judged)
-    rank = tuple(name for name in _RANK if not (is_single and name is MetricName.PRECISION))
+    if is_single:
+        rank = [_part(_RANK_WORDS + _ONE_CLASS, judged, _RANK[1:])]
+    else:
+        # Each no wider than a page.
+        rank = [_part(_RANK_WORDS, judged, _RANK[:2]), _part("", judged, _RANK[2:])]
     parts = [
-        _part(_RANK_WORDS + _ONE_CLASS * is_single, judged, rank),
+        *rank,
         _part(_RARE_WORDS, judged, _RARE),
         _part(_BY_CLASS_WORDS, judged, _BY_CLASS, k=1 if is_single else _most_answers(judged)),
         _part(_CONFIDENCE_WORDS, judged, _CONFIDENCE),
@@ -109,21 +113,29 @@ def _part(words: str, judged: Sequence[Record], names: Sequence[MetricName], k: 
         for record, metrics in zip(judged, found, strict=True)
     ]
     headers = ["method", *(metric_title(metric) for metric in keys.values())]
-    notes = dict.fromkeys(_notes([metrics[key] for key in keys for metrics in found if key in metrics]))
-    return "\n\n".join(
-        [words, table(headers, cells, num_text_columns=1), *(["\n".join(notes)] if notes else [])]
-    )
+    noted = [
+        (_noted_title(record, metrics[key]), metrics[key].note)
+        for key in keys
+        for record, metrics in zip(judged, found, strict=True)
+        if key in metrics
+    ]
+    parts = [words, table(headers, cells, num_text_columns=1), _notes(noted)]
+    return "\n\n".join(part for part in parts if part)
 
 
-def _notes(metrics: Sequence[Metric]) -> list[str]:
-    """What values depend on, each note once, with the metrics that it is of."""
-    of_note: dict[str, list[str]] = {}
-    for metric in metrics:
-        if metric.note:
-            titles = of_note.setdefault(metric.note, [])
-            if metric_title(metric) not in titles:
-                titles.append(metric_title(metric))
-    return [f"- {', '.join(titles)}: {escape(note)}." for note, titles in of_note.items()]
+def _noted_title(record: Record, metric: Metric) -> str:
+    """What a note is of; why there is no value may be true of one method alone."""
+    title = metric_title(metric)
+    return title if metric.value is not None else f"{title} of {code(record.method)}"
+
+
+def _notes(noted: Sequence[tuple[str, str | None]]) -> str:
+    """What values depend on: each note once, with all that it is of."""
+    titles: dict[str, list[str]] = {}
+    for title, note in noted:
+        if note is not None:
+            titles.setdefault(note, []).append(title)
+    return "\n".join(f"- {', '.join(dict.fromkeys(of))}: {escape(note)}." for note, of in titles.items())
 
 
 def _cell(metric: Metric | None) -> str:

@@ -9,9 +9,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from xclass.report.row_metrics import by_class_key, metric_interval
 from xclass.report.rows import Row
 from xclass.report.terminal import Column, fit_columns
-from xclass.report.text import clean, share_with_interval
+from xclass.report.text import clean
 
 
 def metrics_table(rows: Sequence[Row], *, width: int = 100) -> Table | None:
@@ -39,30 +40,33 @@ def metrics_table(rows: Sequence[Row], *, width: int = 100) -> Table | None:
 
 
 _CAPTION = (
-    "macro: every class counts the same; tail: queries of the rarest classes; sure: answered with the "
-    "confidence of evaluate.confidence_threshold, and how many of those are right. More in summary.json."
+    "macro: all classes count the same; head, tail: frequent and rare ones; sure: answered with the "
+    "confidence of evaluate.confidence_threshold, and how many of those are right. report.md says more."
 )
 
 
 def _share(*keys: str) -> Callable[[Row], str]:
     """The first of these metrics that the row has."""
+    return lambda row: _cell(row, next((key for key in keys if row.get(key) is not None), None))
 
-    def cell(row: Row) -> str:
-        key = next((key for key in keys if row.get(key) is not None), None)
-        if key is None:
-            return "-"
-        share, low, high = share_with_interval(row[key], row[f"{key}_low"], row[f"{key}_high"])
-        return f"{share}\n{low}-{high}"
 
-    return cell
+def _by_class(name: str) -> Callable[[Row], str]:
+    return lambda row: _cell(row, by_class_key(row, name))
+
+
+def _cell(row: Row, key: str | None) -> str:
+    if key is None:
+        return "-"
+    share, low, high = metric_interval(row, key)
+    return f"{share}\n{low}-{high}"
 
 
 _COLUMNS = (
     Column("first\nfive", _share("recall_at_5", "recall_at_3", "recall_at_1"), 1),
     Column("nDCG\n@5", _share("ndcg_at_5", "ndcg_at_3", "ndcg_at_1"), 3),
-    Column("macro", _share("macro_recall_at_1"), 1),
-    Column("head", _share("head_recall_at_1"), 2),
-    Column("tail", _share("tail_recall_at_1"), 0),
+    Column("macro", _by_class("macro_recall"), 1),
+    Column("head", _by_class("head_recall"), 2),
+    Column("tail", _by_class("tail_recall"), 0),
     Column("sure", _share("coverage"), 0),
     Column("of these\nright", _share("covered_accuracy"), 0),
     Column("calibration\nerror", _share("calibration_error"), 4),

@@ -29,6 +29,8 @@ NOTES = {
     "accuracy_low": "with accuracy_high the 95 % Wilson interval of accuracy_at_1",
     "metrics": "precision_at_1, ndcg_at_5, tail_recall_at_1, coverage and more, each with *_low and *_high "
     "of its 95 % interval: keys of those serve rows only that have them",
+    "over_seeds": "beside rows, of runs that differ in their seed alone: means of accuracy and metrics with "
+    "their interval over seeds, medians of bytes and times",
     "latency_p50_seconds": "p50, p95, p99 are of the smallest batch size measured: latency_batch_size",
     "queries_per_second": "of the largest batch size measured: throughput_batch_size",
     "gpu_peak_bytes": "most that torch's allocator had reserved on the GPU (device=cuda), else null",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from xclass.records.record import Verdict
 from xclass.report.over_seeds import over_seeds, seed_groups
+from xclass.report.page.method_table import accuracy_text
+from xclass.report.row_metrics import by_class_key, metric_text
 from xclass.report.rows import Row
 from xclass.report.text import clean, code, share_with_interval, table
 from xclass.units import format_bytes, format_count
@@ -18,7 +20,7 @@ _HEADERS = (
     "seeds",
     "right at first place: mean (95 % interval over seeds)",
     "of each seed",
-    "tail R@1: mean (95 % interval over seeds)",
+    "of the rarest classes: mean (95 % interval over seeds)",
     "peak RAM to serve (measured)",
 )
 _WORDS = (
@@ -47,7 +49,7 @@ def seeds_lines(rows: Sequence[Row]) -> list[str]:
     for group in _answered_groups(rows):
         (mean,) = over_seeds(group)
         size = f"{format_count(mean['classes'])} classes of {clean(mean['data'])}, {mean['dim']} dimensions"
-        share = _share(mean, "accuracy_at_1", "accuracy")
+        share = accuracy_text(mean)
         lines.append(f"{clean(mean['variant'])} at {size}: {share} right, mean over {len(group)} seeds")
     return lines
 
@@ -74,15 +76,8 @@ def _cells(group: Sequence[Row]) -> list[str]:
         format_count(mean["classes"]),
         str(mean["dim"]),
         ", ".join(str(row["seed"]) for row in ordered),
-        _share(mean, "accuracy_at_1", "accuracy"),
+        accuracy_text(mean),
         f"{', '.join(each)} %",
-        _share(mean, "tail_recall_at_1", "tail_recall_at_1"),
+        metric_text(mean, by_class_key(mean, "tail_recall")),
         " to ".join(dict.fromkeys(format_bytes(peak) for peak in (min(peaks), max(peaks)))) if peaks else "-",
     ]
-
-
-def _share(row: Row, key: str, stem: str) -> str:
-    if row.get(key) is None:
-        return "-"
-    share, low, high = share_with_interval(row[key], row[f"{stem}_low"], row[f"{stem}_high"])
-    return f"{share} % ({low} to {high})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xclass.records.record import Phase, Verdict
+from xclass.report.row_metrics import by_class_key, metric_text
 from xclass.report.rows import Row
 from xclass.report.text import code, share_with_interval
 from xclass.sizing.ledger import EQUAL_RUNS_BYTES
@@ -59,6 +60,8 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
     if close:
         verb = "interval of {} overlaps" if len(close) == 1 else "intervals of {} overlap"
         text += f" The {verb.format(', '.join(close))} its: these queries do not rank them."
+    if (tail := by_class_key(best, "tail_recall")) is not None:
+        text += f" Of the queries of the rarest classes {_shown(best)} finds {metric_text(best, tail)}."
     return text
 
 

@@ -13,6 +13,7 @@ from xclass.records.store import run_folders, write_json, write_text
 from xclass.report.advice import advice_line, within_points
 from xclass.report.cautions_section import caution_lines
 from xclass.report.number_tables import CSV_FILE, PARQUET_FILE, write_csv, write_parquet
+from xclass.report.over_seeds import over_seeds
 from xclass.report.page.contents import largest_rows, make_document
 from xclass.report.page.document import Document
 from xclass.report.page.number_rows import number_rows
@@ -86,6 +87,10 @@ def write_document(
     """
     is_alone = len(runs) == 1 and not runs[0].label
     numbers = summary(runs[0].records) if is_alone else _summary_of(runs)
+    rows = [row for run in runs for row in run.variant_rows]
+    if means := [row for row in over_seeds(rows) if "num_seeds" in row]:
+        # Beside the rows and not among them: who adds rows up must not count a run twice.
+        numbers["over_seeds"] = [{key: row[key] for key in row if key != "settings"} for row in means]
     write_json(folder / SUMMARY_FILE, numbers)
     for name in (CSV_FILE, PARQUET_FILE):
         # Of an older report over other runs: not made again without a study, or without pyarrow.
@@ -112,7 +117,7 @@ def write_document(
         rows=numbers["rows"],
         damaged=damaged,
         remarks=_remarks(runs, numbers["rows"]),
-        seeds=seeds_lines([row for run in runs for row in run.variant_rows]),
+        seeds=seeds_lines(rows),
     )
 
 
