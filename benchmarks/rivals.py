@@ -80,11 +80,14 @@ def _row_file(folder: Path, name: str) -> Path:
 
 
 def _measure(name: str, arguments: argparse.Namespace) -> None:
-    from rivals_features import prepare_features
+    from rivals_features import MULAN, prepare_features
     from rivals_xclass import XCLASS_ROWS, measure_xclass
 
-    print(name, flush=True)
     size, method = name.split("/")
+    if size in MULAN and not (arguments.data / "mulan" / f"{size}.xml").exists():
+        print(f"{name}: skipped: {arguments.data}/mulan lacks {size}.xml, see rivals_mulan.py", flush=True)
+        return
+    print(name, flush=True)
     sample = prepare_features(size, arguments.data)
     load_before = os.getloadavg()[0]
     if name in XCLASS_ROWS:

@@ -31,6 +31,7 @@ _DENSE = "experiment=dense_text"
 _METHODS = {
     "xclass_sparse_means": Row("sparse class means", ("methods=[sparse_means]",)),
     "xclass_knn": Row("10 nearest examples, sparse", ("methods=[knn]",)),
+    "xclass_linear_svm": Row("LinearSVC class by class, pruned", ("methods=[linear_svm]",)),
     "xclass_dense_means": Row(
         "dense class means, 256 dimensions, no training",
         (_DENSE, "methods=[nearest_neighbour]", "index=flat"),
@@ -41,11 +42,14 @@ _METHODS = {
         "dense vectors, trained, 4 bits and rerank", (_DENSE, "index=rabitq4", "index.rerank=50")
     ),
 }
+_ROWS_OF_FEATURES = ("xclass_sparse_means", "xclass_knn", "xclass_linear_svm")
 _SIZES = {
     "1e4": tuple(_METHODS),
     "1e5": tuple(_METHODS),
-    "1e6": tuple(_METHODS),
+    "1e6": tuple(name for name in _METHODS if name != "xclass_linear_svm"),
     "all": ("xclass_sparse_means", "xclass_dense_means"),
+    "bibtex": _ROWS_OF_FEATURES,
+    "delicious": _ROWS_OF_FEATURES,
 }
 XCLASS_ROWS = {f"{size}/{name}": _METHODS[name] for size, names in _SIZES.items() for name in names}
 
@@ -55,15 +59,14 @@ def measure_xclass(name: str, sample: Path, *, threads: int) -> dict[str, Any]:
 
     Args:
         name: of :data:`XCLASS_ROWS`.
-        sample: folder with ``train.tsv`` and ``test.tsv``.
+        sample: folder with ``train.tsv`` and ``test.tsv``, or of sparse rows ``train.txt`` and ``test.txt``.
         threads: of every child.
     """
     row = XCLASS_ROWS[name]
     (_ROOT / "outputs").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rivals-", dir=_ROOT / "outputs") as scratch:
         words = [
-            "data=text", f"data.path={sample}/train.tsv", f"data.test_path={sample}/test.tsv",
-            "data.text_column=tagged", *row.words, f"threads={threads}", f"evaluate.num_queries={_QUERIES}",
+            *_data_words(sample), *row.words, f"threads={threads}", f"evaluate.num_queries={_QUERIES}",
             "measure.heap_pass=false",
         ]  # fmt: skip
         command = [sys.executable, "-m", "xclass", *words, f"hydra.run.dir={scratch}/run"]
@@ -72,6 +75,13 @@ def measure_xclass(name: str, sample: Path, *, threads: int) -> dict[str, Any]:
         if done.returncode:
             return facts | {"failed": f"exit code {done.returncode}"}
         return facts | _read(Path(scratch) / "run")
+
+
+def _data_words(sample: Path) -> list[str]:
+    is_text = (sample / "train.tsv").exists()
+    kind, ending = ("text", "tsv") if is_text else ("xmc", "txt")
+    files = [f"data.path={sample}/train.{ending}", f"data.test_path={sample}/test.{ending}"]
+    return [f"data={kind}", *files, *(["data.text_column=tagged"] if is_text else [])]
 
 
 def _read(run: Path) -> dict[str, Any]:
