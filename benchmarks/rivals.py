@@ -119,7 +119,7 @@ def _measure_rival(method: str, sample: Path, arguments: argparse.Namespace) -> 
                 timeout_seconds=_LIMIT_SECONDS, **python,
             )  # fmt: skip
             if "failed" in row[phase]:
-                return row | {"failed": f"{phase}: {row[phase]['failed']}"}
+                return row | {"failed": f"{phase}: {row[phase]['failed'].removeprefix('exit code 1: ')}"}
         return row | {"metrics": score(sample, np.load(Path(scratch) / "answers.npy"))}
 
 
