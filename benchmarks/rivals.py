@@ -33,13 +33,14 @@ _ROOT = Path(__file__).parents[1]
 _RECORD = _ROOT / "benchmarks" / "records" / "rivals"
 _LIMIT_SECONDS = 900.0
 _BLOCK, _ANSWER_SECONDS, _SINGLES, _SINGLE_SECONDS = 500, 300.0, 200, 10.0
+_ON_FEATURES = ("sklearn_means", "sklearn_knn", "sklearn_svm", "omikuji", "napkinxc", "pecos", "fasttext")
 _RIVAL_SIZES = {
-    "1e4": ("sklearn_means", "sklearn_knn", "sklearn_svm", "omikuji", "napkinxc", "pecos", "fasttext"),
-    "1e5": ("sklearn_means", "sklearn_knn", "sklearn_svm", "omikuji", "napkinxc", "pecos", "fasttext"),
-    "1e6": ("sklearn_means", "sklearn_knn", "omikuji", "pecos", "fasttext"),
+    "1e4": (*_ON_FEATURES, "sklearn_means_texts"),
+    "1e5": (*_ON_FEATURES, "sklearn_means_texts"),
+    "1e6": ("sklearn_means", "sklearn_means_texts", "sklearn_knn", "omikuji", "pecos", "fasttext"),
     "all": ("sklearn_means", "sklearn_knn"),
-    "bibtex": ("sklearn_means", "sklearn_knn", "sklearn_svm", "omikuji", "napkinxc", "pecos", "fasttext"),
-    "delicious": ("sklearn_means", "sklearn_knn", "sklearn_svm", "omikuji", "napkinxc", "pecos", "fasttext"),
+    "bibtex": _ON_FEATURES,
+    "delicious": _ON_FEATURES,
 }
 
 

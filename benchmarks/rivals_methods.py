@@ -52,6 +52,38 @@ def _load_means(model: Path, threads: int) -> Answer:
     return _nearest(load_npz(model / "means.npz"), None)
 
 
+def _fit_means_of_texts(sample: Path, model: Path, threads: int) -> None:
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from sklearn.preprocessing import normalize
+
+    _, y = read_part(sample, "train")
+    counts = _hashed(read_lines(sample, "train"))
+    weighting = TfidfTransformer(sublinear_tf=True).fit(counts)
+    means = normalize(y.T.tocsr() @ weighting.transform(counts, copy=False))
+    save_npz(model / "means.npz", means, compressed=False)
+    np.save(model / "idf.npy", weighting.idf_)
+
+
+def _load_means_of_texts(model: Path, threads: int) -> Callable[[list[str]], np.ndarray]:
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    weighting = TfidfTransformer(sublinear_tf=True)
+    weighting.idf_ = np.load(model / "idf.npy")
+    answer = _load_means(model, threads)
+    return lambda lines: answer(weighting.transform(_hashed(lines), copy=False))
+
+
+def _hashed(lines: list[str]) -> csr_matrix:
+    """Counts of 2- to 5-grams of ``<de:form>``, as scikit-learn makes them."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    vectorizer = HashingVectorizer(
+        analyzer="char", ngram_range=(2, 5), n_features=1 << 18, alternate_sign=False, norm=None,
+        lowercase=False, dtype=np.float32,
+    )  # fmt: skip
+    return vectorizer.transform(f"<{line.replace(': ', ':', 1)}>" for line in lines)
+
+
 def _save_examples(sample: Path, model: Path, threads: int) -> None:
     x, y = read_part(sample, "train")
     save_npz(model / "x.npz", x, compressed=False)
@@ -232,6 +264,10 @@ def _filled(answers: list[Any]) -> np.ndarray:
 RIVALS = {
     "sklearn_means": Rival(
         "scikit-learn", "class means, exact cosine", _save_means, _load_means
+    ),
+    "sklearn_means_texts": Rival(
+        "scikit-learn", "the same from texts, hashing and idf within", _fit_means_of_texts,
+        _load_means_of_texts, takes_texts=True,
     ),
     "sklearn_knn": Rival(
         "scikit-learn", "10 nearest examples, exact cosine", _save_examples, _load_examples
