@@ -33,6 +33,8 @@ bench: $(VENV)/.installed-dev  ## Measure the figures under benchmarks/ again: h
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/serving_curve.py
 	$(BIN)/python benchmarks/projection.py
+	test -d /tmp/rivals || benchmarks/rivals_environment.sh
+	$(BIN)/python benchmarks/rivals.py --threads 1
 
 check: $(VENV)/.installed-dev  ## Lint, format, types, spelling
 	$(BIN)/ruff check .

@@ -52,7 +52,12 @@ def keep_report(folder: Path, render: Callable[[dict[str, Any]], str]) -> None:
 
 
 def run_child(
-    script: Path, arm: dict[str, Any], *, threads: int, timeout_seconds: float = 1800.0
+    script: Path,
+    arm: dict[str, Any],
+    *,
+    threads: int,
+    timeout_seconds: float = 1800.0,
+    python: Path = Path(sys.executable),
 ) -> dict[str, Any]:
     """Run one arm in a fresh process; what it printed last is its result.
 
@@ -61,11 +66,12 @@ def run_child(
         arm: what it is to do, as JSON.
         threads: of its libraries.
         timeout_seconds: after which it is killed.
+        python: interpreter of another environment, for a library that this one cannot have.
 
     Returns:
         Its result, or ``{"failed": why}``.
     """
-    command = [sys.executable, str(script), "--child", json.dumps(arm)]
+    command = [str(python), str(script), "--child", json.dumps(arm)]
     environment = os.environ | pinned_environment(threads, "pinned")
     try:
         done = subprocess.run(

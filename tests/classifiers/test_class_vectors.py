@@ -61,6 +61,21 @@ def test_means_are_taken_in_every_format(dtype, storage, tmp_path):
     np.testing.assert_allclose(lengths, facts["init_scale"], rtol=1e-5 + tolerance)
 
 
+def test_means_get_the_length_that_is_asked_for_and_keep_their_direction(tmp_path):
+    long, short = make(tmp_path), make(tmp_path, init_length=20.0)
+    long.start(Init.means, feed=Examples(), seed=0)
+    assert short.start(Init.means, feed=Examples(), seed=0)["init_scale"] == 20.0
+    np.testing.assert_allclose(np.linalg.norm(values_of(short), axis=1), 20.0, rtol=1e-5)
+    directions = [values_of(v) / np.linalg.norm(values_of(v), axis=1)[:, None] for v in (long, short)]
+    np.testing.assert_allclose(*directions, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [-1.0, float("nan"), float("inf")])
+def test_a_length_that_no_vector_has_is_refused(length):
+    with pytest.raises(ConfigError, match=r"weights\.init_length"):
+        WeightsConfig(init_length=length)
+
+
 def test_sums_beyond_the_head_are_right_on_average(monkeypatch):
     """No class in the float32 head: every addition is rounded stochastically, and twelve examples add up."""
     monkeypatch.setattr("xclass.classifiers.weights.rows.HEAD_CLASSES", 0)

@@ -55,6 +55,11 @@ class WeightsConfig:
     kahan_share: float = 0.0
     """Share of the classes, the most frequent ones, whose rounding error is carried on in a second bfloat16
     value (Kahan summation), 0 to 1; without effect on float32."""
+    init_length: float = 0.0
+    """Length that class vectors have which start from class means; 0: that at which inner products are log
+    posteriors. With few examples per class that is so long that each example already has all probability in
+    its own class and no step changes anything; at 20 the nearest other classes still have some (1e5 lemma
+    classes of two forms, 64 dimensions, hard negatives, 1.5 epochs: P@1 from 94.1 to 95.3 %)."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be used.
@@ -68,6 +73,13 @@ class WeightsConfig:
                 self.kahan_share,
                 allowed="0 to 1",
                 remedy="0.0625 compensates the most frequent sixteenth of the classes",
+            )
+        if not 0.0 <= self.init_length < float("inf"):
+            raise ConfigError(
+                "weights.init_length",
+                self.init_length,
+                allowed="0 or a positive number",
+                remedy="0 takes the length of log posteriors, 20 leaves more to learn",
             )
 
     @property

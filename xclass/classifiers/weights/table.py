@@ -116,13 +116,14 @@ class ClassVectors:
         is_low = self.config.dtype is WeightDtype.bfloat16
         rows = Bfloat16Rows(self.stored_CD, seed) if is_low else FloatRows(self.stored_CD)
         _, spread = accumulate_means(rows, feed.scan())
-        scale_rows(rows, spread.softmax_scale)
+        length = self.config.init_length or spread.softmax_scale
+        scale_rows(rows, length)
         if isinstance(rows, Bfloat16Rows):
             rows.settle()
         return {
             "init_examples": spread.num_examples,
             "init_seen_classes": spread.num_seen_classes,
-            "init_scale": spread.softmax_scale,
+            "init_scale": length,
         }
 
     def _start_from_random(self, seed: int) -> None:
