@@ -1,0 +1,30 @@
+"""The methods as estimators in the manner of scikit-learn: ``SparseMeans().fit(texts, classes)``.
+
+The same classifiers, encoders and saved models as a measured run, in this process and on data in memory.
+Nothing is measured here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.estimators.making import estimator_name, make_estimator
+
+ESTIMATORS: dict[str, type[Any]] = {
+    estimator_name(method): make_estimator(method) for method in METHOD_CONFIGS
+}
+"""Name of the class (``SampledSoftmax``) -> the class, one per method."""
+
+__all__ = ["ESTIMATORS", *ESTIMATORS]
+
+
+def __getattr__(name: str) -> type[Any]:
+    """An estimator by name.
+
+    Raises:
+        AttributeError: there is none of this name; names those that there are.
+    """
+    if name not in ESTIMATORS:
+        raise AttributeError(f"xclass has no estimator {name!r}; there are {', '.join(ESTIMATORS)}")
+    return ESTIMATORS[name]
