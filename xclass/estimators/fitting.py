@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 
-from xclass.classifiers.base import import_object
+from xclass.classifiers.base import Classifier, import_object
 from xclass.classifiers.device import Device
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.registry import METHOD_CONFIGS
@@ -19,6 +19,7 @@ from xclass.classifiers.weights.config import WeightsConfig
 from xclass.config import RunConfig
 from xclass.data.base import Inputs, SparseRows, Texts
 from xclass.encoders.bag_config import BagConfig
+from xclass.encoders.base import Encoder
 from xclass.encoders.config import NgramConfig
 from xclass.encoders.factory import build_encoder
 from xclass.encoders.kinds import encoder_kind
@@ -83,18 +84,22 @@ def fit_model(settings: FitSettings, inputs: Inputs, targets: Targets) -> Opened
         limits=_limits(settings.params, source.num_train),
         progress=lambda *_: None,
     )
+    sections = _sections(config_class.sections, settings.params)
+    classifier = import_object(config_class.implementation)(
+        config, shape=shape, encoder=encoder, seed=settings.seed, **sections
+    )
+    classifier.warm_up()
+    encoder.learn(feed.inputs())
+    classifier.fit(feed)
+    return _save(settings, classifier, encoder)
+
+
+def _save(settings: FitSettings, classifier: Classifier, encoder: Encoder) -> OpenedModel:
+    """The model in a folder that goes with it, or no folder at all."""
     folder = new_folder()
     try:
-        sections = _sections(config_class.sections, settings.params, folder.parent)
-        classifier = import_object(config_class.implementation)(
-            config, shape=shape, encoder=encoder, seed=settings.seed, **sections
-        )
-        classifier.warm_up()
-        encoder.learn(feed.inputs())
-        classifier.fit(feed)
         classifier.save(folder)
         encoder.save(folder)
-        del classifier
         return OpenedModel(settings.method, folder, threads=settings.threads, is_owner=True)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -179,12 +184,12 @@ def _settings(kind: type[Any], key: str, given: Mapping[str, Any]) -> Any:
     return kind(**values)
 
 
-def _sections(names: tuple[str, ...], params: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Root sections as the classifier takes them; files on the way go beside the model."""
+def _sections(names: tuple[str, ...], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Root sections as the classifier takes them; files on the way go where temporary files do."""
     sections: dict[str, Any] = {}
     for name in names:
         if name in SECTIONS:
-            given = {"folder": str(folder), **(params.get(name) or {})}
+            given = {"folder": tempfile.gettempdir(), **(params.get(name) or {})}
             sections[name] = _section(SECTIONS[name], name, {name: given})
         elif name == "device":
             sections[name] = Device.cpu
