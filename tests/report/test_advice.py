@@ -50,7 +50,19 @@ def test_how_close_is_close_enough_can_be_set(points, taken):
 def test_the_best_alone_says_why():
     assert "no other method comes within 0.1 points of it" in advice(HEAD, MEANS, points=0.1)
     cheap = method("sampled_softmax", 1800, 0.949)
-    assert "it answers best, and no other that comes as close costs less" in advice(HEAD, cheap)
+    assert "it answers best, and no other within 1 point of it costs less" in advice(HEAD, cheap)
+
+
+def test_the_best_needs_no_training_either_where_it_is_built():
+    text = advice(method("sparse_means", 200, 0.97, fit=Phase.BUILD), HEAD)
+    assert text.startswith("**Advice: `sparse_means`**: no other method comes within")
+    assert "You do not need to train a neural network" in text
+
+
+def test_what_was_stopped_before_it_saw_all_examples_is_named():
+    short = method("sampled_softmax", 1800, 0.90, data_facts={"num_examples": 1000}, examples_seen=190)
+    assert "Of the training examples `sampled_softmax` saw 19 % in its time" in advice(HEAD, short)
+    assert "in its time" not in advice(HEAD, MEANS)
 
 
 def test_of_those_that_cost_the_same_the_more_accurate_is_taken():

@@ -65,8 +65,28 @@ def test_what_a_metric_depends_on_is_said_once_and_escaped(run_records):
     text = metrics_section(judged(run_records))
     assert text.count("propensities with a = 0.55") == 1
     assert "<b>" not in text
-    assert "coverage of `dense_softmax`, coverage of `sampled_softmax`" in text
-    assert "`nearest_neighbour`: fewer than 200 queries." in text
+    assert "- coverage: fewer than 200 queries." in text, "true of every method: none is named"
+    assert "| coverage" not in text, "a column of dashes says nothing"
+
+
+def test_why_one_method_has_no_value_names_it(run_records):
+    records = judged(run_records)
+    records[0].metrics[-1] = metric(MetricName.COVERAGE, None, 0.9, note="first answers")
+    text = metrics_section(records)
+    others = ", ".join(f"`{record.method}`" for record in records[1:])
+    assert "- coverage: first answers." in text
+    assert f"- coverage of {others}: fewer than 200 queries." in text
+
+
+def test_what_says_the_same_as_a_plainer_metric_is_left_out(run_records):
+    records = judged(run_records)
+    assert "| macro R@1 |" in metrics_section(records)
+    for record in records:
+        record.metrics = [one for one in record.metrics if one.name is not MetricName.MACRO_RECALL]
+        record.metrics.append(metric(MetricName.MACRO_RECALL, 1, 0.8001))
+    text = metrics_section(records)
+    assert "| macro R@1 |" not in text
+    assert "say the same here: macro R@1 as R@1" in text
 
 
 def test_metrics_that_could_not_be_made_are_named(run_records):

@@ -39,6 +39,7 @@ FROZEN_KEYS = [
     "tracer_added_bytes",
     "seconds",
     "examples_seen",
+    "num_examples",
     "accuracy_at_1",
     "accuracy_at_5",
     "accuracy_low",

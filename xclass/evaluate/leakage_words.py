@@ -40,7 +40,11 @@ def copies(
         (False, True): f"Training texts share at least 80 % of their n-grams with {part}",
         (False, False): f"Training examples lie within a quarter of the usual distance of {part}",
     }[is_exact, is_text]
-    same = "answered by heart" if is_exact else "easier than inputs that are new"
+    # Of an accuracy a with a share s by heart, the rest has (a - s) / (1 - s), which is at least a - s.
+    by_heart = (
+        f"answered by heart: an accuracy may be up to {100 * num_same / num_queries:.2g} points too high"
+    )
+    same = by_heart if is_exact else "easier than inputs that are new"
     other = "nobody can tell the classes apart" if is_exact else "hard to tell apart"
     parts = [f"{format_count(num_same)} under the same class ({same})"] if num_same else []
     parts += [f"{format_count(num_other)} under other classes only ({other})"] if num_other else []
@@ -79,8 +83,8 @@ def few_queries(num_queries: int, *, num_existing: int | None) -> list[Caution]:
 def unasked(num_unasked: int, num_classes: int, examples: list[str]) -> Caution:
     """Classes without a held-out example."""
     words = (
-        f"No held-out example is of {_part(num_unasked, num_classes, 'classes')}: no accuracy here says how "
-        "well these are answered."
+        f"No held-out example is of {_part(num_unasked, num_classes, 'classes')}: that they are "
+        "answered as well as the others is an assumption."
     )
     return Caution(
         kind=CautionKind.CLASSES_WITHOUT_QUERIES,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from xclass.records.record import Phase, Record, Verdict
-from xclass.report.rows import Row
+from xclass.report.rows import Row, shown_variant
 from xclass.report.text import code, escape, points_text, share_with_interval
 from xclass.sizing.choice import Choice, format_usd
 from xclass.sizing.ledger import EQUAL_RUNS_BYTES
@@ -22,18 +22,18 @@ class _Offer:
 
     row: Row
     """Of its serve phase."""
-    build: Row | None
-    """Of its build phase; None for a method that is trained."""
+    fit: Row | None
+    """Of its train or build phase."""
     choice: Choice | None
 
     @property
     def name(self) -> str:
-        return code(self.row.get("variant", self.row["method"]))
+        return code(shown_variant(self.row))
 
     @property
     def is_untrained(self) -> bool:
         """Nothing in it, borrowed parts included, has been trained."""
-        return self.build is not None and self.build["lender"] is None
+        return self.fit is not None and self.fit["phase"] == Phase.BUILD and self.fit["lender"] is None
 
     @property
     def month(self) -> float | None:
@@ -101,10 +101,10 @@ def advice_text(
     equal = [one for one in close if one.costs_as(cheapest)]
     taken = max(equal, key=lambda one: float(one.row["accuracy_at_1"]))
     if taken is best:
-        return _best(best, is_alone=len(close) == 1, points=within_points)
-    return " ".join(
-        part for part in (_taken(taken, best, within_points), _no_training(taken, offers)) if part
-    )
+        said = _best(best, is_alone=len(close) == 1, points=within_points)
+    else:
+        said = _taken(taken, best, within_points)
+    return " ".join(part for part in (said, _no_training(taken, offers), _stopped_early(offers)) if part)
 
 
 def advice_line(rows: Sequence[Row], *, within_points: float) -> str:
@@ -114,15 +114,15 @@ def advice_line(rows: Sequence[Row], *, within_points: float) -> str:
 
 def _offers(rows: Sequence[Row], choices: Mapping[str, Choice]) -> list[_Offer]:
     """Every method that answered and whose RAM was measured."""
-    builds = {
+    fits = {
         (row.get("run"), row["method"]): row
         for row in rows
-        if row["phase"] == Phase.BUILD and row["verdict"] == Verdict.MEASURED
+        if row["phase"] in (Phase.BUILD, Phase.TRAIN) and row["verdict"] == Verdict.MEASURED
     }
     return [
         _Offer(
             row=row,
-            build=builds.get((row.get("run"), row["method"])),
+            fit=fits.get((row.get("run"), row["method"])),
             choice=choices.get(str(row.get("variant", row["method"]))),
         )
         for row in rows
@@ -131,7 +131,7 @@ def _offers(rows: Sequence[Row], choices: Mapping[str, Choice]) -> list[_Offer]:
 
 
 def _best(best: _Offer, *, is_alone: bool, points: float) -> str:
-    why = "it answers best, and no other that comes as close costs less to serve"
+    why = f"it answers best, and no other within {_points(points)} of it costs less to serve"
     if is_alone:
         why = f"no other method comes within {_points(points)} of it"
     return f"**Advice: {best.name}**: {why}. {best.accuracy_words}, for {best.cost_words}."
@@ -154,12 +154,24 @@ def _no_training(taken: _Offer, offers: Sequence[_Offer]) -> str:
     """What a manager should know: nothing has to be trained."""
     if not taken.is_untrained or all(one.is_untrained for one in offers):
         return ""
-    assert taken.build is not None
+    assert taken.fit is not None
     return (
         "You do not need to train a neural network for this: the model is built from the examples in "
-        f"{format_seconds(taken.build['seconds'])} with {format_bytes(taken.build['peak_rss_bytes'])} of RAM "
+        f"{format_seconds(taken.fit['seconds'])} with {format_bytes(taken.fit['peak_rss_bytes'])} of RAM "
         "(measured)."
     )
+
+
+def _stopped_early(offers: Sequence[_Offer]) -> str:
+    """Who may be better than it looks: its time was over before it had seen every example once."""
+    parts = [
+        f"{one.name} saw {100 * one.fit['examples_seen'] / one.fit['num_examples']:.2g} %"
+        for one in offers
+        if one.fit is not None and 0 < (one.fit["examples_seen"] or 0) < (one.fit["num_examples"] or 0)
+    ]
+    if not parts:
+        return ""
+    return f"Of the training examples {', '.join(parts)} in its time: with more it may be better."
 
 
 def _points(points: float) -> str:

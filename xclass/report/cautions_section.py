@@ -91,8 +91,16 @@ def _first_sentence(words: str) -> str:
 
 def caution_pointer(runs: Sequence[tuple[str, Sequence[Record]]]) -> str:
     """A sentence for the opening of a page: what kinds of cautions stand below; empty for none."""
-    kinds = dict.fromkeys(_NAMES[one.caution.kind] for one in find_warned(runs))
+    kinds = dict.fromkeys(_NAMES[one.caution.kind] + _extent(one.caution) for one in find_warned(runs))
     return f"**Before you rely on these accuracies** (see {CAUTIONS}): {', '.join(kinds)}." if kinds else ""
+
+
+def _extent(caution: Caution) -> str:
+    """Of how many of those that were looked at it is true; empty where it is of all."""
+    if caution.num_found >= caution.num_checked or caution.kind is CautionKind.ABOVE_BAYES:
+        return ""
+    what = "classes" if caution.kind is CautionKind.CLASSES_WITHOUT_QUERIES else "queries"
+    return f" ({100 * caution.num_found / caution.num_checked:.2g} % of the {what})"
 
 
 def _item(one: Warned) -> str:

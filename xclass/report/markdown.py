@@ -32,7 +32,13 @@ from xclass.report.text import (
 from xclass.report.verdict import verdict_text
 from xclass.units import format_bytes, format_count, format_seconds
 
-_FOLDED = {"Who asked for the memory", "What each phase did", "Conditions", "How to repeat"}
+_FOLDED = {
+    "By rank, rarity and confidence",
+    "Who asked for the memory",
+    "What each phase did",
+    "Conditions",
+    "How to repeat",
+}
 """Long, and read by whoever makes the run again."""
 
 _PASS_NAMES = {

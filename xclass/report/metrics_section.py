@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xclass.records.metric import Metric, MetricName
 from xclass.records.record import Record
@@ -31,6 +31,14 @@ _BY_CLASS = (
     MetricName.TORSO_RECALL,
     MetricName.TAIL_RECALL,
 )
+_PLAIN = {
+    MetricName.PSP: MetricName.RECALL,
+    MetricName.PSNDCG: MetricName.NDCG,
+    MetricName.MACRO_RECALL: MetricName.RECALL,
+}
+"""What else counts the same where classes are equally frequent."""
+_ALIKE_SHARE = 0.2
+"""Of an interval: a difference that nobody will look for."""
 _CONFIDENCE = (MetricName.CALIBRATION_ERROR, MetricName.COVERAGE, MetricName.COVERED_ACCURACY)
 
 _RANK_WORDS = (
@@ -108,34 +116,67 @@ def _part(words: str, judged: Sequence[Record], names: Sequence[MetricName], k: 
     if not keys:
         return ""
     found = [{metric.key: metric for metric in record.metrics} for record in judged]
+    alike = [key for key in keys if _is_as_the_plain_one(key, found)]
+    shown = [
+        key for key in keys if key not in alike and any(_has_value(metrics.get(key)) for metrics in found)
+    ]
     cells = [
-        [code(record.method), *(_cell(metrics.get(key)) for key in keys)]
+        [code(record.method), *(_cell(metrics.get(key)) for key in shown)]
         for record, metrics in zip(judged, found, strict=True)
     ]
-    headers = ["method", *(metric_title(metric) for metric in keys.values())]
-    noted = [
-        (_noted_title(record, metrics[key]), metrics[key].note)
-        for key in keys
-        for record, metrics in zip(judged, found, strict=True)
-        if key in metrics
+    headers = ["method", *(metric_title(keys[key]) for key in shown)]
+    notes = [_notes(judged, found, {key: keys[key] for key in keys if key not in alike})]
+    if alike:
+        same = ", ".join(f"{metric_title(keys[key])} as {_plain_title(keys[key])}" for key in alike)
+        notes.append(f"- Left out, because they say the same here: {same}.")
+    parts = [
+        words,
+        table(headers, cells, num_text_columns=1) if shown else "",
+        "\n".join(filter(None, notes)),
     ]
-    parts = [words, table(headers, cells, num_text_columns=1), _notes(noted)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _noted_title(record: Record, metric: Metric) -> str:
-    """What a note is of; why there is no value may be true of one method alone."""
-    title = metric_title(metric)
-    return title if metric.value is not None else f"{title} of {code(record.method)}"
+def _has_value(metric: Metric | None) -> bool:
+    return metric is not None and metric.value is not None
 
 
-def _notes(noted: Sequence[tuple[str, str | None]]) -> str:
-    """What values depend on: each note once, with all that it is of."""
+def _plain_title(metric: Metric) -> str:
+    return _TITLES[_PLAIN[metric.name]].format(k=metric.k)
+
+
+def _is_as_the_plain_one(key: str, found: Sequence[Mapping[str, Metric]]) -> bool:
+    """Whether it lies well within the interval of what counts all classes the same, for every method."""
+    pairs = []
+    for metrics in found:
+        metric = metrics.get(key)
+        plain = (
+            metrics.get(f"{_PLAIN[metric.name]}_at_{metric.k}") if metric and metric.name in _PLAIN else None
+        )
+        if metric is None or plain is None or metric.value is None or plain.value is None:
+            return False
+        pairs.append((abs(metric.value - plain.value), (plain.high or 0.0) - (plain.low or 0.0)))
+    return all(apart <= width * _ALIKE_SHARE for apart, width in pairs)
+
+
+def _notes(
+    judged: Sequence[Record], found: Sequence[Mapping[str, Metric]], keys: Mapping[str, Metric]
+) -> str:
+    """What values depend on, or why there are none: each note once, with all that it is of."""
     titles: dict[str, list[str]] = {}
-    for title, note in noted:
-        if note is not None:
-            titles.setdefault(note, []).append(title)
-    return "\n".join(f"- {', '.join(dict.fromkeys(of))}: {escape(note)}." for note, of in titles.items())
+    for key, metric in keys.items():
+        methods: dict[str, list[str]] = {}
+        for record, metrics in zip(judged, found, strict=True):
+            if key in metrics and (note := metrics[key].note) is not None:
+                methods.setdefault(note, []).append(code(record.method))
+        for note, of in methods.items():
+            # A value depends on the same for every method; that there is none may be true of some.
+            is_of_all = len(of) == len(judged) or any(
+                _has_value(m.get(key)) and m[key].note == note for m in found
+            )
+            title = metric_title(metric)
+            titles.setdefault(note, []).append(title if is_of_all else f"{title} of {', '.join(of)}")
+    return "\n".join(f"- {', '.join(of)}: {escape(note)}." for note, of in titles.items())
 
 
 def _cell(metric: Metric | None) -> str:

@@ -26,7 +26,8 @@ def metrics_table(rows: Sequence[Row], *, width: int = 100) -> Table | None:
     if not judged:
         return None
     first_width = max([9, *(min(cell_len(clean(row["method"])), 24) for row in judged)])
-    kept, _ = fit_columns(_COLUMNS, judged, width - first_width)
+    told = [column for column in _COLUMNS if any(column.cell(row) != "-" for row in judged)]
+    kept, _ = fit_columns(told, judged, width - first_width)
     table = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), show_edge=False, caption_justify="left"
     )

@@ -12,7 +12,15 @@ from xclass.report.rows import Row
 
 _ENDS = ("_low", "_high")
 _ACCURACY = {"accuracy_at_1": ("accuracy_low", "accuracy_high")}
-_NO_FIGURES = {"classes", "dim", "seed", "num_queries", "throughput_batch_size", "latency_batch_size"}
+_NO_FIGURES = {
+    "classes",
+    "dim",
+    "seed",
+    "num_queries",
+    "num_examples",
+    "throughput_batch_size",
+    "latency_batch_size",
+}
 """Numbers of a row that are the same in all of them, or mean nothing together."""
 
 

@@ -70,7 +70,11 @@ def pictures_section(records: Iterable[Record], figures: Collection[str]) -> str
         f"- {code(method)}: {escape('; '.join(confusion_words(pictures)))} (measured)."
         for method, pictures in pictured_records(merged)
     ]
-    lines += [f"- {code(record.method)}: {why}" for record in merged if (why := _why_less(record))]
+    missing: dict[str, list[str]] = {}
+    for record in merged:
+        if why := _why_less(record):
+            missing.setdefault(why, []).append(code(record.method))
+    lines += [f"- {', '.join(methods)}: {why}" for why, methods in missing.items()]
     images = [_image(path) for path in (_CONFUSION, _SIMILARITY, _CLASS_MAP) if path in figures]
     return "\n\n".join(part for part in ("\n".join(lines), *images) if part)
 

@@ -43,6 +43,12 @@ NOTES = {
 }
 
 
+def shown_variant(row: Row) -> str:
+    """Which variant a row is of, for a place that names its data besides; the method where it has none."""
+    words = str(row.get("variant", row["method"])).split(", ")
+    return ", ".join(word for place, word in enumerate(words) if place == 0 or word != row.get("data"))
+
+
 def summary(records: Iterable[Record]) -> dict[str, Any]:
     """The content of summary.json.
 
@@ -98,6 +104,7 @@ def _row(by_pass: dict[Pass, list[Record]]) -> Row:
         **_tracer(heap, twin),
         "seconds": rss.seconds if rss else None,
         "examples_seen": rss.examples_seen if rss else None,
+        "num_examples": facts.data_facts.get("num_examples"),
         **_accuracy(rss),
         **_metrics(rss),
         **_latency(rss),

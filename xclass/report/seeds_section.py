@@ -8,7 +8,7 @@ from xclass.records.record import Verdict
 from xclass.report.over_seeds import over_seeds, seed_groups
 from xclass.report.page.method_table import accuracy_text
 from xclass.report.row_metrics import by_class_key, metric_text
-from xclass.report.rows import Row
+from xclass.report.rows import Row, shown_variant
 from xclass.report.text import clean, code, share_with_interval, table
 from xclass.units import format_bytes, format_count
 
@@ -50,7 +50,7 @@ def seeds_lines(rows: Sequence[Row]) -> list[str]:
         (mean,) = over_seeds(group)
         size = f"{format_count(mean['classes'])} classes of {clean(mean['data'])}, {mean['dim']} dimensions"
         share = accuracy_text(mean)
-        lines.append(f"{clean(mean['variant'])} at {size}: {share} right, mean over {len(group)} seeds")
+        lines.append(f"{clean(shown_variant(mean))} at {size}: {share} right, mean over {len(group)} seeds")
     return lines
 
 
@@ -71,7 +71,7 @@ def _cells(group: Sequence[Row]) -> list[str]:
     )
     peaks = [row["peak_rss_bytes"] for row in group if row["peak_rss_bytes"] is not None]
     return [
-        code(mean["variant"]),
+        code(shown_variant(mean)),
         code(mean["data"]),
         format_count(mean["classes"]),
         str(mean["dim"]),

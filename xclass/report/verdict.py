@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xclass.records.record import Phase, Verdict
 from xclass.report.row_metrics import by_class_key, metric_text
-from xclass.report.rows import Row
+from xclass.report.rows import Row, shown_variant
 from xclass.report.text import code, share_with_interval
 from xclass.sizing.ledger import EQUAL_RUNS_BYTES
 from xclass.units import format_bytes, format_count
@@ -36,7 +36,7 @@ def _names(row: Row) -> tuple[str, str]:
 
 def _shown(row: Row) -> str:
     """Two runs may differ in the index of one method: then a row says its variant."""
-    return code(row.get("variant", row["method"]))
+    return code(shown_variant(row))
 
 
 def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
@@ -62,6 +62,11 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
         text += f" The {verb.format(', '.join(close))} its: these queries do not rank them."
     if (tail := by_class_key(best, "tail_recall")) is not None:
         text += f" Of the queries of the rarest classes {_shown(best)} finds {metric_text(best, tail)}."
+    if best.get("covered_accuracy") is not None:
+        covered, right = metric_text(best, "coverage"), metric_text(best, "covered_accuracy")
+        text += (
+            f" If it may pass on what it is unsure of, it answers {covered} of the queries: {right} right."
+        )
     return text
 
 
@@ -74,15 +79,22 @@ def _asked(row: Row) -> str:
 
 
 def _leanest(rows: Sequence[Row]) -> str:
-    serving = [row for row in rows if row["phase"] == Phase.SERVE and _has_peak(row)]
-    if len(serving) < 2:
+    every = [row for row in rows if row["phase"] == Phase.SERVE and _has_peak(row)]
+    best = max(every, key=lambda row: row["accuracy_at_1"] or 0.0, default=None)
+    # What is hardly ever right, as guessing the commonest class, is no server that anybody looks for.
+    serving = [row for row in every if _is_half_as_good(row, best)]
+    if best is None or len(serving) < 2:
         return ""
+    among = "" if len(serving) == len(every) else " among those that are right at least half as often"
     least = min(serving, key=lambda row: int(row["peak_rss_bytes"]))
     most_bytes = max(int(row["peak_rss_bytes"]) for row in serving)
     if most_bytes - int(least["peak_rss_bytes"]) <= EQUAL_RUNS_BYTES:
         return (
-            f"All serve in the same RAM, to the {format_bytes(EQUAL_RUNS_BYTES)} by which equal runs differ."
+            f"All serve in the same RAM{among}, to the {format_bytes(EQUAL_RUNS_BYTES)} by which equal runs "
+            "differ."
         )
+    if least is best:
+        return f"{_shown(least)} also serves in the least RAM{among}."
     accuracy = ""
     if least["accuracy_at_1"] is not None:
         share, low, high = share_with_interval(
@@ -90,9 +102,14 @@ def _leanest(rows: Sequence[Row]) -> str:
         )
         accuracy = f", {share} % right ({low} to {high})"
     return (
-        f"Least RAM to serve: {_shown(least)}, measured peak "
+        f"Least RAM to serve{among}: {_shown(least)}, measured peak "
         f"{format_bytes(least['peak_rss_bytes'])}{accuracy}."
     )
+
+
+def _is_half_as_good(row: Row, best: Row | None) -> bool:
+    share = row["accuracy_high"]
+    return best is None or share is None or share >= (best["accuracy_at_1"] or 0.0) / 2
 
 
 def _no_answers(rows: Sequence[Row]) -> str:

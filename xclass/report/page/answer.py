@@ -29,9 +29,9 @@ def answer(rows: Sequence[Row], study: Study | None, *, within_points: float = 1
         within_points: how far the accuracy of what is advised may lie below the best.
     """
     # Shares of right answers to the queries of different data do not compare.
-    parts = [verdict_text(list(group)) for _, group in groupby(rows, key=lambda row: str(row["data"]))]
+    parts = [advice_text(rows, within_points=within_points, choices=_choices(study))]
+    parts += [verdict_text(list(group)) for _, group in groupby(rows, key=lambda row: str(row["data"]))]
     variant = best_variant(rows)
-    parts.append(advice_text(rows, within_points=within_points, choices=_choices(study)))
     if study is not None and variant in study.configs:
         parts.append(_rent(study, study.measured[variant]))
         asked = study.asked[variant]

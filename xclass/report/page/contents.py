@@ -62,7 +62,7 @@ def make_document(
     opening = Section(title="", body="\n\n".join(filter(None, [body, caution_pointer(cautioned)])))
     cautions = Section(title=CAUTIONS, body=cautions_section(cautioned))
     seeds = Section(title="Over seeds", body=seeds_section(rows))
-    client = [opening, cautions, *_client_sections(largest, figures, study, seeds)]
+    client = [opening, *_client_sections(largest, figures, study, [seeds, cautions])]
     if len(runs) == 1:
         sections = [*client, *own[1:]]
     else:
@@ -98,9 +98,9 @@ def largest_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def _client_sections(
-    largest: Sequence[Row], figures: Collection[str], study: Study | None, seeds: Section
+    largest: Sequence[Row], figures: Collection[str], study: Study | None, notes: Sequence[Section]
 ) -> list[Section]:
-    sections = [Section(title="Methods and phases", body=method_table(largest)), seeds]
+    sections = [Section(title="Methods and phases", body=method_table(largest)), *notes]
     if study is not None:
         body = naive_section(study, best_variant(largest))
         sections.insert(0, Section(title="From where to where", body=body))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xclass.records.record import Verdict
 from xclass.report.explain import ACCURACY_CAVEAT
-from xclass.report.rows import Row
+from xclass.report.rows import Row, shown_variant
 from xclass.report.text import code, escape, ratio_text, share_with_interval, table
 from xclass.units import format_bytes, format_count, format_seconds
 
@@ -33,7 +33,7 @@ def method_table(rows: Sequence[Row]) -> str:
     varying = [key for key in ("data", "classes", "dim", "run") if len({row[key] for row in rows}) > 1]
     headers = ["variant", *varying, *_HEADERS]
     cells = [
-        [code(row["variant"]), *(_fact(row, key) for key in varying), row["phase"], *_figures(row)]
+        [code(shown_variant(row)), *(_fact(row, key) for key in varying), row["phase"], *_figures(row)]
         for row in rows
     ]
     parts = [_common(rows[0], varying), table(headers, cells, num_text_columns=2 + len(varying))]
