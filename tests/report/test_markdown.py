@@ -84,7 +84,7 @@ def test_latency_has_both_batch_sizes(report):
 
 
 def test_components_stand_beside_held_bytes_and_what_they_leave_unexplained(report):
-    text = section(report, "Where the bytes are")
+    text = section(report, "Bytes of each phase by component")
     assert "**`nearest_neighbour` build**, predicted peak at: add" in text
     assert "| weights | 51 MiB | - |\n| class block | 4 MiB | - |\n| index | - | 50 MiB |\n" in text
     assert "| **sum** | 55 MiB | 50 MiB |" in text
@@ -152,7 +152,11 @@ def test_hostile_text_breaks_neither_table_nor_page(record):
     assert "## owned" not in prose
     for line in prose:
         assert not line.startswith("```")
-    for title, num_columns in (("Memory by method and phase", 13), ("Data", 2), ("Where the bytes are", 3)):
+    for title, num_columns in (
+        ("Memory by method and phase", 13),
+        ("Data", 2),
+        ("Bytes of each phase by component", 3),
+    ):
         assert {len(line) for line in cells(section(report, title))} == {num_columns}
 
 

@@ -96,10 +96,13 @@ def query_index_bytes(facts: Mapping[str, Any] | None, shape: ProblemShape, byte
 
 
 def interpolated(table: Sequence[Sequence[int]], classes: int) -> int:
-    """The total of the most frequent classes: between two known ones a power law, as frequencies are."""
+    """The total of the most frequent classes: between two known ones a power law, as frequencies are.
+
+    Of more than there are, which only a projection asks for, as many for each as there are on average.
+    """
     sizes = [size for size, _ in table]
     if classes >= sizes[-1]:
-        return table[-1][1]
+        return table[-1][1] * classes // sizes[-1]
     place = max(1, bisect_left(sizes, classes))
     (low, few), (high, many) = table[place - 1 : place + 1]
     return round(few * math.exp(math.log(many / few) * math.log(classes / low) / math.log(high / low)))

@@ -73,7 +73,7 @@ def few_queries(num_queries: int, *, num_existing: int | None) -> list[Caution]:
     remedy = "raise evaluate.num_queries" if has_more else "there are no more held-out examples"
     words = (
         f"With {format_count(num_queries)} queries an accuracy near 50 % is known to about {points:.2g} "
-        f"points up and down: no decimals, and methods that lie closer are not ranked; {remedy}."
+        f"points up and down: methods that lie closer are not ranked; {remedy}."
     )
     return [
         Caution(kind=CautionKind.FEW_QUERIES, words=words, num_found=num_queries, num_checked=num_queries)

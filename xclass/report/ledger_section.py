@@ -10,14 +10,13 @@ from xclass.sizing.ledger import explain_peak
 from xclass.units import format_bytes
 
 
-def ledger_section(records: Sequence[Record], figure: str) -> str:
-    """The picture and one table per phase.
+def ledger_section(records: Sequence[Record]) -> str:
+    """One table per phase.
 
     Args:
         records: merged, one per method, phase and pass.
-        figure: the picture as Markdown; empty where there is none.
     """
-    parts = [figure, *(_ledger(record) for record in records if record.pass_ is Pass.RSS)]
+    parts = [_ledger(record) for record in records if record.pass_ is Pass.RSS]
     return "\n\n".join(part for part in parts if part)
 
 

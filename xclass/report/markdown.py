@@ -34,8 +34,10 @@ from xclass.units import format_bytes, format_count, format_seconds
 
 _FOLDED = {
     "By rank, rarity and confidence",
+    "Bytes of each phase by component",
     "Who asked for the memory",
     "What each phase did",
+    "Data",
     "Conditions",
     "How to repeat",
 }
@@ -76,7 +78,8 @@ def run_sections(
         "Latency and throughput": _latency(ordered) + latency_picture(figures),
         "Under a cap": proofs_section(proofs),
         "How far the numbers repeat": repeats_section(merged) if merged else "",
-        "Where the bytes are": ledger_section(ordered, LEDGER.markdown(figures)),
+        "Where the bytes are": LEDGER.markdown(figures),
+        "Bytes of each phase by component": ledger_section(ordered),
         "Memory over time": TIMELINE.markdown(figures),
         "Who asked for the memory": heap_section(ordered, merged, run_dir),
         "What each phase did": _details(ordered),

@@ -64,9 +64,7 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
         text += f" Of the queries of the rarest classes {_shown(best)} finds {metric_text(best, tail)}."
     if best.get("covered_accuracy") is not None:
         covered, right = metric_text(best, "coverage"), metric_text(best, "covered_accuracy")
-        text += (
-            f" If it may pass on what it is unsure of, it answers {covered} of the queries: {right} right."
-        )
+        text += f" If it may pass where it is unsure, it answers {covered}, and {right} of these are right."
     return text
 
 

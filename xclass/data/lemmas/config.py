@@ -86,13 +86,14 @@ class LemmasConfig(DataTraits):
 
 
 def train_texts(num_classes: int) -> int:
-    """Training texts of the most frequent classes, to a few percent; all 35,126,689 from 3,027,563 on.
+    """Training texts of the most frequent classes, to a few percent; all 35,126,689 of all 3,027,563.
 
-    Between two known sizes a power law: a straight line in logarithms.
+    Between two known sizes a power law: a straight line in logarithms. Of more classes than there are, which
+    only a projection asks for, as many for each as there are on average.
     """
     sizes = [size for size, _ in _TRAIN_TEXTS]
     if num_classes >= sizes[-1]:
-        return _TRAIN_TEXTS[-1][1]
+        return _TRAIN_TEXTS[-1][1] * num_classes // sizes[-1]
     place = max(1, bisect_left(sizes, num_classes))
     (low, few), (high, many) = _TRAIN_TEXTS[place - 1 : place + 1]
     slope = math.log(many / few) / math.log(high / low)

@@ -206,13 +206,17 @@ class TextConfig(DataTraits):
         return None if self.path is None else prepared_facts(self.folder)
 
     def num_train(self, num_classes: int) -> int:
-        """Training examples: exact once the table is prepared, before that guessed from its size."""
+        """Training examples: exact once the table is prepared, before that guessed from its size.
+
+        Of more classes than there are, which only a projection asks for, as many for each as on average.
+        """
         known = self.known_facts()
         if known is None:
             return max(num_classes, self._num_bytes() // _BYTES_PER_ROW)
+        existing = int(known["num_classes"])
         with (self.folder() / CLASS_STARTS).open("rb") as starts:
-            starts.seek(8 * min(num_classes, int(known["num_classes"])))
-            return int.from_bytes(starts.read(8), "little")
+            starts.seek(8 * min(num_classes, existing))
+            return int.from_bytes(starts.read(8), "little") * max(num_classes, existing) // existing
 
     def memory_terms(self, shape: ProblemShape, *, has_steps: bool) -> dict[str, int]:
         """Bytes that reading adds over the base: :meth:`xclass.data.text.reading.Reading.memory_terms`."""

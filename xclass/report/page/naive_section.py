@@ -22,7 +22,7 @@ def naive_section(study: Study, variant: str | None) -> str:
     if variant not in study.configs:
         return ""
     phases = [phase for phase in _phases(study, variant) if phase.phase in PURPOSES]
-    config, _ = study.configs[variant]
+    config, method = study.configs[variant]
     baseline = naive(
         phases[0].classes,
         study.hardware,
@@ -38,11 +38,20 @@ def naive_section(study: Study, variant: str | None) -> str:
         "(`features=` sets their number); training adds the gradient and two moments of Adam. Its examples "
         f"as one dense matrix would be another {format_decimal_bytes(baseline.data_bytes)} of disk. "
         "Of it only this arithmetic is known: it was not run. "
-        f"Ours has {phases[0].dim} numbers per class in place of the features: that the accuracy stays good "
-        "enough with them is for your data to show. GB are powers of 1000 here."
+        f"{_ours(getattr(config.method, method).takes, phases[0].dim)} GB are powers of 1000 here."
     )
     shown = table(headers, rows, num_text_columns=1, text_columns=tuple(headers[4:]))
     return f"{shown}\n\n{note}"
+
+
+def _ours(takes: str, dim: int) -> str:
+    """What stands in the place of the dense weights."""
+    if takes == "vectors":
+        return (
+            f"Ours has {dim} numbers per class in place of the features: that the accuracy stays good enough "
+            "with them is for your data to show."
+        )
+    return "Ours keeps of the features what its training examples have, and no zero."
 
 
 def _phases(study: Study, variant: str) -> list[ProjectedPhase]:
