@@ -131,7 +131,7 @@ def _offers(rows: Sequence[Row], choices: Mapping[str, Choice]) -> list[_Offer]:
 
 
 def _best(best: _Offer, *, is_alone: bool, points: float) -> str:
-    why = f"it answers best, and no other within {_points(points)} of it costs less to serve"
+    why = f"it answers best, and no other within {_points(points)} of it costs noticeably less to serve"
     if is_alone:
         why = f"no other method comes within {_points(points)} of it"
     return f"**Advice: {best.name}**: {why}. {best.accuracy_words}, for {best.cost_words}."

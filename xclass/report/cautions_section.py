@@ -108,7 +108,9 @@ def _item(one: Warned) -> str:
     text = f"- **{_NAMES[one.caution.kind].capitalize()}**{place}: {escape(one.caution.words)}"
     if one.caution.examples:
         text += f" For example: {'; '.join(escape(example) for example in one.caution.examples)}."
-    return f"{text} The like in {one.num_alike} other runs on this data." if one.num_alike else text
+    if not one.num_alike:
+        return text
+    return f"{text} The like in {one.num_alike} other run{'s' if one.num_alike > 1 else ''} on this data."
 
 
 def _search(label: str, record: Record) -> str:

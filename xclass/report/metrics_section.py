@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from xclass.records.metric import Metric, MetricName
 from xclass.records.record import Record
+from xclass.report.row_metrics import adds_nothing
 from xclass.report.text import code, escape, share_with_interval, table
 
 _TITLES = {
@@ -37,8 +38,6 @@ _PLAIN = {
     MetricName.MACRO_RECALL: MetricName.RECALL,
 }
 """What else counts the same where classes are equally frequent."""
-_ALIKE_SHARE = 0.2
-"""Of an interval: a difference that nobody will look for."""
 _CONFIDENCE = (MetricName.CALIBRATION_ERROR, MetricName.COVERAGE, MetricName.COVERED_ACCURACY)
 
 _RANK_WORDS = (
@@ -155,8 +154,8 @@ def _is_as_the_plain_one(key: str, found: Sequence[Mapping[str, Metric]]) -> boo
         )
         if metric is None or plain is None or metric.value is None or plain.value is None:
             return False
-        pairs.append((abs(metric.value - plain.value), (plain.high or 0.0) - (plain.low or 0.0)))
-    return all(apart <= width * _ALIKE_SHARE for apart, width in pairs)
+        pairs.append((metric.value - plain.value, (plain.high or 0.0) - (plain.low or 0.0)))
+    return all(adds_nothing(apart, width) for apart, width in pairs)
 
 
 def _notes(

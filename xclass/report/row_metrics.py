@@ -5,6 +5,8 @@ from __future__ import annotations
 from xclass.report.rows import Row
 from xclass.report.text import share_with_interval
 
+_ALIKE_SHARE = 0.2
+
 
 def by_class_key(row: Row, name: str) -> str | None:
     """Key of a recall by class that says most.
@@ -35,3 +37,8 @@ def metric_text(row: Row, key: str | None) -> str:
         return "-"
     share, low, high = metric_interval(row, key)
     return f"{share} % ({low} to {high})"
+
+
+def adds_nothing(difference: float, interval: float) -> bool:
+    """Whether two metrics differ by so little of the width of an interval that nobody would look for it."""
+    return abs(difference) <= interval * _ALIKE_SHARE

@@ -23,6 +23,8 @@ _HEADERS = (
     "of the rarest classes: mean (95 % interval over seeds)",
     "peak RAM to serve (measured)",
 )
+_TAIL = 7
+"""Place of the rarest classes, which not every data set has."""
 _WORDS = (
     "The same run with several seeds: each makes its own random choices (synthetic data and queries, the "
     "order of training, first values). Means have Student's 95 % interval over seeds, which is never taken "
@@ -40,7 +42,10 @@ def seeds_section(rows: Sequence[Row]) -> str:
     groups = _answered_groups(rows)
     if not groups:
         return ""
-    return f"{_WORDS}\n\n{table(_HEADERS, [_cells(group) for group in groups], num_text_columns=2)}"
+    lines = [list(_HEADERS), *(_cells(group) for group in groups)]
+    if all(line[_TAIL] == "-" for line in lines[1:]):
+        lines = [line[:_TAIL] + line[_TAIL + 1 :] for line in lines]
+    return f"{_WORDS}\n\n{table(lines[0], lines[1:], num_text_columns=2)}"
 
 
 def seeds_lines(rows: Sequence[Row]) -> list[str]:

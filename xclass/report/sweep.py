@@ -8,7 +8,7 @@ from xclass.records.record import Phase, Verdict
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import verdict_label
 from xclass.report.page.document import Section
-from xclass.report.rows import Row
+from xclass.report.rows import Row, shown_variant
 from xclass.report.text import code, escape, link, share_with_interval, table
 from xclass.units import format_bytes, format_count, format_seconds
 
@@ -72,7 +72,7 @@ def _cells(row: Row, label: str, by_phase: dict[str, Row], has_links: bool) -> l
         link(label, f"{label}/report.md") if has_links else code(label),
         code(row["data"]),
         str(row["dim"]),
-        code(row["variant"]),
+        code(shown_variant(row)),
         *(_peak(by_phase.get(phase)) for phase in Phase),
         accuracy,
         *(format_seconds((by_phase.get(phase) or {}).get("seconds")) for phase in (Phase.TRAIN, Phase.SERVE)),

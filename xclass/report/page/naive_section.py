@@ -67,10 +67,15 @@ def _row(baseline: Naive, phase: ProjectedPhase, study: Study) -> list[str]:
         f"to {phase.phase}",
         format_decimal_bytes(needed),
         format_decimal_bytes(phase.peak.value),
-        f"**{needed / phase.peak.value:,.0f} times**",
+        _less_by(needed / phase.peak.value),
         _rented(choice),
         _rented(choice_of(study.hardware, phase)),
     ]
+
+
+def _less_by(times: float) -> str:
+    """How often ours fits into the other; of few classes the base of any program is more than the weights."""
+    return f"**{times:,.{0 if times >= 10 else 1}f} times**" if times > 1 else "not less"
 
 
 def _rented(choice: Choice) -> str:
