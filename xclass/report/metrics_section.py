@@ -82,13 +82,11 @@ def metrics_section(records: Sequence[Record]) -> str:
     if not judged:
         return "\n".join(failures)
     is_single = all(_has_one_class(record.metrics) for record in judged)
-    if is_single:
-        rank = [_part(_RANK_WORDS + _ONE_CLASS, judged, _RANK[1:])]
-    else:
-        # Each no wider than a page.
-        rank = [_part(_RANK_WORDS, judged, _RANK[:2]), _part("", judged, _RANK[2:])]
+    # Two tables, each no wider than a page.
+    words, found = (_RANK_WORDS + _ONE_CLASS, _RANK[1:2]) if is_single else (_RANK_WORDS, _RANK[:2])
     parts = [
-        *rank,
+        _part(words, judged, found),
+        _part("", judged, _RANK[2:]),
         _part(_RARE_WORDS, judged, _RARE),
         _part(_BY_CLASS_WORDS, judged, _BY_CLASS, k=1 if is_single else _most_answers(judged)),
         _part(_CONFIDENCE_WORDS, judged, _CONFIDENCE),

@@ -43,6 +43,15 @@ NOTES = {
 }
 
 
+def is_half_as_good(row: Row, best: Row | None) -> bool:
+    """Whether a row is right at least half as often as the best, or nobody knows.
+
+    What is hardly ever right, as guessing the commonest class, is no server that anybody looks for.
+    """
+    share = row["accuracy_high"]
+    return best is None or share is None or share >= (best["accuracy_at_1"] or 0.0) / 2
+
+
 def shown_variant(row: Row) -> str:
     """Which variant a row is of, for a place that names its data besides; the method where it has none."""
     words = str(row.get("variant", row["method"])).split(", ")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xclass.records.record import Phase, Verdict
 from xclass.report.row_metrics import by_class_key, metric_text
-from xclass.report.rows import Row, shown_variant
+from xclass.report.rows import Row, is_half_as_good, shown_variant
 from xclass.report.text import code, share_with_interval
 from xclass.sizing.ledger import EQUAL_RUNS_BYTES
 from xclass.units import format_bytes, format_count
@@ -79,8 +79,7 @@ def _asked(row: Row) -> str:
 def _leanest(rows: Sequence[Row]) -> str:
     every = [row for row in rows if row["phase"] == Phase.SERVE and _has_peak(row)]
     best = max(every, key=lambda row: row["accuracy_at_1"] or 0.0, default=None)
-    # What is hardly ever right, as guessing the commonest class, is no server that anybody looks for.
-    serving = [row for row in every if _is_half_as_good(row, best)]
+    serving = [row for row in every if is_half_as_good(row, best)]
     if best is None or len(serving) < 2:
         return ""
     among = "" if len(serving) == len(every) else " among those that are right at least half as often"
@@ -103,11 +102,6 @@ def _leanest(rows: Sequence[Row]) -> str:
         f"Least RAM to serve{among}: {_shown(least)}, measured peak "
         f"{format_bytes(least['peak_rss_bytes'])}{accuracy}."
     )
-
-
-def _is_half_as_good(row: Row, best: Row | None) -> bool:
-    share = row["accuracy_high"]
-    return best is None or share is None or share >= (best["accuracy_at_1"] or 0.0) / 2
 
 
 def _no_answers(rows: Sequence[Row]) -> str:

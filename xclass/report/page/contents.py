@@ -150,6 +150,6 @@ def _frontier(figures: Collection[str]) -> str:
         return ""
     return (
         f"![Accuracy against the RAM of serving]({FRONTIER_FIGURE})\n\n{ACCURACY_CAVEAT} "
-        "Points whose bars overlap are not ranked by these queries. Left out: the speed of answering, which "
-        "the table above shows."
+        "Points whose bars overlap are not ranked by these queries. Left out: methods that "
+        "are right less than half as often as the best, and the speed of answering; the table above has both."
     )

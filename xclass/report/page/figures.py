@@ -10,7 +10,7 @@ from xclass.report.frontier_figure import Answerer, draw_frontier
 from xclass.report.page.projection_section import projected_lines
 from xclass.report.page.study import PURPOSES, Study
 from xclass.report.peak_figure import PeakLine, ServerLine, draw_peaks
-from xclass.report.rows import Row
+from xclass.report.rows import Row, is_half_as_good, shown_variant
 from xclass.sizing.choice import format_usd
 from xclass.sizing.hardware import Hardware, Server
 from xclass.units import format_bytes, format_count
@@ -69,19 +69,22 @@ def _servers(hardware: Hardware) -> list[ServerLine]:
 
 
 def _answerers(rows: Sequence[Row]) -> list[Answerer]:
-    """Of the first data set: shares of right answers to other questions do not compare."""
+    """Of the first data set: shares of right answers to other questions do not compare.
+
+    What is right less than half as often as the best is left out: the others would be one point on its scale.
+    """
+    answered = [row for row in rows if row["accuracy_at_1"] is not None and row["data"] == rows[0]["data"]]
+    best = max(answered, key=lambda row: float(row["accuracy_at_1"]), default=None)
     return [
         Answerer(
-            name=row["variant"],
+            name=shown_variant(row),
             peak_bytes=row["peak_rss_bytes"],
             at_1=row["accuracy_at_1"],
             low=row["accuracy_low"],
             high=row["accuracy_high"],
         )
-        for row in rows
-        if row["accuracy_at_1"] is not None
-        and row["peak_rss_bytes"] is not None
-        and row["data"] == rows[0]["data"]
+        for row in answered
+        if row["peak_rss_bytes"] is not None and is_half_as_good(row, best)
     ]
 
 
