@@ -10,6 +10,7 @@ from made_records import answered, latencies, make_record, predicted, reading
 from xclass.records.record import Phase, Verdict
 from xclass.report.page.contents import make_document
 from xclass.report.page.sources import RunRecords, read_runs
+from xclass.report.rows import shown_variant
 
 HERE = Path("outputs")
 
@@ -84,3 +85,19 @@ def test_runs_of_several_folders_have_names_of_their_own(tmp_path):
 def test_records_of_an_unknown_xclass_are_shown_by_their_method(config):
     text = text_of(run("a", 0.9, config=config), run("b", 0.6, classes=1000))
     assert "| `dense_softmax`" in section(text, "Methods and phases")
+
+
+def test_what_is_hardly_ever_right_neither_is_the_leanest_nor_flattens_the_figure():
+    runs = [run("a", 0.9, peak=300), run("b", 0.85, peak=200), run("guess", 0.02, peak=60)]
+    document = make_document(runs, folder=HERE, damaged=())
+    opening = document.sections[0].body
+    assert "Least RAM to serve among those that are right at least half as often: `dense_softmax`" in opening
+    assert "200 MiB, 85 % right" in opening
+    assert "2.0 % (" not in document.figures["figures/frontier.svg"]
+    assert "85 % (84 to 86) in 200 MiB" in document.figures["figures/frontier.svg"]
+
+
+def test_a_method_is_named_without_its_data_where_that_is_named_besides():
+    row = {"method": "knn", "data": "text", "variant": "knn, num_neighbours=3, text, allocator=default"}
+    assert shown_variant(row) == "knn, num_neighbours=3, allocator=default"
+    assert shown_variant({"method": "text", "data": "text"}) == "text"

@@ -138,3 +138,16 @@ def test_the_terminal_shows_what_fits(run_records, width):
     assert "tail" in text
     assert (" head " in "".join(text.splitlines()[:2])) == (width > 40)
     assert "48-52" in text
+
+
+def test_the_terminal_leaves_out_what_says_nothing(run_records):
+    found = rows(judged(run_records))
+    for row in found:
+        row |= {f"macro_recall_at_1{end}": row[f"recall_at_1{end}"] for end in ("", "_low", "_high")}
+        row |= {f"head_recall_at_1{end}": None for end in ("", "_low", "_high")}
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    console.print(metrics_table(found, width=100))
+    header, caption = console.file.getvalue().split("\n")[:2], console.file.getvalue().split("─")[-1]
+    assert "tail" in "".join(header)
+    assert not any(name in "".join(header) for name in ("macro", " head ", "sure"))
+    assert "macro" not in caption

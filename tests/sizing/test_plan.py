@@ -10,6 +10,7 @@ from xclass.classifiers.init import Init
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import EvaluateConfig, MethodsConfig, RunConfig
+from xclass.data.file_settings import num_train_of
 from xclass.data.lemmas.config import LemmasConfig, train_texts
 from xclass.records.record import Phase
 from xclass.sizing.capacity import Room, explain_misfit, largest_that_fits
@@ -226,3 +227,9 @@ def test_a_full_disk_is_said_to_be_one():
 
 def test_where_no_size_fits_that_is_said():
     assert misfit("dense_softmax", 1000, memory=1 << 20).endswith("no size fits here")
+
+
+def test_of_more_classes_than_there_are_each_has_as_many_examples_as_those():
+    assert train_texts(2 * 3_027_563) == 2 * 35_126_689
+    table = {"train_of_most_frequent": [[10, 60], [100, 200]]}
+    assert [num_train_of(table, classes) for classes in (10, 100, 1000)] == [60, 200, 2000]
