@@ -105,6 +105,7 @@ def test_every_class_keeps_a_training_row(tmp_path):
     assert 8 < source.facts()["num_brought_back"] < 35
     assert source.num_test + source.num_train == 300
     assert 3 <= source.num_test < 25
+    assert config.num_train(600) == 3 * source.num_train, "what a projection takes of classes beyond the file"
 
 
 def test_rows_keep_their_side_when_rows_are_added(tmp_path):
