@@ -47,7 +47,8 @@ def metrics_table(rows: Sequence[Row], *, width: int = 100) -> Table | None:
 _CAPTIONS = {
     _MACRO: "macro: all classes count the same",
     "tail": "head, tail: frequent and rare classes",
-    "sure": "sure: answered with the confidence of evaluate.confidence_threshold, and those of them right",
+    "sure": "sure: answered with at least the confidence of evaluate.confidence_threshold",
+    "calibration\nerror": "calibration error: how far a confidence is from the share right, 0 is best",
 }
 
 

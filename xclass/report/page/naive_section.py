@@ -6,6 +6,7 @@ from xclass.projection.result import ProjectedPhase
 from xclass.records.record import Phase
 from xclass.report.page.servers_section import choice_of, month_text, server_text
 from xclass.report.page.study import PURPOSES, Study
+from xclass.report.rows import shown_variant
 from xclass.report.text import code, table
 from xclass.sizing.choice import Choice
 from xclass.sizing.naive import Naive, naive
@@ -29,7 +30,8 @@ def naive_section(study: Study, variant: str | None) -> str:
         num_features=study.num_features,
         num_examples=config.data.num_train(phases[0].classes),
     )
-    headers = ["RAM", "dense linear model (predicted)", f"{code(variant)} ({phases[0].basis})", "less by"]
+    name = shown_variant({"variant": variant, "method": method, "data": config.data.name})
+    headers = ["RAM", "dense linear model (predicted)", f"{code(name)} ({phases[0].basis})", "less by"]
     headers += ["server of the dense linear model", "server of ours"]
     rows = [_row(baseline, phase, study) for phase in phases]
     count, features = format_count(baseline.num_classes), format_count(baseline.num_features)
