@@ -266,7 +266,7 @@ RIVALS = {
         "scikit-learn", "class means, exact cosine", _save_means, _load_means
     ),
     "sklearn_means_texts": Rival(
-        "scikit-learn", "the same from texts, hashing and idf within", _fit_means_of_texts,
+        "scikit-learn", "class means from texts, hashing and idf within", _fit_means_of_texts,
         _load_means_of_texts, takes_texts=True,
     ),
     "sklearn_knn": Rival(

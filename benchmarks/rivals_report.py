@@ -102,7 +102,7 @@ def _bars(rows: list[dict[str, Any]]) -> str:
     """The best of xclass beside the best rival, and the best dense vectors beside the best sparse ones."""
     done = [row for row in rows if "failed" not in row]
     own = [row for row in done if row["method"].startswith("xclass")]
-    rival = _best([row for row in done if row not in own])
+    rival = _best([row for row in done if row not in own and not row["method"].endswith("_texts")])
     if rival is None or not own:
         return ""
     mine = _best(own)
@@ -123,7 +123,7 @@ def _bars(rows: list[dict[str, Any]]) -> str:
     if dense and sparse:
         gap = 100 * (sparse["metrics"]["P@1"]["value"] - dense["metrics"]["P@1"]["value"])
         lines.append(
-            f"- Best dense vectors: `{dense['method']}` {_percent(dense)}, {gap:+.2f} points behind "
+            f"- Best dense vectors: `{dense['method']}` {_percent(dense)}, {gap:.2f} points behind "
             f"`{sparse['method']}` {_percent(sparse)}."
         )
     return "\n" + "\n".join(lines) + "\n"
