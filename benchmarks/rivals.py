@@ -36,7 +36,8 @@ _BLOCK, _ANSWER_SECONDS, _SINGLES, _SINGLE_SECONDS = 500, 300.0, 200, 10.0
 _ON_FEATURES = ("sklearn_means", "sklearn_knn", "sklearn_svm", "omikuji", "napkinxc", "pecos", "fasttext")
 _RIVAL_SIZES = {
     "1e4": (*_ON_FEATURES, "sklearn_means_texts"),
-    "1e5": (*_ON_FEATURES, "sklearn_means_texts"),
+    "1e5": (*_ON_FEATURES, "sklearn_means_texts", "sklearn_means_texts_4"),
+    "1e5_fresh": ("sklearn_means", "sklearn_means_texts", "sklearn_means_texts_4", "omikuji", "pecos"),
     "1e6": ("sklearn_means", "sklearn_means_texts", "sklearn_knn", "omikuji", "pecos", "fasttext"),
     "all": ("sklearn_means", "sklearn_knn"),
     "bibtex": _ON_FEATURES,

@@ -1,15 +1,15 @@
 """Samples of the lemmas as plain files that every rival and ``data=text`` can read.
 
-    python benchmarks/rivals_data.py                       # 1e4, 1e5, 1e6 and all, into /tmp/rivals_data
+    python benchmarks/rivals_data.py                       # all samples, into /tmp/rivals_data
     python benchmarks/rivals_data.py --only 1e5 --out DIR
 
 A sample has a folder ``lemmas_<size>`` with ``train.tsv`` and ``test.tsv``; their columns are ``text`` (a
 word form), ``class`` (language and lemma, e.g. ``de:Haus``), ``language``, and ``tagged``, which is what
 everybody learns from: the form behind its language, ``de:Hauses``. ``1e4``, ``1e5`` and ``1e6`` are classes
 drawn at random among those with at least three forms: two training forms, drawn at random, and one test form
-per class. ``all`` has every class, with up to two training forms; classes with a single form have no test
-form. The test file holds 20 000 test forms drawn at random, or as many as there are. Rows stand in random
-order.
+per class. ``1e5_fresh`` is drawn again with another seed: nothing was chosen on its test rows. ``all`` has
+every class, with up to two training forms; classes with a single form have no test form. The test file holds
+20 000 test forms drawn at random, or as many as there are. Rows stand in random order.
 
 The folder that ``data=lemmas`` has prepared is read, which ``python -m xclass data=lemmas`` makes.
 """
@@ -30,12 +30,13 @@ from xclass.data.lemmas.manifest import Manifest, read_manifest
 from xclass.data.text_store import TextStore, map_array
 
 DATA_FOLDER = Path("/tmp/rivals_data")
-SIZES = ("1e4", "1e5", "1e6", "all")
+SIZES = ("1e4", "1e5", "1e5_fresh", "1e6", "all")
 HEADER = "text\tclass\tlanguage\ttagged\n"
 _FORMS = 2
 """Training forms per class, at most."""
 _QUERIES = 20_000
-_SEED = 0
+_SEEDS = {"1e5_fresh": 1}
+"""Of the other samples 0."""
 _ROWS = 1 << 17
 """Rows written at a time: about 30 MB of Python strings."""
 
@@ -61,15 +62,16 @@ def export(size: str, out: Path) -> Path:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     lemmas = _Lemmas()
-    rng = np.random.default_rng(_SEED)
-    classes = lemmas.draw_classes(None if size == "all" else int(float(size)), rng)
+    seed = _SEEDS.get(size, 0)
+    rng = np.random.default_rng(seed)
+    classes = lemmas.draw_classes(None if size == "all" else int(float(size.removesuffix("_fresh"))), rng)
     positions, owners = lemmas.draw_forms(classes, rng)
     order = rng.permutation(len(positions))
     lemmas.write(folder / "train.tsv", lemmas.train, positions[order], owners[order])
     tests, owners = lemmas.draw_tests(classes, rng)
     lemmas.write(folder / "test.tsv", lemmas.test, tests, owners)
     facts = {
-        "num_classes": len(classes), "num_train": len(positions), "num_test": len(tests), "seed": _SEED,
+        "num_classes": len(classes), "num_train": len(positions), "num_test": len(tests), "seed": seed,
         "source": lemmas.manifest.source,
     }  # fmt: skip
     (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")

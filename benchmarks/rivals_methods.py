@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,33 +53,33 @@ def _load_means(model: Path, threads: int) -> Answer:
     return _nearest(load_npz(model / "means.npz"), None)
 
 
-def _fit_means_of_texts(sample: Path, model: Path, threads: int) -> None:
+def _fit_means_of_texts(sample: Path, model: Path, threads: int, max_n: int = 5) -> None:
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.preprocessing import normalize
 
     _, y = read_part(sample, "train")
-    counts = _hashed(read_lines(sample, "train"))
+    counts = _hashed(read_lines(sample, "train"), max_n)
     weighting = TfidfTransformer(sublinear_tf=True).fit(counts)
     means = normalize(y.T.tocsr() @ weighting.transform(counts, copy=False))
     save_npz(model / "means.npz", means, compressed=False)
     np.save(model / "idf.npy", weighting.idf_)
 
 
-def _load_means_of_texts(model: Path, threads: int) -> Callable[[list[str]], np.ndarray]:
+def _load_means_of_texts(model: Path, threads: int, max_n: int = 5) -> Callable[[list[str]], np.ndarray]:
     from sklearn.feature_extraction.text import TfidfTransformer
 
     weighting = TfidfTransformer(sublinear_tf=True)
     weighting.idf_ = np.load(model / "idf.npy")
     answer = _load_means(model, threads)
-    return lambda lines: answer(weighting.transform(_hashed(lines), copy=False))
+    return lambda lines: answer(weighting.transform(_hashed(lines, max_n), copy=False))
 
 
-def _hashed(lines: list[str]) -> csr_matrix:
-    """Counts of 2- to 5-grams of ``<de:form>``, as scikit-learn makes them."""
+def _hashed(lines: list[str], max_n: int) -> csr_matrix:
+    """Counts of 2- to 4- or 5-grams of ``<de:form>``, as scikit-learn makes them."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
     vectorizer = HashingVectorizer(
-        analyzer="char", ngram_range=(2, 5), n_features=1 << 18, alternate_sign=False, norm=None,
+        analyzer="char", ngram_range=(2, max_n), n_features=1 << 18, alternate_sign=False, norm=None,
         lowercase=False, dtype=np.float32,
     )  # fmt: skip
     return vectorizer.transform(f"<{line.replace(': ', ':', 1)}>" for line in lines)
@@ -266,8 +267,12 @@ RIVALS = {
         "scikit-learn", "class means, exact cosine", _save_means, _load_means
     ),
     "sklearn_means_texts": Rival(
-        "scikit-learn", "the same from texts, hashing and idf within", _fit_means_of_texts,
+        "scikit-learn", "class means from texts, hashing and idf within", _fit_means_of_texts,
         _load_means_of_texts, takes_texts=True,
+    ),
+    "sklearn_means_texts_4": Rival(
+        "scikit-learn", "the same with 2- to 4-grams", partial(_fit_means_of_texts, max_n=4),
+        partial(_load_means_of_texts, max_n=4), takes_texts=True,
     ),
     "sklearn_knn": Rival(
         "scikit-learn", "10 nearest examples, exact cosine", _save_examples, _load_examples

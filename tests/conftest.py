@@ -16,6 +16,13 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of the one long run go to one worker: two would each make it."""
+    for item in items:
+        if "comparison" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("comparison"))
+
+
 @pytest.fixture(scope="session")
 def run_xclass():
     """Callable: (*words, cwd=...) -> Finished; the command in a process of its own."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.memory
+
 CHILD = """
 import json, sys
 import numpy as np

@@ -266,7 +266,6 @@ def test_models_hold_arrays_and_json_only(folder):
             assert not zipfile.is_zipfile(path)
 
 
-@pytest.mark.memory
 @pytest.mark.parametrize(
     ("name", "slack_bytes"), [("dense_softmax-train-rss", 2 << 20), ("nearest_neighbour-build-rss", 1 << 20)]
 )

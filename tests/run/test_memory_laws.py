@@ -20,7 +20,7 @@ from xclass.run.spec import ChildSpec
 from xclass.sizing.plan import make_shape, plan_method
 from xclass.units import MIB
 
-pytestmark = [pytest.mark.slow, pytest.mark.memory]
+pytestmark = pytest.mark.slow
 
 CLASSES, DIM, BATCH = 100_000, 64, 128
 

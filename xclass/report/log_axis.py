@@ -39,7 +39,8 @@ def count_axis(values: Iterable[float], start: float, end: float) -> LogAxis:
 
 def byte_axis(values: Iterable[float], start: float, end: float) -> LogAxis:
     """Powers of two of a KiB around the values; fewer ticks where they are many, more where they are few."""
-    found = list(values)
+    # A record may say 0 bytes, which no logarithm has.
+    found = [max(value, 1.0) for value in values]
     first = math.floor(math.log2(min(found) / KIB))
     last = max(math.ceil(math.log2(max(found) / KIB)), first + 1)
     step = 1 if last - first <= 6 else 2
