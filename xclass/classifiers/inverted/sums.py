@@ -89,9 +89,13 @@ class SparseSums:
         if known is not None:
             rows = vstack([known, rows], format="csr")
             slots = np.concatenate([np.arange(size), slots])
-        ones = np.ones(len(slots), np.float32)
-        picks = csr_array((ones, (slots, np.arange(len(slots)))), shape=(size, len(slots)))
+        order = np.argsort(slots, kind="stable").astype(np.int32)
+        starts = np.zeros(size + 1, np.int32)
+        np.cumsum(np.bincount(slots, minlength=size), out=starts[1:])
+        # Places of 64 bits would be those of the sums as well: scipy's sparse arrays never go back to 32.
+        picks = csr_array((np.ones(len(slots), np.float32), order, starts), shape=(size, len(slots)))
         self._sums[unit] = picks @ rows
+        assert self._sums[unit].indices.dtype == np.int32
 
     def _close(self, block: int) -> None:
         first, stop = block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, len(self._seen))
