@@ -100,12 +100,9 @@ class SparseSums:
     def _close(self, block: int) -> None:
         first, stop = block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, len(self._seen))
         units = range(first // UNIT_ROWS, -(-stop // UNIT_ROWS))
-        pieces = [self._sums.pop(unit, None) for unit in units]
-        filled = [
-            self._empty(unit) if piece is None else piece for unit, piece in zip(units, pieces, strict=True)
-        ]
+        pieces = [self._sums.pop(unit) if unit in self._sums else self._empty(unit) for unit in units]
         self._open_blocks.discard(block)
-        self._finish(block, filled, self._seen[first:stop])
+        self._finish(block, pieces, self._seen[first:stop])
 
     def _empty(self, unit: int) -> csr_array:
         return csr_array((self._unit_size(unit), self._num_columns), dtype=np.float32)

@@ -80,7 +80,7 @@ class SparseMeansConfig(MethodTraits):
         # As they came and in one matrix; once more those of the classes that are added to at a time.
         copies = 2 + min(1.0, UNIT_ROWS / num_classes)
         adding = {"examples that wait": round(copies * SUM_ENTRY_BYTES * waiting)}
-        turned = min(summed, TURNED_ENTRIES)
+        turned = min(summed * min(1.0, UNIT_ROWS / open_classes), TURNED_ENTRIES)
         turning = {"features being turned": round(TURNED_ENTRY_BYTES * turned)}
         return MemoryLaw(
             regimes=(
