@@ -16,6 +16,8 @@ PENDING_ENTRIES = 1 << 20
 PENDING_SHARE = 0.125
 """Entries of examples that wait until they are added to the sums: at least so many, and this share of those
 sums: each time all sums are copied."""
+PENDING_ROW_BYTES = 48
+"""Of an example that waits, for its class, its order and its place: six of 8 bytes."""
 ENTRY_BYTES = 3
 """Of a posting: two that name its row in its block and one of its weight."""
 SUM_ENTRY_BYTES = 8

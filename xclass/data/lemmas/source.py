@@ -143,11 +143,11 @@ class LemmasSource:
         return np.subtract(starts[1:], starts[:-1], dtype=np.int64)
 
     def _characters_per_text(self) -> float:
-        """Mean with two boundaries, of 64 pieces of the training texts."""
+        """Mean of 64 pieces of the training texts; who adds boundaries counts them."""
         starts = np.linspace(0, max(0, self.num_train - _PIECE_TEXTS), 64).astype(np.int64).tolist()
         pieces = [self._train.slice(start, min(start + _PIECE_TEXTS, self.num_train)) for start in starts]
         leads = sum(int(((bytes_ & 0xC0) != 0x80).sum()) for bytes_, _ in pieces)
-        return 2 + leads / sum(len(offsets) - 1 for _, offsets in pieces)
+        return leads / sum(len(offsets) - 1 for _, offsets in pieces)
 
     def _order(self, epoch: int) -> Permutation:
         """This epoch's order; the last one is kept, as drawing its keys costs as much as a small batch."""
