@@ -11,7 +11,8 @@ def sampled(pairs):
     for start in range(0, len(pairs), 100):
         part = pairs[start : start + 100]
         for place in sample.wanted(np.array([class_ for class_, _ in part])).tolist():
-            sample.add(*part[place])
+            class_, features = part[place]
+            sample.add(class_, np.array(features, np.int32))
     return sample
 
 

@@ -8,8 +8,7 @@ half of what the means take was promised (benchmarks/records/light_methods).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -31,13 +30,13 @@ class GrowthSample:
     A class belongs to it by the hash of its number, and fewer do as more classes come, so that no order of
     the examples favours any.
 
-    Memory: at most 6 MB.
+    Memory: 4 bytes per feature of at most 65 536 and one example: 0.3 MB.
     """
 
     def __init__(self) -> None:
         """Nothing seen yet."""
         self._below = _HASHES
-        self._distinct: dict[int, set[int]] = {}
+        self._distinct: dict[int, npt.NDArray[np.int32]] = {}
         self._num_examples: dict[int, int] = {}
         self._num_listed: dict[int, int] = {}
         self._num_distinct = 0
@@ -52,23 +51,22 @@ class GrowthSample:
                 break
             self._narrow()
         for class_ in new:
-            self._distinct[class_] = set()
+            self._distinct[class_] = np.zeros(0, np.int32)
             self._num_examples[class_] = self._num_listed[class_] = 0
         return places
 
-    def add(self, class_: int, features: Iterable[int]) -> None:
-        """One example of a wanted class, with a feature as often as it is in it."""
+    def add(self, class_: int, features: npt.NDArray[np.int32]) -> None:
+        """One example of a wanted class, with a feature as often as it is in it, shape (F,)."""
         if self._num_examples.get(class_, _MOST_EXAMPLES) >= _MOST_EXAMPLES:
             return
         if self._num_distinct >= _MOST_FEATURES:
             if len(self._distinct) > _LEAST_CLASSES:
                 self._narrow()
             return
-        listed, known = list(features), self._distinct[class_]
-        before = len(known)
-        known.update(listed)
-        self._num_distinct += len(known) - before
-        self._num_listed[class_] += len(listed)
+        known = np.union1d(self._distinct[class_], features)
+        self._num_distinct += len(known) - len(self._distinct[class_])
+        self._distinct[class_] = known
+        self._num_listed[class_] += len(features)
         self._num_examples[class_] += 1
 
     def _narrow(self) -> None:
@@ -94,12 +92,11 @@ class GrowthSample:
         return round(low, 4)
 
 
-def ngram_hashes(text: str) -> Iterable[int]:
+def ngram_hashes(text: str) -> npt.NDArray[np.int32]:
     """Of the n-grams of 2 to 4 characters, both boundaries counted: those of the bag by default."""
     text = f"<{text}>"
-    return chain.from_iterable(
-        (hash(text[at : at + size]) for at in range(len(text) - size + 1)) for size in _SIZES
-    )
+    hashes = [hash(text[at : at + size]) for size in _SIZES for at in range(len(text) - size + 1)]
+    return np.array(hashes, np.int64).astype(np.int32)
 
 
 def growth_over_classes(exponent: float, num_classes: int, counts: Callable[[int, int], IntArray]) -> float:

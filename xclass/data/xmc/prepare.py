@@ -180,7 +180,7 @@ class _Reader:
             starts = ends - lines.num_features
             bounds = zip(starts[rows].tolist(), ends[rows].tolist(), strict=True)
             for class_, (start, stop) in zip(lines.classes[places].tolist(), bounds, strict=True):
-                self.growth.add(class_, lines.columns[start:stop].tolist())
+                self.growth.add(class_, lines.columns[start:stop].astype(np.int32))
 
     def _check_numbers(self, header: Header | None) -> None:
         self.features.check(header.num_features if header else None)
