@@ -49,7 +49,7 @@ peak. Every phase that misses it is named here.
 {num_phases} phases, {num_missed} of them missed: {missed}.
 
 `names` are 20 000 classes of 40 names of five words, rows in random order; `lemmas_skewed` the 30 000 most
-frequent lemmas, whose numbers of forms differ a thousandfold.
+frequent lemmas, of 69 to 11 323 forms.
 
 """
 
