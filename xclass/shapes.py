@@ -45,6 +45,8 @@ class ProblemShape:
     """M, columns of the features of an example: buckets of texts, numbered features, or ``dim``."""
     features_per_example: float = 0.0
     """Of those, the mean number that an example has."""
+    feature_growth: float = 0.5
+    """Exponent with which the distinct features of a class grow with its examples."""
     characters_per_text: float = 16.0
     """Mean of the texts, both boundaries counted; as long as nobody knows that of lemmas: 13.6 bytes, at most
     as many characters, and two boundaries, rounded up."""

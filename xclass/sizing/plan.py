@@ -136,6 +136,7 @@ def make_shape(config: RunConfig, num_classes: int, facts: Mapping[str, Any] | N
         num_examples=int(facts.get("num_examples") or config.data.num_train(num_classes)),
         num_features=num_features,
         features_per_example=features_per_example,
+        feature_growth=_known(config, facts).get("feature_growth", 0.5),
         **_text_length(config, facts),
         classes_per_example=float(facts.get("classes_per_example") or 1.0),
         is_by_class=config.data.is_scanned_by_class,
@@ -227,9 +228,14 @@ def _encoder_files(config: RunConfig, method: str, shape: ProblemShape) -> dict[
     return encoder_files(kind, shape, ngrams=config.encoder, bag=config.bag)
 
 
+def _known(config: RunConfig, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts of a run's data, and before it those of what is prepared."""
+    return {**(config.data.known_facts() or {}), **facts}
+
+
 def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
     """Columns of the features of an example, and how many of them it has."""
-    inputs, facts = DATA_CONFIGS[config.data.name].inputs, {**(config.data.known_facts() or {}), **facts}
+    inputs, facts = DATA_CONFIGS[config.data.name].inputs, _known(config, facts)
     if inputs is InputKind.vectors:
         return config.dim, float(config.dim)
     if inputs is InputKind.texts:
@@ -242,7 +248,7 @@ def _features(config: RunConfig, facts: Mapping[str, Any]) -> tuple[int, float]:
 
 def _text_length(config: RunConfig, facts: Mapping[str, Any]) -> dict[str, float]:
     """The mean length of a text with its two boundaries, where it is known."""
-    characters = {**(config.data.known_facts() or {}), **facts}.get("characters_per_text")
+    characters = _known(config, facts).get("characters_per_text")
     return {"characters_per_text": float(characters) + 2} if characters else {}
 
 

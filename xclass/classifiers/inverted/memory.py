@@ -10,12 +10,14 @@ BLOCK_ROWS = 1 << 16
 """Rows of a block: what two bytes can name, and as many float32 scores as a second-level cache holds."""
 UNIT_ROWS = 1 << 10
 """Rows whose sums are one matrix: each is copied when examples are added to it."""
-TURNED_ENTRIES = 1 << 20
+TURNED_ENTRIES = 1 << 18
 """Entries of rows that are turned round at a time: bounds the scratch where the first classes have most."""
 PENDING_ENTRIES = 1 << 20
 PENDING_SHARE = 0.125
 """Entries of examples that wait until they are added to the sums: at least so many, and this share of those
 sums: each time all sums are copied."""
+PENDING_ROW_BYTES = 48
+"""Of an example that waits, for its class, its order and its place: six of 8 bytes."""
 ENTRY_BYTES = 3
 """Of a posting: two that name its row in its block and one of its weight."""
 SUM_ENTRY_BYTES = 8
@@ -25,12 +27,6 @@ TURNED_ENTRY_BYTES = 32
 ENTRIES, LISTS = "postings", "posting lists"
 """Names of the components; with xclass.shapes.MAPPED where they are opened from a file."""
 _CODES = 256
-_HEAPS_EXPONENT = 0.5
-"""Features of a class grow with its examples as ``n ** 0.5``.
-
-Source: Heaps' law, Manning, Raghavan, Schuetze, "Introduction to Information Retrieval", 5.1.1. On lemmas 53
-are measured where it gives 57 (2 forms per class), and 879 where it gives 756 (289 forms).
-"""
 
 
 def num_blocks(num_rows: int) -> int:
@@ -39,14 +35,14 @@ def num_blocks(num_rows: int) -> int:
 
 
 def features_per_class(shape: ProblemShape, most: int = 0) -> float:
-    """Distinct features that the examples of a class have together, in the mean.
+    """Distinct features that the examples of a class have together, in the mean: ``f n ** h``.
 
     Args:
         shape: of the problem.
         most: that are kept of each class; 0: all.
     """
     examples = shape.num_examples * shape.classes_per_example / shape.num_classes
-    found = shape.features_per_example * (examples**_HEAPS_EXPONENT if examples > 1 else examples)
+    found = shape.features_per_example * (examples**shape.feature_growth if examples > 1 else examples)
     found = min(found, float(shape.num_features))
     return min(found, float(most)) if most else found
 

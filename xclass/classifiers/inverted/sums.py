@@ -21,8 +21,9 @@ class SparseSums:
     its classes never has more than one block of sums.
 
     Memory:
-        8 bytes per (class, feature) that occurs, an eighth more and ``8 PENDING_ENTRIES`` for examples that
-        wait, twice while they are added; 8 bytes per class.
+        8 bytes per (class, feature) that occurs, those of a unit twice more while it is added to; an eighth
+        of the first and ``8 PENDING_ENTRIES`` for examples that wait, twice while they are joined; 8 bytes
+        per class.
     """
 
     def __init__(
@@ -79,29 +80,27 @@ class SparseSums:
         units = classes[order] // UNIT_ROWS
         bounds = np.flatnonzero(np.diff(units, prepend=-1, append=units[-1] + 1))
         for start, stop in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            unit, chosen = int(units[start]), order[start:stop]
-            self._add_to_unit(unit, rows[chosen], classes[chosen] - unit * UNIT_ROWS)
+            unit = int(units[start])
+            self._add_to_unit(unit, rows, order[start:stop], classes[order[start:stop]] - unit * UNIT_ROWS)
 
-    def _add_to_unit(self, unit: int, rows: csr_array, slots: IntArray) -> None:
-        """``sums + S rows``, where S picks the rows of each class."""
+    def _add_to_unit(self, unit: int, rows: csr_array, chosen: IntArray, slots: IntArray) -> None:
+        """``sums + S rows``, where S picks the rows of each class; ``slots`` rise."""
         size = self._unit_size(unit)
+        starts = np.zeros(size + 1, np.int32)
+        np.cumsum(np.bincount(slots, minlength=size), out=starts[1:])
+        # Places of 64 bits would be those of the sums as well: scipy's sparse arrays never go back to 32.
+        parts = np.ones(len(slots), np.float32), chosen.astype(np.int32), starts
+        added = csr_array(parts, shape=(size, rows.shape[0])) @ rows
         known = self._sums.get(unit)
-        if known is not None:
-            rows = vstack([known, rows], format="csr")
-            slots = np.concatenate([np.arange(size), slots])
-        ones = np.ones(len(slots), np.float32)
-        picks = csr_array((ones, (slots, np.arange(len(slots)))), shape=(size, len(slots)))
-        self._sums[unit] = picks @ rows
+        self._sums[unit] = added if known is None else known + added
+        assert self._sums[unit].indices.dtype == np.int32
 
     def _close(self, block: int) -> None:
         first, stop = block * BLOCK_ROWS, min((block + 1) * BLOCK_ROWS, len(self._seen))
         units = range(first // UNIT_ROWS, -(-stop // UNIT_ROWS))
-        pieces = [self._sums.pop(unit, None) for unit in units]
-        filled = [
-            self._empty(unit) if piece is None else piece for unit, piece in zip(units, pieces, strict=True)
-        ]
+        pieces = [self._sums.pop(unit) if unit in self._sums else self._empty(unit) for unit in units]
         self._open_blocks.discard(block)
-        self._finish(block, filled, self._seen[first:stop])
+        self._finish(block, pieces, self._seen[first:stop])
 
     def _empty(self, unit: int) -> csr_array:
         return csr_array((self._unit_size(unit), self._num_columns), dtype=np.float32)

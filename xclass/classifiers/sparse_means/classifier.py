@@ -56,11 +56,10 @@ class SparseMeans:
             begun = time.perf_counter()
             num_examples += int(counts.sum())
             ends = np.cumsum([piece.shape[0] for piece in pieces])
-            means = [
-                self._as_vectors(piece, counts[end - piece.shape[0] : end])
-                for piece, end in zip(pieces, ends, strict=True)
-            ]
-            found[block] = make_block(means, self._num_columns)
+            for at, (piece, end) in enumerate(zip(pieces, ends, strict=True)):
+                # In its place: both at once would be twice the memory.
+                pieces[at] = self._as_vectors(piece, counts[end - piece.shape[0] : end])
+            found[block] = make_block(pieces, self._num_columns)
             index_seconds += time.perf_counter() - begun
 
         begun = time.perf_counter()

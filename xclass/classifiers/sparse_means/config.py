@@ -8,6 +8,7 @@ from typing import ClassVar
 from xclass.classifiers.inverted.memory import (
     BLOCK_ROWS,
     PENDING_ENTRIES,
+    PENDING_ROW_BYTES,
     PENDING_SHARE,
     SUM_ENTRY_BYTES,
     TURNED_ENTRIES,
@@ -65,9 +66,9 @@ class SparseMeansConfig(MethodTraits):
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
         """Peak of the build phase.
 
-        Sums take ``8 E`` bytes for the E (class, feature) pairs that occur, an estimate by Heaps' law; of
+        Sums take ``8 E`` bytes for the E (class, feature) pairs that occur, by ``feature_growth``; of
         data that comes class after class only those of 65 536 classes at a time;
-        examples that wait an eighth of it and 8 MiB, twice while they are added. Blocks that are
+        examples that wait an eighth of it and 8 MiB, twice while they are joined. Blocks that are
         finished take ``3 E`` + ``4 M`` per 65 536 classes.
         """
         num_classes = shape.num_classes
@@ -75,16 +76,22 @@ class SparseMeansConfig(MethodTraits):
         open_classes = min(num_classes, BLOCK_ROWS) if shape.is_by_class else num_classes
         summed = features_per_class(shape) * open_classes
         examples = shape.features_per_example * shape.num_examples * shape.classes_per_example
-        waiting = min(examples, PENDING_ENTRIES + PENDING_SHARE * summed)
+        batch = shape.features_per_example * shape.scan_batch_size
+        waiting = min(examples, PENDING_ENTRIES + PENDING_SHARE * summed + batch)
         sums = {"sums of features": round(SUM_ENTRY_BYTES * summed)}
-        # As they came and in one matrix; once more those of the classes that are added to at a time.
-        copies = 2 + min(1.0, UNIT_ROWS / num_classes)
-        adding = {"examples that wait": round(copies * SUM_ENTRY_BYTES * waiting)}
-        turned = min(summed, TURNED_ENTRIES)
+        # The last that wait are no sums yet: of few examples these are all.
+        before = (1 - waiting / max(1.0, examples)) ** shape.feature_growth
+        earlier = {"sums of features": round(SUM_ENTRY_BYTES * summed * before)}
+        rows = waiting / max(1.0, shape.features_per_example)
+        joined = SUM_ENTRY_BYTES * waiting + PENDING_ROW_BYTES * rows
+        unit = SUM_ENTRY_BYTES * summed * min(1.0, UNIT_ROWS / open_classes)
+        # As they came and in one matrix; then that and what they add to a unit, and the unit as it becomes.
+        adding = {"examples that wait": round(joined + max(SUM_ENTRY_BYTES * waiting, 2 * unit))}
+        turned = min(unit / SUM_ENTRY_BYTES, TURNED_ENTRIES)
         turning = {"features being turned": round(TURNED_ENTRY_BYTES * turned)}
         return MemoryLaw(
             regimes=(
-                Regime(name="adding examples", components=counts | sums | adding),
+                Regime(name="adding examples", components=counts | earlier | adding),
                 Regime(
                     name="turning round",
                     components=counts | sums | turning | self._parts(shape),

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 
 from xclass.data.base import Batch, IntArray, Texts
+from xclass.data.feature_growth import growth_over_classes
 from xclass.data.lemmas.manifest import read_manifest
 from xclass.data.permutation import Permutation
 from xclass.data.text_store import ByteArray, TextStore, map_array
 from xclass.errors import ConfigError
 
 _PIECE_TEXTS = 256
+_GROWTH = 0.53
+"""See :mod:`xclass.data.feature_growth`."""
 _ORDER_KEY, _QUERIES_KEY = 0x1E44A5, 0x0DE55A
 
 
@@ -92,8 +95,7 @@ class LemmasSource:
 
     def class_counts(self) -> IntArray:
         """Training forms per class, shape (C,), int64, non-increasing."""
-        starts = self._class_starts[: self.num_classes + 1]
-        return np.subtract(starts[1:], starts[:-1], dtype=np.int64)
+        return self._counts(0, self.num_classes)
 
     def class_name(self, class_id: int) -> str:
         """Language and lemma, e.g. ``de:Haus``."""
@@ -120,6 +122,7 @@ class LemmasSource:
             "num_train": self.num_train,
             "num_examples": self.num_examples,
             "characters_per_text": self._characters_per_text(),
+            "feature_growth": growth_over_classes(_GROWTH, self.num_classes, self._counts),
             "num_test": self.num_test,
             "num_test_classes": self.num_test,  # one form of each class that has two
             "num_texts_bytes": self._train.bytes_before(self.num_train)
@@ -135,12 +138,16 @@ class LemmasSource:
             "classes are the most frequent ones by training forms",
         }
 
+    def _counts(self, first: int, last: int) -> IntArray:
+        starts = self._class_starts[first : last + 1]
+        return np.subtract(starts[1:], starts[:-1], dtype=np.int64)
+
     def _characters_per_text(self) -> float:
-        """Mean with two boundaries, of 64 pieces of the training texts."""
+        """Mean of 64 pieces of the training texts; who adds boundaries counts them."""
         starts = np.linspace(0, max(0, self.num_train - _PIECE_TEXTS), 64).astype(np.int64).tolist()
         pieces = [self._train.slice(start, min(start + _PIECE_TEXTS, self.num_train)) for start in starts]
         leads = sum(int(((bytes_ & 0xC0) != 0x80).sum()) for bytes_, _ in pieces)
-        return 2 + leads / sum(len(offsets) - 1 for _, offsets in pieces)
+        return leads / sum(len(offsets) - 1 for _, offsets in pieces)
 
     def _order(self, epoch: int) -> Permutation:
         """This epoch's order; the last one is kept, as drawing its keys costs as much as a small batch."""

@@ -17,7 +17,7 @@ from xclass.encoders.kinds import InputKind
 from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CLASS_STARTS = "class_starts.i8"
 """int64: training pairs of all classes before each one, and of all."""
 

@@ -131,6 +131,7 @@ def _facts(config: TextConfig, reader: _Reader, writer: SplitWriter) -> dict[str
         "num_brought_back": writer.num_brought_back,
         "num_skipped": reader.num_skipped,
         "characters_per_text": writer.num_characters / max(1, sum(num_examples.values())),
+        "feature_growth": writer.growth.exponent(),
         "sources": reader.sources,
         "split": "two files" if config.test_path else SPLIT.format(share=config.test_share),
     }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xclass.data.base import Batch, ClassSets, IntArray, Texts
+from xclass.data.feature_growth import growth_over_classes
 from xclass.data.manifest import read_manifest_document
 from xclass.data.permutation import Permutation
 from xclass.data.set_store import SetStore
@@ -121,6 +122,11 @@ class TextSource:
             "num_brought_back": manifest["num_brought_back"],
             "num_rows_skipped": manifest["num_skipped"],
             "characters_per_text": manifest["characters_per_text"],
+            "feature_growth": growth_over_classes(
+                manifest["feature_growth"],
+                self.num_classes,
+                lambda start, stop: np.diff(self._class_starts[start : stop + 1]),
+            ),
             "classes_per_example": self.num_train / max(1, self.num_examples),
             "index_mapped_bytes": self._class_starts.nbytes + sum(store.mapped_bytes for store in mapped),
             "source": ", ".join(source["path"] for source in sources[:3])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.data.base import IntArray
+from xclass.data.feature_growth import GrowthSample, ngram_hashes
 from xclass.data.names import NameTable
 from xclass.data.split import HashArray, hash_texts, is_held_out
 from xclass.data.text.rows import Rows
@@ -44,6 +45,7 @@ class SplitWriter:
         self._hashes = self._open.enter_context((folder / "test_hashes.u8").open("xb"))
         self._num_train_C = np.zeros(_FIRST_ROOM, np.int64)
         self._largest_hash_C = np.zeros(_FIRST_ROOM, np.uint64)
+        self.growth = GrowthSample()
         self.num_characters = 0
         self.num_left_out = 0
         """Test rows whose classes no training row has."""
@@ -69,6 +71,7 @@ class SplitWriter:
         """Rows of the table that trains, of which a part is held out if there is no other."""
         ids, sizes = self._ids(rows, is_new_allowed=True)
         self.num_characters += sum(map(len, rows.texts))
+        self._sample(rows, ids, sizes)
         if not self._test_share:
             self._write("train", _encoded(rows.texts), ids, sizes)
             self._count(ids)
@@ -155,6 +158,12 @@ class SplitWriter:
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         self._texts[side].append(np.frombuffer(b"".join(texts), np.uint8), lengths)
         self._sets[side].append(ids.astype(np.uint32), sizes)
+
+    def _sample(self, rows: Rows, ids: IntArray, sizes: IntArray) -> None:
+        places = self.growth.wanted(ids)
+        owners = np.repeat(np.arange(len(sizes)), sizes)[places] if len(places) else places
+        for id_, row in zip(ids[places].tolist(), owners.tolist(), strict=True):
+            self.growth.add(id_, ngram_hashes(rows.texts[row]))
 
     def _count(self, ids: IntArray) -> None:
         np.add.at(self._num_train_C, ids, 1)

@@ -21,7 +21,7 @@ from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
 from xclass.shapes import DATA_BATCHES, MAPPED, ProblemShape
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _ENTRY_BYTES = 8
 """Of a feature in a row: its column, int32, and its value, float32."""
 _INDEX = f"index of the rows{MAPPED}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xclass.data.feature_growth import GrowthSample
 from xclass.data.line_chunks import LineFile
 from xclass.data.manifest import read_manifest_document, write_manifest
 from xclass.data.publish import publishing
@@ -120,6 +121,7 @@ class _Reader:
         self.staged = StagedRows(folder, opened)
         self.counts = _Counts()
         self.features, self.classes = _Numbering(what="feature"), _Numbering(what="class")
+        self.growth = GrowthSample()
         self.num_features = 0
         self._has_hashes = has_hashes
         self._progress = progress
@@ -161,12 +163,24 @@ class _Reader:
         entries["column"], entries["value"] = lines.columns, lines.values
         self._rows.append(entries.view(np.uint64), lines.num_features)
         self.staged.append(lines.classes, lines.num_classes, side=side)
+        if side == TRAIN:
+            self._sample(lines)
         if self._has_hashes:
             self.staged.append_hashes(hash_entries(entries.view(np.uint64), lines.num_features))
         self.features.see(lines.columns, lambda place: f"{path}:{lines.line_of_column(place)}")
         self.classes.see(lines.classes, lambda place: f"{path}:{lines.line_of_class(place)}")
         self.counts.num_entries += len(entries)
         self.counts.num_rows_without_features += int(np.count_nonzero(lines.num_features == 0))
+
+    def _sample(self, lines: Lines) -> None:
+        places = self.growth.wanted(lines.classes)
+        if len(places):
+            rows = np.repeat(np.arange(len(lines.num_classes)), lines.num_classes)[places]
+            ends = np.cumsum(lines.num_features)
+            starts = ends - lines.num_features
+            bounds = zip(starts[rows].tolist(), ends[rows].tolist(), strict=True)
+            for class_, (start, stop) in zip(lines.classes[places].tolist(), bounds, strict=True):
+                self.growth.add(class_, lines.columns[start:stop].astype(np.int32))
 
     def _check_numbers(self, header: Header | None) -> None:
         self.features.check(header.num_features if header else None)
@@ -191,6 +205,7 @@ def _write(partial: Path, config: XmcConfig, reader: _Reader, progress: Progress
         "num_rows_without_features": reader.counts.num_rows_without_features,
         "num_features": reader.num_features,
         "features_per_example": reader.counts.num_entries / staged.num_rows,
+        "feature_growth": reader.growth.exponent(),
         "inputs": reader.counts.inputs,
         "test_share": share,
     }

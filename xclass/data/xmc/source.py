@@ -55,5 +55,6 @@ class XmcSource(RowSource):
             **super().facts(),
             "num_features": self.num_features,
             "features_per_example": document["features_per_example"],
+            "feature_growth": document["feature_growth"],
             "num_rows_without_features": document["num_rows_without_features"],
         }
