@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -38,7 +39,7 @@ class OpenedModel:
         self._server.load(folder)
         self._encoder = load_encoder(folder)
         if is_owner:
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            weakref.finalize(self, _remove, folder, os.getpid())
 
     def answer(self, inputs: Inputs, k: int) -> Answers:
         """The k best classes of each query, by their numbers."""
@@ -51,6 +52,12 @@ class OpenedModel:
         """
         paths = (path for path in self.folder.rglob("*") if path.is_file())
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in paths}
+
+
+def _remove(folder: Path, owner: int) -> None:
+    """Not in a process forked from the owner: its copy goes first, and the owner still answers."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_folder() -> Path:
