@@ -31,7 +31,10 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     """A method of xclass on data in memory.
 
     ``X`` is a sequence of texts, a dense or a sparse matrix of shape (N, M); ``y`` one class per example, or
-    several (a list of lists, or a 0/1 matrix).
+    several (a list of lists, or a 0/1 matrix). A fitted estimator may be asked by several threads.
+
+    Memory: names of classes have the width of the longest in ``classes_`` and, while y is read, per example:
+    4 bytes per character, as numpy's arrays of str do.
 
     Attributes:
         classes_: shape (C,), sorted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,12 @@ def _is_several(y: Any) -> bool:
 
 def _single(y: Any) -> tuple[npt.NDArray[Any], ClassSets, bool]:
     array = column_or_1d(y, warn=True)
-    check_classification_targets(array)
+    with warnings.catch_warnings():
+        # scikit-learn takes classes with one or two examples each for a regression; here they are the rule.
+        warnings.filterwarnings(
+            "ignore", message="The number of unique classes is greater", category=UserWarning
+        )
+        check_classification_targets(array)
     if array.dtype.kind == "O":
         array = _without_objects(array)
     classes, numbers = np.unique(array, return_inverse=True)
