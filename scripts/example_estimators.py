@@ -22,7 +22,7 @@ def products(num_classes: int, num_each: int, seed: int = 0) -> tuple[list[str],
     for number in range(num_classes):
         name = "".join(rng.choice(SYLLABLES, size=5)) + f" {number % 100}"
         for _ in range(num_each):
-            missing = set(rng.choice(len(name), size=4, replace=False).tolist())
+            missing = set(rng.choice(len(name), size=2, replace=False).tolist())
             texts.append("".join(letter for place, letter in enumerate(name) if place not in missing))
             names.append(name)
     return texts, names
