@@ -33,7 +33,7 @@ the problem
 
 the methods
   methods=[dense_softmax,sampled_softmax,nearest_neighbour]     what runs if nothing is said; besides them
-      light, without a vector per class    prior | knn | sparse_means | frozen_vectors | mach
+      light, no dense vector per class     prior | knn | sparse_means | frozen_vectors | mach
       softmax, smaller or plain            hierarchical_softmax | adaptive_softmax | dense_softmax_autograd
       one model per class, label trees     linear_svm | boosting [boosting] | parabel [trees] | plt [trees]
                                            (in brackets: pip install 'xclass[boosting,trees]')
