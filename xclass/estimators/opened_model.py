@@ -46,8 +46,9 @@ class OpenedModel:
     def answer(self, inputs: Inputs, k: int) -> Answers:
         """The k best classes of each query, by their numbers.
 
-        One caller at a time: the search of an inverted index adds up scores in room that it keeps (of 24 calls
-        of knn in 8 threads 23 answered other than one call alone, of sparse_means 14). Each answer has the threads of the server.
+        One caller at a time: the search of an inverted index adds up scores in room that it keeps (of 24
+        calls of knn in 8 threads 23 answered other than one call alone, of sparse_means 14). Each answer has
+        the threads of the server.
         """
         with self._turn:
             return self._server.search(self._encoder.encode(self._encoder.features(inputs)), k)
