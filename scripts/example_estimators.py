@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 
 from xclass import NearestNeighbour, SparseMeans
 
-SYLLABLES = ["ka", "lo", "mi", "ru", "te", "so", "na", "vi", "pe", "du"]
+SYLLABLES = ["ka", "lo", "mi", "ru", "zo", "so", "na", "vi", "pe", "du"]
 
 
 def products(num_classes: int, num_each: int, seed: int = 0) -> tuple[list[str], list[str]]:
