@@ -10,18 +10,19 @@ import pytest
 import yaml
 
 import xclass
+from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_help_names_every_top_level_key_and_both_data_sources(type_words, flag):
+def test_help_names_every_top_level_key_method_and_data_source(type_words, flag):
     answer = type_words(flag)
     assert (answer["exit_code"], answer["err"]) == (0, "")
     for field in fields(RunConfig):
         assert re.search(rf"\b{field.name}\b", answer["out"]), f"{field.name} is not in --help"
-    for name in DATA_CONFIGS:
-        assert name in answer["out"]
+    for name in (*DATA_CONFIGS, *METHOD_CONFIGS):
+        assert re.search(rf"\b{name}\b", answer["out"]), f"{name} is not in --help"
     assert max(len(line) for line in answer["out"].splitlines()) <= 120
 
 

@@ -136,8 +136,8 @@ WRONG = [
     ("t.tsv.gz", gzip.compress(b"text\tclass\na\tX\n" * 99)[:-20], ":1: Compressed file ended .*gzip -t"),
     ("t.tsv.gz", b"text\tclass\n", ":1: Not a gzipped file.*gzip -t"),
     ("t.parquet", b"PAR1 but not really", ":1: Parquet magic bytes.* no Parquet: write it again"),
-    ("t.tsv", "text\tclass\na\tX\nb\tX\n", ": 1 classes; a classifier needs 2; is data.class_column right"),
-    ("t.tsv", "", ": 0 classes"),
+    ("t.tsv", "text\tclass\na\tX\nb\tX\n", ": 1 class; a classifier needs 2; is data.class_column right"),
+    ("t.tsv", "", ": no rows in it"),
     ("t.tsv", "text\tclass\na\tX\nb\tY\n", ": no example can be held out, .*; name test examples"),
     ("t.tsv", "te\x1b[31mxt\tclass\n", r":1: no column named text; there are: te\?\[31mxt, class"),
 ]  # fmt: skip

@@ -2,11 +2,14 @@
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from real_runs import ROOT
 from scipy.sparse import csr_array
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -16,6 +19,8 @@ from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError, ModelError
 from xclass.estimators import ESTIMATORS
+from xclass.estimators.inputs import is_texts
+from xclass.estimators.targets import read_targets
 
 WORDS = ["apple", "banana", "cherry", "date", "elderberry", "fig", "grape", "honeydew"]
 TEXTS = [f"{word} {number}" for number in range(6) for word in WORDS]
@@ -90,6 +95,55 @@ def test_copies_and_pickles_stand_alone():
         np.testing.assert_array_equal(other.predict_topk(TEXTS, 2)[0], expected[0])
 
 
+@pytest.mark.parametrize("name", ["Knn", "SparseMeans"])
+def test_several_threads_may_ask_one_model(name):
+    names = [f"{a}{b}{c}" for a in "abcdefgh" for b in "ijklmnop" for c in "qrstu"]
+    model = small(name).fit(names * 2, names * 2)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: model.predict(names * 2), range(16)))
+    for answer in answers:
+        np.testing.assert_array_equal(answer, names * 2)
+
+
+def test_a_sparse_y_stays_as_the_caller_gave_it():
+    y = csr_array((np.array([0, 1, 1]), np.array([0, 1, 0]), np.array([0, 2, 3])), shape=(2, 2))
+    read_targets(y)
+    assert y.nnz == 3, "its explicit zero is still there"
+
+
+def test_a_matrix_cannot_be_scored_against_names():
+    with pytest.raises(ValueError, match="fit had names of classes"):
+        fitted(NN).score(TEXTS[:2], np.eye(8, dtype=int)[:2])
+
+
+class Frame:
+    """What a table of pandas does where xclass looks: it yields the names of its columns."""
+
+    ndim = 2
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __len__(self):
+        return len(self.values)
+
+    def __iter__(self):
+        return iter([f"column {number}" for number in range(self.shape[1])])
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+def test_a_table_with_named_columns_is_numbers():
+    assert not is_texts(Frame(np.ones((3, 2))))
+    assert is_texts(np.array(["a", "b"]))
+
+
+def test_more_than_a_method_can_bear_is_refused_before_it_starts():
+    with pytest.raises(ConfigError, match=r"8 classes: allowed is a problem that it can bear"):
+        ESTIMATORS["AdaptiveSoftmax"]().fit(np.ones((16, 1)), NAMES[:16])
+
+
 def test_a_class_that_training_never_saw_counts_as_wrong():
     model = fitted(NN)
     assert model.score(TEXTS[:2], ["APPLE", "kiwi"]) == 0.5
@@ -127,7 +181,18 @@ def test_a_model_of_another_estimator_or_a_damaged_one_is_refused(tmp_path):
         ESTIMATORS[NN].load(tmp_path / "model")
 
 
-@parametrize_with_checks([small(name, epochs=2) for name in (NN, "SampledSoftmax")])
+@parametrize_with_checks([small(name, epochs=2) for name in ("SparseMeans", "SampledSoftmax")])
 @pytest.mark.filterwarnings("ignore")
 def test_the_checks_of_scikit_learn_pass(estimator, check):
     check(estimator)
+
+
+def test_the_example_runs():
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "example_estimators.py"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    share = int(re.search(r"SparseMeans: (\d+)%", done.stdout)[1])
+    assert share > 80
+    assert "then" in done.stdout
+    assert done.stderr == "", "classes with few examples are no reason to warn"

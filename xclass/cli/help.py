@@ -32,7 +32,13 @@ the problem
   data.examples_per_class=4  synthetic: training examples per class on average
 
 the methods
-  methods=[dense_softmax,sampled_softmax,nearest_neighbour]     also: dense_softmax_autograd
+  methods=[dense_softmax,sampled_softmax,nearest_neighbour]     what runs if nothing is said; besides them
+      light, no dense vector per class     prior | knn | sparse_means | frozen_vectors | mach
+      softmax, smaller or plain            hierarchical_softmax | adaptive_softmax | dense_softmax_autograd
+      one model per class, label trees     linear_svm | boosting [boosting] | parabel [trees] | plt [trees]
+                                           (in brackets: pip install 'xclass[boosting,trees]')
+  bag.max_n=4            sparse_means, knn, linear_svm and others: longest n-gram of sparse features
+  bag.weighting=idf|equal                                    equal for rows that are weighted already
   budget.minutes=0.3     gradient steps of each softmax head; null = no limit
   budget.examples=null   the same in examples; budget.minutes=0 keeps the initial class means
   batch_size=512         examples of one step           scan_batch_size=1024   of one chunk of the class means

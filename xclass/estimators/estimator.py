@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
@@ -30,7 +31,10 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     """A method of xclass on data in memory.
 
     ``X`` is a sequence of texts, a dense or a sparse matrix of shape (N, M); ``y`` one class per example, or
-    several (a list of lists, or a 0/1 matrix).
+    several (a list of lists, or a 0/1 matrix). A fitted estimator may be asked by several threads.
+
+    Memory: names of classes have the width of the longest in ``classes_`` and, while y is read, per example:
+    4 bytes per character, as numpy's arrays of str do.
 
     Attributes:
         classes_: shape (C,), sorted.
@@ -173,13 +177,14 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         if is_texts(X):
+            self.__dict__.pop("n_features_in_", None)  # of a matrix fitted before
             return encode_texts(X), y
         checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
         return to_inputs(checked), y
 
     def _read_queries(self, X: Any) -> Inputs:
         if self._input_kind is InputKind.texts:
-            if not is_texts(X) and len(X):
+            if not is_texts(X) and (issparse(X) or len(X)):
                 raise ValueError(f"{type(self).__name__} was fitted on texts: X must be a sequence of str")
             return encode_texts(X)
         checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)

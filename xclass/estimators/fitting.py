@@ -13,6 +13,7 @@ import numpy as np
 
 from xclass.classifiers.base import Classifier, import_object
 from xclass.classifiers.device import Device
+from xclass.classifiers.libraries import check_libraries
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.weights.config import WeightsConfig
@@ -55,15 +56,18 @@ def fit_model(settings: FitSettings, inputs: Inputs, targets: Targets) -> Opened
         targets: their classes, by falling frequency.
 
     Raises:
-        ConfigError: a setting outside its range.
+        ConfigError: a setting outside its range, a library that is missing, more than the method can bear.
 
     Memory: the method's closed form for this size, and the model once more while both are open.
     """
+    check_libraries([settings.method])
     config_class = METHOD_CONFIGS[settings.method]
     own = {field.name for field in fields(config_class)}  # type: ignore[arg-type]
     given = {name: value for name, value in settings.params.items() if name in own}
     config = _settings(config_class, f"method.{settings.method}", given)
     shape = _shape(settings, inputs, targets)
+    sections = _sections(config_class.sections, settings.params)
+    _check_bearable(config, shape, sections)
     kind = encoder_kind(kind_of(inputs), config_class.takes)
     encoder = build_encoder(
         kind,
@@ -84,7 +88,6 @@ def fit_model(settings: FitSettings, inputs: Inputs, targets: Targets) -> Opened
         limits=_limits(settings.params, source.num_train),
         progress=lambda *_: None,
     )
-    sections = _sections(config_class.sections, settings.params)
     classifier = import_object(config_class.implementation)(
         config, shape=shape, encoder=encoder, seed=settings.seed, **sections
     )
@@ -92,6 +95,16 @@ def fit_model(settings: FitSettings, inputs: Inputs, targets: Targets) -> Opened
     encoder.learn(feed.inputs())
     classifier.fit(feed)
     return _save(settings, classifier, encoder)
+
+
+def _check_bearable(config: Any, shape: ProblemShape, sections: Mapping[str, Any]) -> None:
+    if refusal := config.refusal(shape, **sections):
+        raise ConfigError(
+            config.name,
+            f"{shape.num_classes} classes",
+            allowed=f"a problem that it can bear: {refusal}",
+            remedy="SparseMeans bears millions of classes",
+        )
 
 
 def _save(settings: FitSettings, classifier: Classifier, encoder: Encoder) -> OpenedModel:

@@ -18,6 +18,8 @@ def is_texts(X: Any) -> bool:
     return (
         not isinstance(X, str)
         and not issparse(X)
+        # A table of numbers as pandas has it: what it yields first is the name of a column.
+        and getattr(X, "ndim", 1) == 1
         and hasattr(X, "__len__")
         and len(X) > 0
         and isinstance(X[0] if isinstance(X, list | tuple) else next(iter(X)), str)

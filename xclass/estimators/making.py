@@ -69,8 +69,7 @@ def _parameters(method: str) -> dict[str, Any]:
     """Name -> default of every parameter, those of the method itself first."""
     config, run = METHOD_CONFIGS[method], RunConfig()
     values = {field.name: getattr(config(), field.name) for field in fields(config)}  # type: ignore[arg-type]
-    # scikit-learn allows plain values only.
-    own = {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
+    own = {name: _plain(value) for name, value in values.items()}
     shared: dict[str, Any] = {}
     if config.takes is Takes.vectors:
         shared |= {"dim": run.dim, "encoder": None}
@@ -80,6 +79,13 @@ def _parameters(method: str) -> dict[str, Any]:
         shared |= {"batch_size": None}
     sections = {name: None for name in config.sections if name in SECTIONS}
     return {**own, **shared, **sections, **_EVERYWHERE}
+
+
+def _plain(value: Any) -> Any:
+    """As scikit-learn allows defaults to be: no enumeration, and nothing that can be changed in place."""
+    if isinstance(value, Enum):
+        return value.value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _doc(method: str, parameters: dict[str, Any]) -> str:

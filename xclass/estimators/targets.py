@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ def read_targets(y: Any) -> tuple[npt.NDArray[Any], IntArray, Targets]:
 
 def true_places(y: Any, classes: npt.NDArray[Any]) -> ClassSets:
     """Places in ``classes`` of the true classes of each example; -1 for those that training never saw."""
+    is_matrix = issparse(y) or getattr(y, "ndim", 1) == 2
+    if is_matrix and y.shape[1] > 1 and classes.dtype.kind == "U":
+        raise ValueError("y is a 0/1 matrix, fit had names of classes: give the names of each example")
     known, sets, _ = _several(y) if _is_several(y) else _single(y)
     if (
         len(known)
@@ -56,15 +60,20 @@ def true_places(y: Any, classes: npt.NDArray[Any]) -> ClassSets:
 def _is_several(y: Any) -> bool:
     if issparse(y):
         return True
-    if isinstance(y, np.ndarray):
-        return y.ndim == 2 and y.shape[1] > 1
-    first = y[0] if isinstance(y, list | tuple) and len(y) else None
+    if getattr(y, "ndim", 1) == 2:
+        return bool(y.shape[1] > 1)
+    first = next(iter(y), None) if hasattr(y, "__len__") and not isinstance(y, str) else None
     return isinstance(first, list | tuple | set | frozenset | np.ndarray)
 
 
 def _single(y: Any) -> tuple[npt.NDArray[Any], ClassSets, bool]:
     array = column_or_1d(y, warn=True)
-    check_classification_targets(array)
+    with warnings.catch_warnings():
+        # scikit-learn takes classes with one or two examples each for a regression; here they are the rule.
+        warnings.filterwarnings(
+            "ignore", message="The number of unique classes is greater", category=UserWarning
+        )
+        check_classification_targets(array)
     if array.dtype.kind == "O":
         array = _without_objects(array)
     classes, numbers = np.unique(array, return_inverse=True)
@@ -72,8 +81,8 @@ def _single(y: Any) -> tuple[npt.NDArray[Any], ClassSets, bool]:
 
 
 def _several(y: Any) -> tuple[npt.NDArray[Any], ClassSets, bool]:
-    if issparse(y) or isinstance(y, np.ndarray):
-        rows = csr_array(y)
+    if issparse(y) or getattr(y, "ndim", 1) == 2:
+        rows = csr_array(y, copy=True)  # the next line works in place, and y is the caller's
         rows.eliminate_zeros()
         if not np.isin(rows.data, (1, True)).all():
             raise ValueError(

@@ -56,7 +56,7 @@ def prepare(config: EmbeddingsConfig, *, dim: int, progress: Progress) -> Path:
     folder = config.folder()
     if folder.exists():
         document = read_manifest_document(folder, version=FORMAT_VERSION)
-        _check_dim(config, document["dim"], dim)
+        _check_dim(config.path, document["dim"], dim)
         return folder
     files = config.input_files()
     with publishing(folder, room=_room(files, config)) as partial:
@@ -110,7 +110,7 @@ class _Reader:
     def _look_through(self, path: Path) -> int:
         """Every vector of a file that stays where it lies."""
         layout = vectors_in(path, self._config.vector_column)
-        _check_dim(self._config, layout.shape[1], self.dim)
+        _check_dim(path, layout.shape[1], self.dim, is_test=str(path) == self._config.test_path)
         file, digest = VectorFile(layout, unit_length=False), hashlib.sha256()
         self.layouts.append(layout)
         size = file.num_rows
@@ -190,11 +190,19 @@ def _write(partial: Path, config: EmbeddingsConfig, reader: _Reader, files: list
     write_manifest(partial, document, has_digests=False)
 
 
-def _check_dim(config: EmbeddingsConfig, found: int, dim: int) -> None:
-    if found != dim:
+def _check_dim(path: Path | str | None, found: int, dim: int, *, is_test: bool = False) -> None:
+    if found == dim:
+        return
+    if is_test:
         raise ConfigError(
-            "dim", dim, allowed=f"{found} with {config.path}, whose vectors have it", remedy="leave it out"
+            "data.test_path",
+            path,
+            allowed=f"vectors of {dim} dimensions, as those of data.path are; these have {found}",
+            remedy="make both with the same model",
         )
+    raise ConfigError(
+        "dim", dim, allowed=f"{found} with {path}, whose vectors have it", remedy="leave it out"
+    )
 
 
 def _room(files: list[InputFile], config: EmbeddingsConfig) -> str:

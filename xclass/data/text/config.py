@@ -131,8 +131,10 @@ class TextConfig(DataTraits):
         """All classes that there are, once the table is prepared.
 
         Raises:
-            ConfigError: nobody has counted them yet.
+            ConfigError: nobody has counted them yet, or the table is not here.
         """
+        if self.known_facts() is None:
+            self.train_files()
         return classes_of(self.known_facts())
 
     @property

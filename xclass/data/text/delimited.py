@@ -42,7 +42,7 @@ def read_delimited(lines: Lines, path: str, config: TextConfig, kind: TableForma
                 numbers, chunk = numbers[1:], chunk[1:]
             else:
                 places = [_number(name, num_columns, f"{path}:{numbers[0]}") for name in wanted]
-        _check_widths(numbers, chunk, num_columns, path)
+        _check_widths(numbers, chunk, num_columns, path, kind)
         texts, classes = (list(map(itemgetter(place), chunk)) for place in places)
         yield rows.from_fields(numbers, texts, classes)
 
@@ -96,9 +96,11 @@ def _column(names: Sequence[str], name: str, place: str) -> int:
     if len(places) == 1:
         return places[0]
     wrong = "two columns" if places else "no column"
+    remedy = "is data.delimiter right? " if len(names) == 1 else ""
     raise DataError(
-        f"{place}: {wrong} named {name}; there are: {shown(names)}; name them with data.text_column=... "
-        "data.class_column=..., or without a header data.header=false data.text_column=1 data.class_column=2"
+        f"{place}: {wrong} named {name}; there are: {shown(names)}; {remedy}name them with "
+        "data.text_column=... data.class_column=..., or without a header data.header=false "
+        "data.text_column=1 data.class_column=2"
     )
 
 
@@ -108,13 +110,18 @@ def _number(name: str, num_columns: int, place: str) -> int:
     return int(name) - 1
 
 
-def _check_widths(numbers: Sequence[int], chunk: list[list[str]], num_columns: int, path: str) -> None:
+def _check_widths(
+    numbers: Sequence[int], chunk: list[list[str]], num_columns: int, path: str, kind: TableFormat
+) -> None:
     if set(map(len, chunk)) <= {num_columns}:
         return
     number, fields = next(
         (number, fields) for number, fields in zip(numbers, chunk, strict=True) if len(fields) != num_columns
     )
+    remedy = (
+        "put its text in quotes" if kind is TableFormat.csv else "CSV can hold it in quotes: data.format=csv"
+    )
     raise DataError(
         f"{path}:{number}: {len(fields)} columns in place of {num_columns}; is a delimiter part of a text? "
-        "CSV can hold it in quotes: data.format=csv"
+        f"{remedy}"
     )

@@ -104,9 +104,11 @@ class _Reader:
 
 
 def _check(config: TextConfig, writer: SplitWriter) -> None:
+    if not writer.num_classes:
+        raise DataError(f"{config.path}: no rows in it; give a table with a line per example")
     if writer.num_classes < 2:
         raise DataError(
-            f"{config.path}: {writer.num_classes} classes; a classifier needs 2; is data.class_column right?"
+            f"{config.path}: {writer.num_classes} class; a classifier needs 2; is data.class_column right?"
         )
     if not writer.num_examples["test"]:
         raise DataError(f"{config.test_path or config.path}: {_NO_TEST[config.test_path is not None]}")
