@@ -41,7 +41,8 @@ samples).
 - Settings are the libraries' defaults, see rivals_methods.py; none was tuned on these data. Of xclass the
   2- to 4-grams, the power of counts and the rates of the dense vectors were chosen on the test rows of 1e5
   classes, of bibtex and of delicious; on `1e5_fresh` and `1e6` nothing was. `_5` has the rivals' n-grams,
-  `_texts_4` those of xclass. What does not end in 15 minutes or needs more than the memory it is given is recorded so.
+  `_texts_4` those of xclass. What does not end in 15 minutes or needs more than the memory it is given is
+  recorded so.
 
 """
 
