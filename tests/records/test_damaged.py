@@ -143,6 +143,16 @@ def test_a_value_of_another_kind_is_damage(folder, place, value):
     check_named(run_dir, path)
 
 
+@pytest.mark.parametrize("share", [1e20, -0.1, float("inf")])
+def test_an_accuracy_that_is_no_share_is_damage(folder, share):
+    """A figure would draw an axis up to it."""
+    _, path = folder
+    document = json.loads(path.read_text())
+    document["accuracy"]["at_1"] = share
+    with pytest.raises(RecordError, match="allowed are shares from 0 to 1"):
+        Record.from_json(document, source="record")
+
+
 @pytest.mark.parametrize("version", [0, 2, 99, None, "1"])
 def test_a_record_of_another_schema_is_refused_by_its_version(folder, version):
     run_dir, path = folder

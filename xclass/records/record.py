@@ -144,8 +144,7 @@ class Latency:
     p99_seconds: float
     queries_per_second: float
     quantiles: list[list[float]] = field(default_factory=list)
-    """Rows of (percent, seconds), nearest rank; 0 is the fastest batch and 100 the slowest. Empty in records
-    that were made before it was kept."""
+    """Rows of (percent, seconds), nearest rank: 0 the fastest, 100 the slowest; empty in old records."""
 
     def __post_init__(self) -> None:
         """Refuse rows that are no distribution.
@@ -170,6 +169,12 @@ class Accuracy:
     at_5: float
     at_5_low: float
     at_5_high: float
+
+    def __post_init__(self) -> None:
+        """Refuse, with ValueError, what is no share: a figure would draw an axis up to it."""
+        shares = [self.at_1_low, self.at_1, self.at_1_high, self.at_5_low, self.at_5, self.at_5_high]
+        if not all(0.0 <= share <= 1.0 for share in shares):
+            raise ValueError(f"accuracy of {shares}: allowed are shares from 0 to 1")
 
 
 @dataclass(kw_only=True, slots=True)
