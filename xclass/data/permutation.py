@@ -71,6 +71,32 @@ class Permutation:
         return cell
 
 
+class EpochOrder:
+    """A permutation for every epoch; the last is kept, as drawing its keys costs as much as a small batch.
+
+    Safe in several threads: two that draw the same epoch draw the same order.
+    """
+
+    def __init__(self, size: int, key: Sequence[int]) -> None:
+        """Keep the settings.
+
+        Args:
+            size: number of positions, from 1 to 2**60.
+            key: non-negative integers; the epoch comes behind them.
+        """
+        self._size = size
+        self._key = tuple(key)
+        self._last: tuple[int, Permutation] | None = None
+
+    def of(self, epoch: int) -> Permutation:
+        """The order of this epoch."""
+        known = self._last
+        if known is None or known[0] != epoch:
+            known = (epoch, Permutation(self._size, (*self._key, epoch)))
+            self._last = known
+        return known[1]
+
+
 def _scramble(x: np.typing.NDArray[np.uint64]) -> np.typing.NDArray[np.uint64]:
     """Well mixed values below 2**32, so that adding a row or column number cannot overflow."""
     x = (x ^ (x >> np.uint64(30))) * _MULTIPLIER_1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xclass.data.base import Batch, Inputs, IntArray
-from xclass.data.permutation import Permutation
+from xclass.data.permutation import EpochOrder, Permutation
 from xclass.data.set_store import SetStore
 from xclass.data.text_store import map_array
 from xclass.errors import ConfigError
@@ -53,7 +53,6 @@ class RowSource(ABC):
             )
         kept = None if self.num_classes == existing else self.num_classes
         self._document = document
-        self._seed = seed
         self._train, self._test = (
             SetStore(folder, f"{side}_sets", num_examples=document[f"num_{side}_rows"], num_classes=kept)
             for side in ("train", "test")
@@ -62,8 +61,8 @@ class RowSource(ABC):
         self._test_rows = map_array(folder / "test_rows.u8", np.int64)
         self._counts = map_array(folder / "class_counts.i8", np.int64)
         self._numbers = map_array(folder / "class_numbers.i8", np.int64)
-        self._epoch_order: tuple[int, Permutation] | None = None
         self.num_train, self.num_examples = self._train.num_pairs, self._train.num_examples
+        self._order = EpochOrder(self.num_train, (_ORDER_KEY, seed))
         self.num_test = self._test.num_examples
         if not self.num_test:
             raise ConfigError(
@@ -80,7 +79,7 @@ class RowSource(ABC):
     def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
         """Pairs of example and class ``start <= i < stop`` of this epoch's pseudo-random order."""
         assert 0 <= start <= stop <= self.num_train
-        return self._pairs(self._order(epoch)(np.arange(start, stop)))
+        return self._pairs(self._order.of(epoch)(np.arange(start, stop)))
 
     def scan_batch(self, start: int, stop: int) -> Batch:
         """Pairs of example and class ``start <= i < stop`` in the order of the file."""
@@ -134,14 +133,6 @@ class RowSource(ABC):
             "files": document["inputs"],
             "split": _split_words(document["test_share"]),
         }
-
-    def _order(self, epoch: int) -> Permutation:
-        """This epoch's order; the last one is kept, as drawing its keys costs as much as a small batch."""
-        known = self._epoch_order
-        if known is None or known[0] != epoch:
-            known = (epoch, Permutation(self.num_train, (_ORDER_KEY, self._seed, epoch)))
-            self._epoch_order = known
-        return known[1]
 
     def _pairs(self, places: IntArray) -> Batch:
         if not len(places):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xclass.data.base import Batch, ClassSets, Inputs, IntArray, SparseRows, Texts, slice_inputs
-from xclass.data.permutation import Permutation
+from xclass.data.permutation import EpochOrder
+from xclass.data.text_store import gather_pieces
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,13 +41,13 @@ class MemorySource:
         self.num_classes = len(targets.counts_C)
         self.num_train = len(sets.classes)
         self.num_examples = len(sets)
-        self._inputs, self._targets, self._seed = inputs, targets, seed
+        self._inputs, self._targets = inputs, targets
+        self._order = EpochOrder(self.num_train, (seed,))
         self._examples = np.repeat(np.arange(len(sets), dtype=np.int64), np.diff(sets.starts))
 
     def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
         """Examples, once for each of their classes, in this epoch's pseudo-random order."""
-        positions = Permutation(self.num_train, (self._seed, epoch))(np.arange(start, stop, dtype=np.int64))
-        return self._pairs(positions)
+        return self._pairs(self._order.of(epoch)(np.arange(start, stop, dtype=np.int64)))
 
     def scan_batch(self, start: int, stop: int) -> Batch:
         """The same in the order they were given."""
@@ -97,23 +98,20 @@ def take_inputs(inputs: Inputs, rows: IntArray) -> Inputs:
         rows: shape (B,), int64, each in [0, N).
     """
     if isinstance(inputs, Texts):
-        places, offsets = _pieces(inputs.offsets, rows)
-        return Texts(bytes_=inputs.bytes_[places], offsets=offsets, contexts=inputs.contexts[rows])
+        sizes = inputs.offsets[rows + 1] - inputs.offsets[rows]
+        bytes_ = gather_pieces(inputs.bytes_, inputs.offsets[rows], sizes)
+        return Texts(bytes_=bytes_, offsets=_starts(sizes), contexts=inputs.contexts[rows])
     if isinstance(inputs, SparseRows):
-        places, starts = _pieces(inputs.starts, rows)
+        first, sizes = inputs.starts[rows], inputs.starts[rows + 1] - inputs.starts[rows]
         return SparseRows(
-            starts=starts,
-            columns=inputs.columns[places],
-            values=inputs.values[places],
+            starts=_starts(sizes),
+            columns=gather_pieces(inputs.columns, first, sizes),
+            values=gather_pieces(inputs.values, first, sizes),
             num_columns=inputs.num_columns,
         )
     return inputs[rows]
 
 
-def _pieces(starts: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Places of the entries of some rows behind each other, and where each row begins among them."""
-    lengths = starts[rows + 1] - starts[rows]
-    ends = np.cumsum(lengths)
-    new_starts = np.concatenate([np.zeros(1, dtype=np.int64), ends])
-    places = np.arange(new_starts[-1]) + np.repeat(starts[rows] - new_starts[:-1], lengths)
-    return places, new_starts
+def _starts(sizes: IntArray) -> IntArray:
+    """Where pieces of these sizes begin behind each other, and where the last one ends."""
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])

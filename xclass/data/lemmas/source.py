@@ -10,7 +10,7 @@ import numpy as np
 from xclass.data.base import Batch, IntArray, Texts
 from xclass.data.feature_growth import growth_over_classes
 from xclass.data.lemmas.manifest import read_manifest
-from xclass.data.permutation import Permutation
+from xclass.data.permutation import EpochOrder, Permutation
 from xclass.data.text_store import ByteArray, TextStore, map_array
 from xclass.errors import ConfigError
 
@@ -51,22 +51,21 @@ class LemmasSource:
                 remedy="lower it, or use data=synthetic for more",
             )
         self._manifest = manifest
-        self._seed = seed
         self._train = TextStore(folder, "train", num_texts=manifest.num_train)
         self._test = TextStore(folder, "test", num_texts=manifest.num_test)
         self._names = TextStore(folder, "names", num_texts=manifest.num_classes)
         self._class_starts = map_array(folder / "class_starts.u4", np.uint32)
         self._test_classes = map_array(folder / "test_classes.u4", np.uint32)
         self._class_languages = map_array(folder / "class_languages.u1", np.uint8)
-        self._epoch_order: tuple[int, Permutation] | None = None
         self.num_classes = num_classes
         self.num_train = self.num_examples = int(self._class_starts[num_classes])
+        self._order = EpochOrder(self.num_train, (_ORDER_KEY, seed))
         self.num_test = int(np.searchsorted(self._test_classes, np.uint32(num_classes)))
 
     def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
         """Examples ``start <= i < stop`` of this epoch's pseudo-random order."""
         assert 0 <= start <= stop <= self.num_train
-        positions = self._order(epoch)(np.arange(start, stop))
+        positions = self._order.of(epoch)(np.arange(start, stop))
         # The key must have the type of the table: numpy would convert all of the table instead.
         classes = np.searchsorted(self._class_starts, positions.astype(np.uint32), side="right") - 1
         return self._batch(self._train.gather(positions), classes)
@@ -148,14 +147,6 @@ class LemmasSource:
         pieces = [self._train.slice(start, min(start + _PIECE_TEXTS, self.num_train)) for start in starts]
         leads = sum(int(((bytes_ & 0xC0) != 0x80).sum()) for bytes_, _ in pieces)
         return leads / sum(len(offsets) - 1 for _, offsets in pieces)
-
-    def _order(self, epoch: int) -> Permutation:
-        """This epoch's order; the last one is kept, as drawing its keys costs as much as a small batch."""
-        known = self._epoch_order
-        if known is None or known[0] != epoch:
-            known = (epoch, Permutation(self.num_train, (_ORDER_KEY, self._seed, epoch)))
-            self._epoch_order = known
-        return known[1]
 
     def _batch(self, texts: tuple[ByteArray, IntArray], classes_B: IntArray) -> Batch:
         bytes_, offsets = texts

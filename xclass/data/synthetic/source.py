@@ -10,7 +10,7 @@ import numpy as np
 
 from xclass.data.base import Batch, FloatArray, IntArray, batch_ranges
 from xclass.data.counter_rng import add_normals, stream_key, uniforms
-from xclass.data.permutation import Permutation
+from xclass.data.permutation import EpochOrder
 from xclass.data.synthetic.bayes import num_groups
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.data.synthetic.frequencies import class_probabilities, zipf_class
@@ -50,7 +50,7 @@ class SyntheticSource:
         assert self.num_train <= FIRST_TEST_ID
         self._config = config
         self._dim = dim
-        self._seed = seed
+        self._order = EpochOrder(self.num_train, (seed,))
         self._sigma = sigma
         self._num_groups = num_groups(config, num_classes)
         self._num_even = round(self.num_train * config.uniform_share)
@@ -77,8 +77,7 @@ class SyntheticSource:
 
     def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
         """Training examples in this epoch's pseudo-random order."""
-        order = Permutation(self.num_train, (self._seed, epoch))
-        return self._examples(order(np.arange(start, stop, dtype=np.int64)))
+        return self._examples(self._order.of(epoch)(np.arange(start, stop, dtype=np.int64)))
 
     def example_batch(self, start: int, stop: int) -> Batch:
         """As for a scan: every example has one class."""

@@ -10,7 +10,7 @@ import numpy as np
 from xclass.data.base import Batch, ClassSets, IntArray, Texts
 from xclass.data.feature_growth import growth_over_classes
 from xclass.data.manifest import read_manifest_document
-from xclass.data.permutation import Permutation
+from xclass.data.permutation import EpochOrder, Permutation
 from xclass.data.set_store import SetStore
 from xclass.data.text.config import CLASS_STARTS, FORMAT_VERSION
 from xclass.data.text_store import TextStore, map_array
@@ -50,7 +50,6 @@ class TextSource:
                 allowed=f"2 to {num_existing} in {self._manifest['sources'][0]['path']}",
                 remedy="leave it out to have all of them",
             )
-        self._seed = seed
         kept = None if self.num_classes == num_existing else self.num_classes
         num_train, num_test = int(self._manifest["num_examples"]), int(self._manifest["num_test"])
         self._train = TextStore(folder, "train", num_texts=num_train)
@@ -59,14 +58,14 @@ class TextSource:
         self._train_sets = SetStore(folder, "train_sets", num_examples=num_train, num_classes=kept)
         self._test_sets = SetStore(folder, "test_sets", num_examples=num_test, num_classes=kept)
         self._class_starts = map_array(folder / CLASS_STARTS, np.int64)
-        self._epoch_order: tuple[int, Permutation] | None = None
         self.num_train, self.num_examples = self._train_sets.num_pairs, self._train_sets.num_examples
+        self._order = EpochOrder(self.num_train, (_ORDER_KEY, seed))
         self.num_test = self._test_sets.num_examples
 
     def train_batch(self, epoch: int, start: int, stop: int) -> Batch:
         """Pairs ``start <= i < stop`` of this epoch's pseudo-random order."""
         assert 0 <= start <= stop <= self.num_train
-        return self._pairs(self._order(epoch)(np.arange(start, stop)))
+        return self._pairs(self._order.of(epoch)(np.arange(start, stop)))
 
     def scan_batch(self, start: int, stop: int) -> Batch:
         """Pairs ``start <= i < stop`` in the order of the file."""
@@ -138,14 +137,6 @@ class TextSource:
     def _pairs(self, places: IntArray) -> Batch:
         positions, classes = self._train_sets.pairs_at(places)
         return Batch(inputs=_texts(self._train, positions), classes_B=classes)
-
-    def _order(self, epoch: int) -> Permutation:
-        """This epoch's order; the last one is kept, as drawing its keys costs as much as a small batch."""
-        known = self._epoch_order
-        if known is None or known[0] != epoch:
-            known = (epoch, Permutation(self.num_train, (_ORDER_KEY, self._seed, epoch)))
-            self._epoch_order = known
-        return known[1]
 
 
 def _texts(store: TextStore, positions: IntArray) -> Texts:
