@@ -21,7 +21,7 @@ from xclass.encoders.bag_config import BagConfig
 from xclass.encoders.config import NgramConfig
 from xclass.encoders.kinds import InputKind
 from xclass.encoders.text_model import read_text_model
-from xclass.errors import ConfigError
+from xclass.errors import ConfigError, check_range
 from xclass.evaluate.config import EvaluateConfig
 
 MAX_CLASSES, DEFAULT_DIM = 10**12, 64
@@ -97,7 +97,7 @@ class MeasureConfig:
         Raises:
             ConfigError: naming key, value, allowed range and remedy.
         """
-        _check("measure.repeats", self.repeats, 1, 100, "3 shows how far bytes and times spread")
+        check_range("measure.repeats", self.repeats, 1, 100, remedy="3 shows how far bytes and times spread")
         if self.native_stacks and not self.heap_pass:
             raise ConfigError(
                 "measure.native_stacks",
@@ -105,9 +105,11 @@ class MeasureConfig:
                 allowed="false with measure.heap_pass=false",
                 remedy="native stacks are noted in the heap pass: leave measure.heap_pass=true",
             )
-        _check("measure.sample_seconds", self.sample_seconds, 0.005, 10.0, "0.02 is the default")
-        _check("measure.timeout_minutes", self.timeout_minutes, 0.01, 60.0 * 24 * 30, "240 is the default")
-        _check("measure.reserve_share", self.reserve_share, 0.0, 0.5, "0.05 is the default")
+        check_range("measure.sample_seconds", self.sample_seconds, 0.005, 10.0, remedy="0.02 is the default")
+        check_range(
+            "measure.timeout_minutes", self.timeout_minutes, 0.01, 60.0 * 24 * 30, remedy="240 is the default"
+        )
+        check_range("measure.reserve_share", self.reserve_share, 0.0, 0.5, remedy="0.05 is the default")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -160,15 +162,15 @@ class RunConfig:
             # Not a default_factory: Hydra would then refuse to put another source's schema in its place.
             self.data = SyntheticConfig()
         if self.classes is not None:
-            _check("classes", self.classes, 2, MAX_CLASSES, "try +classes=1e5")
+            check_range("classes", self.classes, 2, MAX_CLASSES, remedy="try +classes=1e5")
         self._take_text_model()
         self.dim = self.dim or self.data.vector_dim() or DEFAULT_DIM
-        _check("dim", self.dim, 4, 1 << 16, f"{DEFAULT_DIM} is the default")
-        _check("seed", self.seed, 0, (1 << 63) - 1, "0 is the default")
-        _check("batch_size", self.batch_size, 1, 1 << 20, "512 is the default")
-        _check("scan_batch_size", self.scan_batch_size, 1, 1 << 20, "1024 is the default")
+        check_range("dim", self.dim, 4, 1 << 16, remedy=f"{DEFAULT_DIM} is the default")
+        check_range("seed", self.seed, 0, (1 << 63) - 1, remedy="0 is the default")
+        check_range("batch_size", self.batch_size, 1, 1 << 20, remedy="512 is the default")
+        check_range("scan_batch_size", self.scan_batch_size, 1, 1 << 20, remedy="1024 is the default")
         if self.threads is not None:
-            _check("threads", self.threads, 1, 4096, f"this process may use {usable_cores()}")
+            check_range("threads", self.threads, 1, 4096, remedy=f"this process may use {usable_cores()}")
         if self.device is not Device.cpu and self.weights.storage is WeightStorage.memmap:
             raise ConfigError(
                 "weights.storage",
@@ -282,8 +284,3 @@ def _rebuild(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
     return value
-
-
-def _check(key: str, value: float, low: float, high: float, remedy: str) -> None:
-    if not low <= value <= high:
-        raise ConfigError(key, value, allowed=f"{low} to {high}", remedy=remedy)

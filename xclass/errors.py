@@ -25,6 +25,26 @@ class ConfigError(XclassError):
         self.value = value
 
 
+def check_range(
+    key: str, value: float, low: float, high: float, *, remedy: str, allowed: str | None = None
+) -> None:
+    """Refuse a setting that is not a number between two others, both included.
+
+    Args:
+        key: dotted key as typed on the command line.
+        value: what was given.
+        low: the least that is allowed.
+        high: the most.
+        remedy: what to type instead.
+        allowed: the range in words; None: ``low to high``.
+
+    Raises:
+        ConfigError: it is outside, or no number.
+    """
+    if not low <= value <= high:
+        raise ConfigError(key, value, allowed=allowed or f"{low} to {high}", remedy=remedy)
+
+
 class DataError(XclassError):
     """A data set that is missing, damaged or too small for what was asked."""
 

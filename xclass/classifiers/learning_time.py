@@ -6,7 +6,7 @@ Standard library only.
 from __future__ import annotations
 
 from xclass.classifiers.work import Work
-from xclass.errors import ConfigError
+from xclass.errors import check_range
 from xclass.units import format_count, format_seconds
 
 MAX_HOURS = 4.0
@@ -42,16 +42,11 @@ def too_long(method: str, work: Work, seconds_per_work: float, max_hours: float)
     )
 
 
-def check_range(method: str, key: str, value: float, low: float, high: float, default: float) -> None:
+def check_setting(method: str, key: str, value: float, low: float, high: float, default: float) -> None:
     """Refuse a setting of a library's method that is not a number between two others.
 
     Raises:
         ConfigError: naming key, value, allowed range and remedy.
     """
-    if not low <= value <= high:
-        raise ConfigError(
-            f"method.{method}.{key}",
-            value,
-            allowed=f"{low:g} to {high:g}",
-            remedy=f"{default:g} is the default",
-        )
+    allowed, remedy = f"{low:g} to {high:g}", f"{default:g} is the default"
+    check_range(f"method.{method}.{key}", value, low, high, allowed=allowed, remedy=remedy)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xclass.errors import ConfigError
+from xclass.errors import check_range
 
 
 @dataclass(kw_only=True, slots=True)
@@ -56,5 +56,4 @@ class EvaluateConfig:
 
 
 def _check(key: str, value: float, low: float, high: float, remedy: str) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"evaluate.{key}", value, allowed=f"{low} to {high}", remedy=remedy)
+    check_range(f"evaluate.{key}", value, low, high, remedy=remedy)

@@ -14,7 +14,7 @@ from xclass.classifiers.example_terms import (
     rows_bytes,
     sets_bytes,
 )
-from xclass.classifiers.learning_time import MAX_HOURS, check_range, learn_work, too_long
+from xclass.classifiers.learning_time import MAX_HOURS, check_setting, learn_work, too_long
 from xclass.classifiers.traits import MethodTraits
 from xclass.classifiers.work import (
     BATCH_QUERY,
@@ -105,7 +105,7 @@ class BoostingConfig(MethodTraits):
             ("num_bins", 2, 255, 255),
             ("max_hours", 1e-3, 1e5, MAX_HOURS),
         ):
-            check_range(self.name, key, getattr(self, key), low, high, default)
+            check_setting(self.name, key, getattr(self, key), low, high, default)
 
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
         """Peak of the build phase: every example has a score for every class.

@@ -24,7 +24,7 @@ from xclass.classifiers.work import (
     query_work,
     save_work,
 )
-from xclass.errors import ConfigError
+from xclass.errors import check_range
 from xclass.shapes import FLOAT32_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 
 KIND = "frozen"
@@ -70,13 +70,7 @@ class FrozenVectorsConfig(MethodTraits):
         key = f"method.{self.name}"
         check_positive(f"{key}.learning_rate", self.learning_rate, remedy="0.1 is the default")
         check_share(f"{key}.warm_up_share", self.warm_up_share, remedy="0 starts at the full rate")
-        if not 1 <= self.num_samples <= _MAX_SAMPLES:
-            raise ConfigError(
-                f"{key}.num_samples",
-                self.num_samples,
-                allowed=f"1 to {_MAX_SAMPLES}",
-                remedy="2048 is the default",
-            )
+        check_range(f"{key}.num_samples", self.num_samples, 1, _MAX_SAMPLES, remedy="2048 is the default")
 
     def memory_law(self, shape: ProblemShape, **_: Any) -> MemoryLaw:
         """Peak of the train phase, whatever C is.

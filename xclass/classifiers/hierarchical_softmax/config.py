@@ -22,7 +22,7 @@ from xclass.classifiers.work import (
     query_work,
     save_work,
 )
-from xclass.errors import ConfigError
+from xclass.errors import check_range
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 
 KIND = "tree"
@@ -77,10 +77,7 @@ class HierarchicalSoftmaxConfig(MethodTraits):
         key = f"method.{self.name}"
         check_positive(f"{key}.learning_rate", self.learning_rate, remedy="0.4 is the default")
         check_share(f"{key}.warm_up_share", self.warm_up_share, remedy="0 starts at the full rate")
-        if not 1 <= self.num_kept <= _MAX_KEPT:
-            raise ConfigError(
-                f"{key}.num_kept", self.num_kept, allowed=f"1 to {_MAX_KEPT}", remedy="256 is the default"
-            )
+        check_range(f"{key}.num_kept", self.num_kept, 1, _MAX_KEPT, remedy="256 is the default")
 
     def memory_law(self, shape: ProblemShape, **_: Any) -> MemoryLaw:
         """Peak of the train phase: ``4 (C - 1) (D + 1) + 8 C``, and the questions of one step.

@@ -22,7 +22,7 @@ from xclass.classifiers.work import (
     query_work,
     save_work,
 )
-from xclass.errors import ConfigError
+from xclass.errors import check_range
 from xclass.shapes import FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
 
 KIND = "hashed"
@@ -76,13 +76,8 @@ class MachConfig(MethodTraits):
         check_positive(f"{key}.learning_rate", self.learning_rate, remedy="1.0 is the default")
         check_share(f"{key}.warm_up_share", self.warm_up_share, remedy="0 starts at the full rate")
         for name, low, high, default in (("num_heads", 1, 1024, 8), ("num_buckets", 2, 1 << 24, 1024)):
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(
-                    f"{key}.{name}",
-                    getattr(self, name),
-                    allowed=f"{low} to {high}",
-                    remedy=f"{default} is the default",
-                )
+            remedy = f"{default} is the default"
+            check_range(f"{key}.{name}", getattr(self, name), low, high, remedy=remedy)
 
     def memory_law(self, shape: ProblemShape, **_: Any) -> MemoryLaw:
         """Peak of the train phase, whatever C is.

@@ -13,7 +13,7 @@ from xclass.classifiers.example_terms import (
     num_examples,
     num_features,
 )
-from xclass.classifiers.learning_time import MAX_HOURS, check_range, learn_work, too_long
+from xclass.classifiers.learning_time import MAX_HOURS, check_setting, learn_work, too_long
 from xclass.classifiers.traits import MethodTraits
 from xclass.classifiers.work import (
     BATCH_QUERY,
@@ -112,7 +112,7 @@ class ParabelConfig(MethodTraits):
             ("beam_size", 1, 10**4, 10),
             ("max_hours", 1e-3, 1e5, MAX_HOURS),
         ):
-            check_range(self.name, key, getattr(self, key), low, high, default)
+            check_setting(self.name, key, getattr(self, key), low, high, default)
 
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
         """Peak of the build phase: omikuji holds all examples; writing them for it is done by then.

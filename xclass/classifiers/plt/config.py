@@ -15,7 +15,7 @@ from xclass.classifiers.example_terms import (
     rows_bytes,
     sets_bytes,
 )
-from xclass.classifiers.learning_time import MAX_HOURS, check_range, learn_work, too_long
+from xclass.classifiers.learning_time import MAX_HOURS, check_setting, learn_work, too_long
 from xclass.classifiers.traits import MethodTraits
 from xclass.classifiers.work import (
     BATCH_QUERY,
@@ -101,7 +101,7 @@ class PltConfig(MethodTraits):
             ("max_iterations", 1, 10**6, 100),
             ("max_hours", 1e-3, 1e5, MAX_HOURS),
         ):
-            check_range(self.name, key, getattr(self, key), low, high, default)
+            check_setting(self.name, key, getattr(self, key), low, high, default)
 
     def memory_law(self, shape: ProblemShape) -> MemoryLaw:
         """Peak of the build phase: all examples, several times; the weights are in a file by then.

@@ -13,7 +13,7 @@ from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
 from xclass.classifiers.work import Work
-from xclass.errors import ConfigError
+from xclass.errors import ConfigError, check_range
 from xclass.shapes import MemoryLaw, ProblemShape
 
 HARD_INDEX_KEY = "method.sampled_softmax.hard_index"
@@ -110,14 +110,10 @@ class SampledSoftmaxConfig(ServedHead):
             )
 
     def _check(self, name: str, low: float, high: float, *, default: str, words: str | None = None) -> None:
-        value = getattr(self, name)
-        if not low <= value <= high:
-            raise ConfigError(
-                f"method.{self.name}.{name}",
-                value,
-                allowed=words or f"{low} to {high}",
-                remedy=f"{default} is the default",
-            )
+        remedy = f"{default} is the default"
+        check_range(
+            f"method.{self.name}.{name}", getattr(self, name), low, high, remedy=remedy, allowed=words
+        )
 
     @property
     def hard_kind(self) -> IndexKind:

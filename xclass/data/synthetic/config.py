@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from xclass.data.traits import DataTraits
 from xclass.encoders.kinds import InputKind
-from xclass.errors import ConfigError
+from xclass.errors import check_range
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, ProblemShape
 
 
@@ -67,5 +67,4 @@ class SyntheticConfig(DataTraits):
 
 
 def _check(key: str, value: float, low: float, high: float, remedy: str) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"data.{key}", value, allowed=f"{low} to {high}", remedy=remedy)
+    check_range(f"data.{key}", value, low, high, remedy=remedy)
