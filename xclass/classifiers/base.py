@@ -8,10 +8,12 @@ the first saved, in a fresh process, without torch.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
 
 from xclass.data.base import ClassSets, FloatArray, IntArray
 from xclass.encoders.base import Encoded, Encoder, Features
@@ -29,6 +31,16 @@ class Answers:
 
     classes_QK: IntArray
     scores_QK: FloatArray
+
+
+def listed_answers(found: Iterable[Iterable[tuple[int, float]]], num_queries: int, k: int) -> Answers:
+    """Answers of a library that lists (class, score) per query, best first and at most k of them."""
+    classes_QK = np.full((num_queries, k), -1, dtype=np.int64)
+    scores_QK = np.full((num_queries, k), -np.inf, dtype=np.float32)
+    for at, pairs in enumerate(found):
+        for rank, (class_id, score) in enumerate(pairs):
+            classes_QK[at, rank], scores_QK[at, rank] = class_id, score
+    return Answers(classes_QK=classes_QK, scores_QK=scores_QK)
 
 
 @dataclass(kw_only=True, slots=True)

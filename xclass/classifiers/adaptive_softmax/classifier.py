@@ -14,7 +14,7 @@ from xclass.classifiers.adaptive_softmax.layers import Layers
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
 from xclass.classifiers.row_adagrad import adagrad_rows
-from xclass.classifiers.schedule import rate_factor
+from xclass.classifiers.stepping import take_steps
 from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
@@ -54,19 +54,13 @@ class AdaptiveSoftmax:
         self._weights = np.empty(clusters.num_weights, np.float32)
         self._state = np.zeros(clusters.num_rows, np.float32)
         module = self._make_module(Layers.of(self._weights, clusters), clusters)
-        examples_seen = steps = 0
-        loss = float("nan")
-        for features, classes in feed.steps():
-            rate = config.learning_rate * rate_factor(
-                config.schedule, feed.share_spent(), config.warm_up_share
-            )
-            loss, gradient_BD = self._step(module, self._encoder.encode(features), classes, rate)
-            if gradient_BD is not None:
-                self._encoder.apply_gradient(features, gradient_BD)
-            examples_seen += len(classes)
-            steps += 1
-        facts = {"steps": steps, "last_loss": loss if steps else None}
-        return FitReport(examples_seen=examples_seen, facts=facts)
+
+        def step(
+            vectors_BD: FloatArray, classes_B: IntArray, learning_rate: float
+        ) -> tuple[float, FloatArray | None]:
+            return self._step(module, vectors_BD, classes_B, learning_rate)
+
+        return take_steps(feed, self._encoder, config, step)
 
     def save(self, folder: Path) -> None:
         """Write all layers behind each other."""

@@ -15,8 +15,8 @@ from xclass.classifiers.frozen_vectors.step import input_gradient
 from xclass.classifiers.model_folder import save_array, write_manifest
 from xclass.classifiers.row_adagrad import adagrad_rows
 from xclass.classifiers.sampled_softmax.samplers import UniformSampler
-from xclass.classifiers.schedule import rate_factor
-from xclass.data.base import FloatArray
+from xclass.classifiers.stepping import take_steps
+from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -69,31 +69,28 @@ class FrozenVectors:
         return {"map of inputs": self._map_DD.nbytes, "map state": self._state_D.nbytes}
 
     def _train(self, feed: Feed) -> FitReport:
-        config, encoder = self._config, self._encoder
         vectors = SignVectors(dim=self._shape.dim, seed=self._seed)
         sampler = UniformSampler(self._shape.num_classes)
         generator = np.random.Generator(np.random.Philox(key=self._seed & 0xFFFFFFFFFFFFFFFF))
-        examples_seen = steps = 0
-        loss = float("nan")
-        for features, classes in feed.steps():
-            inputs_BD = encoder.encode(features)
+        learns_map = not self._encoder.is_trainable
+
+        def step(
+            inputs_BD: FloatArray, classes_B: IntArray, learning_rate: float
+        ) -> tuple[float, FloatArray | None]:
             loss, gradient_BD = input_gradient(
                 vectors,
-                inputs_BD if encoder.is_trainable else inputs_BD @ self._map_DD.T,
-                classes,
+                inputs_BD @ self._map_DD.T if learns_map else inputs_BD,
+                classes_B,
                 sampler=sampler,
-                num_samples=config.num_samples,
+                num_samples=self._config.num_samples,
                 generator=generator,
             )
-            if encoder.is_trainable:
-                encoder.apply_gradient(features, gradient_BD)
-            else:
-                factor = rate_factor(config.schedule, feed.share_spent(), config.warm_up_share)
-                self._learn_map(inputs_BD, gradient_BD, config.learning_rate * factor)
-            examples_seen += len(classes)
-            steps += 1
-        facts = {"steps": steps, "last_sampled_loss": loss if steps else None}
-        return FitReport(examples_seen=examples_seen, facts=facts)
+            if not learns_map:
+                return loss, gradient_BD
+            self._learn_map(inputs_BD, gradient_BD, learning_rate)
+            return loss, None
+
+        return take_steps(feed, self._encoder, self._config, step, loss_name="last_sampled_loss")
 
     def _learn_map(self, inputs_BD: FloatArray, gradient_BD: FloatArray, learning_rate: float) -> None:
         adagrad_rows(self._map_DD, self._state_D, slice(None), gradient_BD.T @ inputs_BD, learning_rate)

@@ -18,7 +18,8 @@ from xclass.classifiers.hierarchical_softmax.config import (
 from xclass.classifiers.hierarchical_softmax.step import tree_step
 from xclass.classifiers.hierarchical_softmax.tree import build_tree, children_of, paths_of
 from xclass.classifiers.model_folder import save_array, write_manifest
-from xclass.classifiers.schedule import rate_factor
+from xclass.classifiers.stepping import take_steps
+from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -60,7 +61,7 @@ class HierarchicalSoftmax:
         # calloc: a question that nobody asks never becomes resident.
         self._vectors_ID = np.zeros((num_questions, self._shape.dim), np.float32)
         self._state_I = np.zeros(num_questions, np.float32)
-        report = self._train(feed)
+        report = take_steps(feed, self._encoder, self._config, self._step)
         report.facts["tree_seconds"] = tree_seconds
         return report
 
@@ -79,23 +80,14 @@ class HierarchicalSoftmax:
             "tree": self._parents.nbytes,
         }
 
-    def _train(self, feed: Feed) -> FitReport:
-        config, encoder = self._config, self._encoder
-        examples_seen = steps = 0
-        loss = float("nan")
-        for features, classes in feed.steps():
-            loss, gradient_BD = tree_step(
-                self._vectors_ID,
-                self._state_I,
-                encoder.encode(features),
-                paths_of(self._parents, classes),
-                learning_rate=config.learning_rate
-                * rate_factor(config.schedule, feed.share_spent(), config.warm_up_share),
-                needs_input_gradient=encoder.is_trainable,
-            )
-            if gradient_BD is not None:
-                encoder.apply_gradient(features, gradient_BD)
-            examples_seen += len(classes)
-            steps += 1
-        facts = {"steps": steps, "last_loss": loss if steps else None}
-        return FitReport(examples_seen=examples_seen, facts=facts)
+    def _step(
+        self, vectors_BD: FloatArray, classes_B: IntArray, learning_rate: float
+    ) -> tuple[float, FloatArray | None]:
+        return tree_step(
+            self._vectors_ID,
+            self._state_I,
+            vectors_BD,
+            paths_of(self._parents, classes_B),
+            learning_rate=learning_rate,
+            needs_input_gradient=self._encoder.is_trainable,
+        )

@@ -13,7 +13,8 @@ from xclass.classifiers.mach.config import KIND, MachConfig
 from xclass.classifiers.mach.hashing import BucketHashes
 from xclass.classifiers.mach.step import heads_step
 from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
-from xclass.classifiers.schedule import rate_factor
+from xclass.classifiers.stepping import take_steps
+from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
 
@@ -83,22 +84,16 @@ class Mach:
         return {"hashed heads": self._weights_RMD.nbytes, "bucket state": self._state_RM.nbytes}
 
     def _train(self, hashes: BucketHashes, feed: Feed) -> FitReport:
-        config, encoder = self._config, self._encoder
-        examples_seen = steps = 0
-        loss = float("nan")
-        for features, classes in feed.steps():
-            loss, gradient_BD = heads_step(
+        def step(
+            vectors_BD: FloatArray, classes_B: IntArray, learning_rate: float
+        ) -> tuple[float, FloatArray | None]:
+            return heads_step(
                 self._weights_RMD,
                 self._state_RM,
-                encoder.encode(features),
-                hashes.all_buckets(classes),
-                learning_rate=config.learning_rate
-                * rate_factor(config.schedule, feed.share_spent(), config.warm_up_share),
-                needs_input_gradient=encoder.is_trainable,
+                vectors_BD,
+                hashes.all_buckets(classes_B),
+                learning_rate=learning_rate,
+                needs_input_gradient=self._encoder.is_trainable,
             )
-            if gradient_BD is not None:
-                encoder.apply_gradient(features, gradient_BD)
-            examples_seen += len(classes)
-            steps += 1
-        facts = {"steps": steps, "last_loss": loss if steps else None}
-        return FitReport(examples_seen=examples_seen, facts=facts)
+
+        return take_steps(feed, self._encoder, self._config, step)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import omikuji
 from scipy.sparse import csr_matrix
 
-from xclass.classifiers.base import Answers
+from xclass.classifiers.base import Answers, listed_answers
 from xclass.classifiers.library_files import read_library_manifest
 from xclass.classifiers.parabel.config import TREES, held_in_memory
 from xclass.classifiers.silence import silenced
@@ -50,16 +50,12 @@ class ParabelServer:
         assert self._model is not None, "load() comes first"
         rows = csr_matrix(queries_QD)
         rows.sort_indices()
-        classes_QK = np.full((rows.shape[0], k), -1, dtype=np.int64)
-        scores_QK = np.full((rows.shape[0], k), -np.inf, dtype=np.float32)
         places, values, starts = rows.indices.tolist(), rows.data.tolist(), rows.indptr.tolist()
-        for at in range(len(classes_QK)):
-            own = slice(starts[at], starts[at + 1])
-            pairs = list(zip(places[own], values[own], strict=True))
-            found = self._model.predict(pairs, beam_size=self._beam_size, top_k=k)
-            for rank, (class_id, score) in enumerate(found):
-                classes_QK[at, rank], scores_QK[at, rank] = class_id, score
-        return Answers(classes_QK=classes_QK, scores_QK=scores_QK)
+        features = (
+            list(zip(places[start:stop], values[start:stop], strict=True)) for start, stop in pairwise(starts)
+        )
+        found = (self._model.predict(row, beam_size=self._beam_size, top_k=k) for row in features)
+        return listed_answers(found, rows.shape[0], k)
 
     def class_vectors(self, classes_B: IntArray) -> FloatArray | None:
         """None: a class is a path of classifiers here."""

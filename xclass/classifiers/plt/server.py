@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from napkinxc.models import PLT
 from scipy.sparse import csr_matrix
 
-from xclass.classifiers.base import Answers
+from xclass.classifiers.base import Answers, listed_answers
 from xclass.classifiers.library_files import read_library_manifest
 from xclass.classifiers.plt.config import TREES
 from xclass.data.base import FloatArray, IntArray
@@ -47,12 +46,7 @@ class PltServer:
         """The k classes with the largest probabilities."""
         assert self._tree is not None, "load() comes first"
         rows = csr_matrix(queries_QD)
-        classes_QK = np.full((rows.shape[0], k), -1, dtype=np.int64)
-        scores_QK = np.full((rows.shape[0], k), -np.inf, dtype=np.float32)
-        for at, found in enumerate(self._tree.predict_proba(rows, top_k=k)):
-            for rank, (class_id, score) in enumerate(found):
-                classes_QK[at, rank], scores_QK[at, rank] = class_id, score
-        return Answers(classes_QK=classes_QK, scores_QK=scores_QK)
+        return listed_answers(self._tree.predict_proba(rows, top_k=k), rows.shape[0], k)
 
     def class_vectors(self, classes_B: IntArray) -> FloatArray | None:
         """None: a class is a path of classifiers here."""
