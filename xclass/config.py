@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields, is_dataclass, make_dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -23,6 +23,7 @@ from xclass.encoders.kinds import InputKind
 from xclass.encoders.text_model import read_text_model
 from xclass.errors import ConfigError, check_range
 from xclass.evaluate.config import EvaluateConfig
+from xclass.measure.config import MeasureConfig
 
 MAX_CLASSES, DEFAULT_DIM = 10**12, 64
 
@@ -33,15 +34,6 @@ MethodsConfig = make_dataclass(
     slots=True,
 )
 """One field per registered method, holding its settings."""
-
-
-class Allocator(StrEnum):
-    """How the child's malloc behaves."""
-
-    pinned = "pinned"
-    """Thresholds and arenas fixed, so that peaks are comparable across sizes."""
-    system = "system"
-    """As the user's environment has it."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -73,46 +65,6 @@ class BudgetConfig:
 
 
 @dataclass(kw_only=True, slots=True)
-class MeasureConfig:
-    """How memory is measured."""
-
-    allocator: Allocator = Allocator.pinned
-    """pinned or system."""
-    heap_pass: bool = True
-    """Run every phase a second time, shortened, under memray: heap peak and flamegraph."""
-    native_stacks: bool = False
-    """Note C and C++ frames in that pass too: slower, and some MB more."""
-    repeats: int = 1
-    """How often every phase is measured, 1 to 100: the report gives median and spread."""
-    sample_seconds: float = 0.02
-    """Interval of the timeline, 0.005 to 10; the peak does not depend on it."""
-    timeout_minutes: float = 240.0
-    """A child that runs longer is killed and recorded as failed."""
-    reserve_share: float = 0.05
-    """Share of the available memory that the plan leaves alone, 0 to 0.5."""
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot be used.
-
-        Raises:
-            ConfigError: naming key, value, allowed range and remedy.
-        """
-        check_range("measure.repeats", self.repeats, 1, 100, remedy="3 shows how far bytes and times spread")
-        if self.native_stacks and not self.heap_pass:
-            raise ConfigError(
-                "measure.native_stacks",
-                "true",
-                allowed="false with measure.heap_pass=false",
-                remedy="native stacks are noted in the heap pass: leave measure.heap_pass=true",
-            )
-        check_range("measure.sample_seconds", self.sample_seconds, 0.005, 10.0, remedy="0.02 is the default")
-        check_range(
-            "measure.timeout_minutes", self.timeout_minutes, 0.01, 60.0 * 24 * 30, remedy="240 is the default"
-        )
-        check_range("measure.reserve_share", self.reserve_share, 0.0, 0.5, remedy="0.05 is the default")
-
-
-@dataclass(kw_only=True, slots=True)
 class RunConfig:
     """One comparison: some methods, one problem, one machine."""
 
@@ -128,6 +80,8 @@ class RunConfig:
     """Seed of data, sampling and initial values."""
     threads: int | None = None
     """Threads of every child; null: the cores this process may use."""
+    ranks: int = 1
+    """Processes that a softmax head is trained in, each with a slice of the classes; 1: one, with all."""
     device: Device = Device.cpu
     """cpu, or cuda: softmax heads are trained on the GPU; all else, serving too, stays on the CPU."""
     batch_size: int = 512
@@ -171,6 +125,7 @@ class RunConfig:
         check_range("scan_batch_size", self.scan_batch_size, 1, 1 << 20, remedy="1024 is the default")
         if self.threads is not None:
             check_range("threads", self.threads, 1, 4096, remedy=f"this process may use {usable_cores()}")
+        check_range("ranks", self.ranks, 1, 4096, remedy="1 is the default")
         if self.device is not Device.cpu and self.weights.storage is WeightStorage.memmap:
             raise ConfigError(
                 "weights.storage",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from real_runs import ROOT
 
+from xclass.classifiers.opened_model import SERVERS
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.data.registry import DATA_CONFIGS
 
@@ -104,6 +105,7 @@ def test_the_arrows(part):
         for path in sorted((PACKAGE / part).rglob("*.py"))
         if str(path.relative_to(ROOT)) not in COMMANDS
         for module in imports_of(path)
+        if not is_within(module, "xclass.measure.config")  # settings, as those of every other section
         for forbidden in FORBIDDEN[part]
         if is_within(module, forbidden)
     ]
@@ -203,6 +205,10 @@ def test_what_a_method_names_exists(name):
     for path in (config.implementation, config.server):
         module, _, attribute = path.partition(":")
         assert isinstance(getattr(importlib.import_module(module), attribute), type)
+
+
+def test_every_server_opens_some_kind_of_model():
+    assert set(SERVERS.values()) == {config.server for config in METHOD_CONFIGS.values()}
 
 
 @pytest.mark.parametrize("name", sorted(DATA_CONFIGS))

@@ -5,7 +5,8 @@ from datetime import datetime
 import pytest
 from real_runs import ROOT
 
-from xclass.config import BudgetConfig, EvaluateConfig, MeasureConfig, RunConfig
+from xclass.config import BudgetConfig, EvaluateConfig, RunConfig
+from xclass.measure.config import MeasureConfig
 from xclass.projection.duration import (
     SEEN_RATIOS,
     TRACE_SECONDS,

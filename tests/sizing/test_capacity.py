@@ -3,8 +3,9 @@
 import pytest
 
 from xclass.classifiers.device import Device
-from xclass.config import EvaluateConfig, MeasureConfig, RunConfig
+from xclass.config import EvaluateConfig, RunConfig
 from xclass.data.lemmas.config import LemmasConfig
+from xclass.measure.config import MeasureConfig
 from xclass.sizing.capacity import Room, capacity, explain_misfit
 from xclass.sizing.hardware import Hardware
 from xclass.sizing.place import ANY_DISK_BYTES, rented_place

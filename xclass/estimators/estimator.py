@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
+from xclass.classifiers.opened_model import OpenedModel
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import usable_cores
 from xclass.data.base import FloatArray, Inputs, IntArray, batch_ranges, slice_inputs
@@ -20,7 +21,7 @@ from xclass.encoders.kinds import InputKind, Takes
 from xclass.errors import ModelError
 from xclass.estimators.fitting import QUERY_BATCH, FitSettings, fit_model
 from xclass.estimators.inputs import encode_texts, is_texts, kind_of, to_inputs
-from xclass.estimators.opened_model import OpenedModel, json_value, write_files
+from xclass.estimators.model_files import json_value, open_owned, read_files, write_files
 from xclass.estimators.targets import read_targets, true_places
 
 _CLASSES_FILE, _ORDER_FILE, _DOCUMENT = "classes.npy", "class_order.npy", "estimator.json"
@@ -144,14 +145,14 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
                 self.n_features_in_ = int(document["n_features_in"])
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder}: not a saved {cls.__name__} ({error}); save it again") from error
-        self._model = OpenedModel(cls._method, folder, threads=self._threads(), is_owner=False)
+        self._model = OpenedModel(folder, threads=self._threads())
         return self
 
     def __getstate__(self) -> dict[str, Any]:
         """With the model's files, so that a copy or a pickle stands alone."""
         state: dict[str, Any] = super().__getstate__().copy()
         if "_model" in state:
-            state["_model"] = state["_model"].files()
+            state["_model"] = read_files(state["_model"].folder)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -159,7 +160,7 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         super().__setstate__(state)
         if "_model" in self.__dict__:
             folder = write_files(state["_model"])
-            self._model = OpenedModel(self._method, folder, threads=self._threads(), is_owner=True)
+            self._model = open_owned(folder, threads=self._threads())
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn may expect."""

@@ -15,6 +15,7 @@ from xclass.classifiers.base import Classifier, import_object
 from xclass.classifiers.device import Device
 from xclass.classifiers.libraries import check_libraries
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
+from xclass.classifiers.opened_model import OpenedModel
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.config import RunConfig
@@ -26,7 +27,7 @@ from xclass.encoders.factory import build_encoder
 from xclass.encoders.kinds import encoder_kind
 from xclass.errors import ConfigError
 from xclass.estimators.inputs import kind_of
-from xclass.estimators.opened_model import OpenedModel, new_folder
+from xclass.estimators.model_files import new_folder, open_owned
 from xclass.estimators.source import MemorySource, Targets
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.shapes import ProblemShape
@@ -113,7 +114,7 @@ def _save(settings: FitSettings, classifier: Classifier, encoder: Encoder) -> Op
     try:
         classifier.save(folder)
         encoder.save(folder)
-        return OpenedModel(settings.method, folder, threads=settings.threads, is_owner=True)
+        return open_owned(folder, threads=settings.threads)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -8,10 +8,11 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from xclass.config import Allocator, RunConfig
+from xclass.config import RunConfig
 from xclass.data.synthetic.config import SyntheticConfig
 from xclass.encoders.kinds import FROZEN, EncoderKind
 from xclass.errors import ConfigError
+from xclass.measure.config import Allocator
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import encoder_of, plan_method
 

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from xclass.config import EvaluateConfig, MeasureConfig, RunConfig
+from xclass.config import EvaluateConfig, RunConfig
+from xclass.measure.config import MeasureConfig
 from xclass.run.experiment import Experiment
 
 
