@@ -78,7 +78,7 @@ def test_an_additional_file_is_refused_by_name(folder, name, level):
 def test_a_folder_without_a_seal_is_refused_so_that_deleting_it_gains_nothing(folder):
     (folder / SEAL).unlink()
     assert "checksums.json: missing, the model is not sealed" in refused(folder)
-    assert "python -m xclass.seal FOLDER new=true" in refused(folder)
+    assert refused(folder).endswith(f"seal it as it is: python -m xclass.seal {folder} new=true")
 
 
 @pytest.mark.parametrize("level", list(SealLevel))
@@ -107,7 +107,7 @@ def test_a_linked_folder_inside_is_refused_but_the_model_itself_may_be_a_link(fo
     assert "encoder: a link" in refused(folder)
 
 
-@pytest.mark.parametrize("name", ["../weights.npy", "/etc/passwd", "encoder/../../x", "a//b", "", ".", "a\0b"])
+@pytest.mark.parametrize("name", ["../weights.npy", "/etc/passwd", "encoder/../../x", "a//b", "", ".", "\0"])
 def test_names_that_leave_the_folder_are_refused(folder, name):
     document = json.loads((folder / SEAL).read_text())
     document["files"][name] = {"bytes": 1, "sha256": "0" * 64}

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +28,6 @@ FORMAT_VERSION = 1
 _PARTIAL = f".{SEAL}.partial"
 _CHUNK_BYTES = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_NEW_SEAL = "python -m xclass.seal FOLDER new=true"
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that were read so far, and all that there are."""
@@ -125,7 +125,7 @@ def _compare_names(folder: Path, sealed: dict[str, _File], found: dict[str, int]
         if name not in sealed:
             raise ModelError(
                 f"{_shown(folder / name)}: not of the sealed model; delete it, or if it belongs there seal "
-                f"the model anew: {_NEW_SEAL}"
+                f"the model anew: {_new_seal(folder)}"
             )
         if size != sealed[name].size_bytes:
             raise _refusal(folder / name, f"{size} bytes, sealed with {sealed[name].size_bytes}")
@@ -148,7 +148,7 @@ def _read_seal(folder: Path) -> tuple[dict[str, _File], str]:
             raise ModelError(f"{_shown(folder)}: no such folder; give one of a run's models/")
         raise ModelError(
             f"{_shown(path)}: missing, the model is not sealed; if you trust whoever made it, seal it as it "
-            f"is: {_NEW_SEAL}"
+            f"is: {_new_seal(folder)}"
         )
     if not stat.S_ISREG(path.lstat().st_mode):
         raise _refusal(path, "no plain file")
@@ -222,6 +222,10 @@ def _refusal(path: Path, what: str) -> ModelError:
     return ModelError(
         f"{_shown(path)}: {what}; the model is damaged or was changed: copy it again or train it again"
     )
+
+
+def _new_seal(folder: Path) -> str:
+    return f"python -m xclass.seal {_shown(shlex.quote(str(folder)))} new=true"
 
 
 def _shown(text: object) -> str:
