@@ -130,10 +130,8 @@ def _fit_linear(sample: Path, model: Path, threads: int) -> None:
 
 
 def _load_linear(model: Path, threads: int) -> Answer:
-    weights, bias = (
-        np.load(model / "weights.npy", allow_pickle=False),
-        np.load(model / "bias.npy", allow_pickle=False),
-    )
+    weights = np.load(model / "weights.npy", allow_pickle=False)
+    bias = np.load(model / "bias.npy", allow_pickle=False)
     return lambda queries: np.argsort(-(queries @ weights.T + bias), axis=1)[:, :TOP_K]
 
 

@@ -281,67 +281,6 @@ def test_nothing_from_the_command_line_is_executed():
             assert not re.search(rf"(?<![\w.]){re.escape(word)}", text), f"{path.relative_to(ROOT)}: {word}"
 
 
-NO_PICKLE = "allow_pickle=False"
-LOADERS = {
-    # end of the call's name -> what it must be given, so that it cannot unpickle; None: not called at all
-    "np.load": NO_PICKLE,
-    "numpy.load": NO_PICKLE,
-    "np.save": NO_PICKLE,
-    "read_array": NO_PICKLE,
-    **dict.fromkeys(("torch.load", "joblib.load", "yaml.load", "yaml.unsafe_load", "yaml.full_load")),
-    **dict.fromkeys(("read_pickle", "load_pickle", "pickle_load", "loads_pickle")),
-    # torch.distributed sends objects as pickles
-    **dict.fromkeys(("broadcast_object_list", "scatter_object_list", "recv_object_list", "send_object_list")),
-    **dict.fromkeys(("gather_object", "all_gather_object")),
-}
-UNPICKLERS = {
-    "pickle",
-    "_pickle",
-    "cPickle",
-    "dill",
-    "cloudpickle",
-    "joblib",
-    "shelve",
-    "marshal",
-    "jsonpickle",
-}
-
-
-def unpickling(path, source):
-    """What of a file's source could unpickle."""
-    tree = ast.parse(source)
-    imported = [(node, alias.name) for node in ast.walk(tree) if isinstance(node, ast.Import)
-                for alias in node.names]  # fmt: skip
-    imported += [(node, node.module or "") for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    wrong = [f"{path}:{node.lineno} imports {m}" for node, m in imported if m.partition(".")[0] in UNPICKLERS]
-    for node in (each for each in ast.walk(tree) if isinstance(each, ast.Call)):
-        name = ast.unparse(node.func)
-        given = [ast.unparse(keyword) for keyword in node.keywords]
-        for end, needed in LOADERS.items():
-            if (name == end or name.endswith(f".{end}")) and (needed is None or needed not in given):
-                wrong.append(f"{path}:{node.lineno} calls {ast.unparse(node)[:80]}")
-    return wrong
-
-
-def test_nothing_is_ever_unpickled():
-    """Whatever could run code from a file is not imported, and what could be told to is told not to."""
-    paths = [*MODULES, *(path for name in ("scripts", "benchmarks") for path in (ROOT / name).rglob("*.py"))]
-    assert [line for path in paths for line in unpickling(path.relative_to(ROOT), path.read_text())] == []
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "np.load(path)", "np.load(path, allow_pickle=True)", "torch.load(p, weights_only=False)", "import pickle",
-        "from joblib import load", "yaml.load(text, Loader=L)", "dist.broadcast_object_list([1])",
-        "numpy.lib.format.read_array(f)",
-    ],
-)  # fmt: skip
-def test_the_search_for_unpickling_finds_it(line):
-    assert unpickling("x.py", line)
-    assert not unpickling("x.py", "np.load(path, mmap_mode='r', allow_pickle=False)\nyaml.safe_load(text)")
-
-
 def test_a_newcomer_reads_little(record_property):
     """The main path of the program, from the command to one classifier; blank lines and comments counted."""
     path = [
