@@ -179,6 +179,10 @@ class DataSource(Protocol):
         """What people call a class; text from the data, which may be hostile."""
         ...
 
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """What people call classes ``start <= i < stop``, read in one go."""
+        ...
+
 
 def batch_ranges(num_examples: int, batch_size: int) -> Iterator[tuple[int, int]]:
     """Consecutive (start, stop) of at most ``batch_size`` that cover ``num_examples``."""

@@ -116,6 +116,10 @@ class RowSource(ABC):
         assert 0 <= class_id < self.num_classes
         return f"class {self._numbers[class_id]}"
 
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Their numbers in the files."""
+        return [f"class {number}" for number in self._numbers[start:stop].tolist()]
+
     def facts(self) -> dict[str, Any]:
         """What a report says of the data, as far as it does not depend on what a row is."""
         existing, document = int(self._document["num_classes"]), self._document

@@ -85,6 +85,10 @@ class MemorySource:
         """Its number: names are the estimator's."""
         return f"class {class_id}"
 
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Their numbers."""
+        return [self.class_name(class_id) for class_id in range(start, stop)]
+
     def _pairs(self, positions: IntArray) -> Batch:
         inputs = take_inputs(self._inputs, self._examples[positions])
         return Batch(inputs=inputs, classes_B=self._targets.sets.classes[positions])

@@ -28,6 +28,7 @@ from xclass.records.record import SHORT_CHUNKS, SHORT_STEPS, Pass, Phase
 from xclass.run.encoding import open_encoder, warm_up_encoder
 from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
+from xclass.run.finishing import finish_model
 from xclass.run.judging import SavedAnswers, judge
 from xclass.run.questions import Questions
 from xclass.run.scrutiny import send_cautions
@@ -105,6 +106,7 @@ class Job:
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)
+        finish_model(self._spec, self._open_source())
 
     def _load_and_serve(self) -> None:
         config = self._config

@@ -101,6 +101,12 @@ class LemmasSource:
         assert 0 <= class_id < self.num_classes
         return f"{self._manifest.languages[self._class_languages[class_id]]}:{self._names.text(class_id)}"
 
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Languages and lemmas."""
+        lemmas = self._names.texts(start, stop)
+        places = self._class_languages[start:stop].tolist()
+        return [f"{self._manifest.languages[at]}:{lemma}" for at, lemma in zip(places, lemmas, strict=True)]
+
     def groups_of(self, classes: IntArray) -> IntArray:
         """Languages, by their place in the manifest."""
         return self._class_languages[classes].astype(np.int64)

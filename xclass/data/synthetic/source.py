@@ -124,6 +124,10 @@ class SyntheticSource:
         """Its number."""
         return f"class {class_id}"
 
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Their numbers."""
+        return [self.class_name(class_id) for class_id in range(start, stop)]
+
     def _examples(self, ids: IntArray) -> Batch:
         zipf = zipf_class(
             uniforms(self._keys[_ZIPF_STREAM], ids), self.num_classes, self._config.zipf_exponent

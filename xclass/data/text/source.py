@@ -96,6 +96,10 @@ class TextSource:
         assert 0 <= class_id < self.num_classes
         return self._names.text(class_id)
 
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """As the table has them."""
+        return self._names.texts(start, stop)
+
     def groups_of(self, classes: IntArray) -> IntArray:
         """All 0: a table knows no groups."""
         return np.zeros(len(classes), np.int64)
