@@ -65,6 +65,10 @@ class MemorySource:
             several=several,
         )
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Examples of one class in the order they were given."""
+        return self._pairs(np.flatnonzero(self._targets.sets.classes == class_id)[:limit])
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """None are held out: the caller asks its own."""
         return self.example_batch(0, 0)

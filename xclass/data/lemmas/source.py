@@ -84,6 +84,11 @@ class LemmasSource:
         """As for a scan: every form has one class."""
         return self.scan_batch(start, stop)
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Forms of one lemma, in the order of the file."""
+        start, stop = self._class_starts[class_id : class_id + 2].tolist()
+        return self.scan_batch(start, min(stop, start + limit))
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """A seeded sample without replacement of held-out forms; at most ``num_test`` of them."""
         num_queries = min(num_queries, self.num_test)
