@@ -11,6 +11,7 @@ from xclass.classifiers.base import Answers, Server, import_object
 from xclass.classifiers.model_folder import MANIFEST
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.data.base import Inputs
+from xclass.encoders.base import Encoded
 from xclass.encoders.factory import load_encoder
 from xclass.errors import ModelError
 
@@ -72,7 +73,11 @@ class OpenedModel:
         the threads of the server.
         """
         with self._turn:
-            return self._server.search(self._encoder.encode(self._encoder.features(inputs)), k)
+            return self._server.search(self.encode(inputs), k)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Queries, or examples to compare them with, as the method takes them; safe in several threads."""
+        return self._encoder.encode(self._encoder.features(inputs))
 
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes of model and encoder when every page of them is resident."""

@@ -73,8 +73,8 @@ class SetStore:
     def places_of(self, class_id: int, limit: int) -> IntArray:
         """The first pairs of one class, int64, rising, at most ``limit``: for :meth:`pairs_at`.
 
-        Reads the classes of every pair before the last that is found: of 20 million pairs it takes 20 ms, where examples
-        have several classes or classes are left out 0.9 s.
+        Reads the classes of every pair before the last that is found: of 20 million pairs it takes 20 ms,
+        where examples have several classes or classes are left out 0.9 s.
 
         Memory: 1.5 MB.
         """

@@ -21,6 +21,7 @@ from xclass.data.base import DataSource
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
 from xclass.encoders.factory import load_encoder
+from xclass.evaluate.saved_answers import SavedAnswers
 from xclass.measure.conditions import process_conditions
 from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
@@ -29,7 +30,7 @@ from xclass.run.encoding import open_encoder, warm_up_encoder
 from xclass.run.events import EventWriter
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.run.finishing import finish_model
-from xclass.run.judging import SavedAnswers, judge
+from xclass.run.judging import judge
 from xclass.run.questions import Questions
 from xclass.run.scrutiny import send_cautions
 from xclass.run.spec import ChildSpec
