@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.errors import ModelError
+from xclass.json_object import read_json_object
 
 FORMAT_VERSION = 1
 MANIFEST = "model.json"
@@ -54,9 +55,7 @@ def read_manifest(folder: Path, *, kind: str | tuple[str, ...], facts: Sequence[
     """
     path = folder / MANIFEST
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict):
-            raise ValueError(f"a {type(document).__name__}, not an object")
+        document = read_json_object(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a readable model manifest ({error}); train the model again") from error
     kinds = (kind,) if isinstance(kind, str) else kind

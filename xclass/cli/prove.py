@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from xclass.classifiers.libraries import check_libraries
+from xclass.classifiers.seal import check_seal
+from xclass.cli.checking import Checking
 from xclass.cli.parser import EXIT_FAILED, run_words
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
 from xclass.records.proof import (
@@ -55,6 +57,9 @@ def main() -> NoReturn:
 def _carry_out(words: ProveWords) -> int:
     source = find_source(words.run_dir.absolute(), words.method, words.phase)
     check_libraries([source.record.method])
+    for folder in source.model_folders():
+        with Checking() as progress:
+            check_seal(folder, level=words.check, progress=progress)
     command = _Prover(source, words)
     if words.is_minimum:
         return command.minimum()

@@ -1,6 +1,6 @@
 """What a saved model gets after its fitting was measured: nothing of this is under the meter.
 
-In this order: the names of the classes, and whatever describes or seals the folder as it is then.
+In this order: the names of the classes, then the seal over everything that lies in the folder.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xclass.classifiers.class_names import save_class_names
+from xclass.classifiers.seal import seal
 from xclass.data.base import DataSource, batch_ranges
 from xclass.run.spec import ChildSpec
 
@@ -16,16 +17,15 @@ _PIECE_CLASSES = 1 << 14
 
 
 def finish_model(spec: ChildSpec, source: DataSource) -> None:
-    """Complete the model that a fit phase has saved, where it is the one that is kept and served.
+    """Complete the model that a fit phase has saved; names are for the one that is kept and served.
 
     Raises:
         OSError: the disk is full.
     """
-    if not spec.is_judged:
-        return
     folder = Path(spec.model_dir)
-    if spec.run_config().data.mean_name_bytes():
+    if spec.is_judged and spec.run_config().data.mean_name_bytes():
         save_class_names(folder, _names(source))
+    seal(folder)
 
 
 def _names(source: DataSource) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from xclass.classifiers.base import Server, import_object
 from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.seal import SealLevel, check_seal
 from xclass.data.base import DataSource
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
@@ -121,6 +122,7 @@ class Job:
 
         def load(outcome: Outcome) -> None:
             folder = Path(self._spec.model_dir)
+            check_seal(folder, level=SealLevel.sizes)
             server.load(folder)
             encoder = opened["encoder"] = load_encoder(folder)
             files = [path for path in folder.rglob("*") if path.is_file()]
