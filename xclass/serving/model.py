@@ -14,6 +14,7 @@ from xclass.classifiers.base import Answers
 from xclass.classifiers.opened_model import OpenedModel
 from xclass.classifiers.served_facts import open_served_facts
 from xclass.data.base import Inputs
+from xclass.encoders.base import Encoded
 from xclass.errors import ModelError
 from xclass.serving.bodies import BodyReader
 from xclass.serving.confidence import Confidence, fit_confidence
@@ -62,6 +63,10 @@ class ServedModel:
     def answer(self, inputs: Inputs, k: int) -> Answers:
         """The k best classes of each query, on the calling thread."""
         return self._opened.answer(inputs, k)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Queries, or examples to compare them with, as the method takes them."""
+        return self._opened.encode(inputs)
 
     def searched_k(self, ask: Ask) -> int:
         """Answers that are searched for: one more where a chance needs the lead over the second."""

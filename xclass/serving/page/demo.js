@@ -124,7 +124,7 @@ async function askKnown(query, one) {
     return;
   }
   try {
-    const found = await call("/demo/known", { query, class: one.class, num: NUM_KNOWN }, knowing.signal);
+    const found = await call(`/demo/known?class=${one.class}&num=${NUM_KNOWN}`, query, knowing.signal);
     showKnown(one, found);
   } catch (error) {
     if (error instanceof Unanswered) isDead(true);
@@ -135,18 +135,20 @@ async function askKnown(query, one) {
 
 async function lookAtMemory() {
   try {
-    const memory = await call("/demo/memory");
+    const { ram: memory, model } = await call("/health");
+    if (model.opened_at !== state.facts?.model.opened_at || model.folder !== state.facts?.model.folder) {
+      if (state.facts) return begin();
+    }
     byId("ram-now").textContent = inBytes(memory.now_bytes);
     byId("ram-promised").textContent = memory.promised_bytes ? inBytes(memory.promised_bytes) : "nothing";
     byId("ram-bar").hidden = !memory.promised_bytes;
     const share = memory.promised_bytes ? memory.now_bytes / memory.promised_bytes : 0;
     byId("ram-bar").classList.toggle("is-over", share > 1);
     byId("ram-bar").firstElementChild.style.width = Math.min(100, 100 * share) + "%";
-    let words = memory.reason ? `No promise: ${memory.reason}.` : memory.words;
-    if (memory.promised_bytes) {
-      words = `${share > 1 ? "OVER the promise" : `${Math.round(100 * share)} % of the promise`}: ${words}`;
-    }
-    byId("ram-note").textContent = words;
+    byId("ram-note").textContent = memory.promised_bytes
+      ? `${share > 1 ? "OVER the promise" : `${Math.round(100 * share)} % of the promise`}, which is the peak that `
+        + "was measured while it served, and what the service itself takes. This page's own examples are part of it."
+      : `No promise: ${memory.promise.reason}.`;
   } catch (error) {
     if (error instanceof Unanswered) isDead(true);
     else if (!(error instanceof Refused)) throw error;
