@@ -32,6 +32,7 @@ from xclass.run.feed import DataFeed, FeedLimits
 from xclass.run.judging import SavedAnswers, judge
 from xclass.run.questions import Questions
 from xclass.run.scrutiny import send_cautions
+from xclass.run.served import save_served_facts
 from xclass.run.spec import ChildSpec
 
 Outcome = dict[str, Any]
@@ -106,6 +107,7 @@ class Job:
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)
+        save_served_facts(self._spec)
         seal(Path(self._spec.model_dir))
 
     def _load_and_serve(self) -> None:
