@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +12,22 @@ from typing import Any
 import numpy as np
 
 from xclass.classifiers.base import Answers
+from xclass.classifiers.class_names import open_class_names
 from xclass.classifiers.model_folder import MANIFEST
 from xclass.classifiers.opened_model import OpenedModel
+from xclass.classifiers.seal import SealLevel
 from xclass.classifiers.served_facts import Posterior, open_served_facts, posterior_of
 from xclass.data.base import Inputs
+from xclass.encoders.base import Encoded
 from xclass.errors import ModelError
 from xclass.serving.bodies import BodyReader
 from xclass.serving.confidence import Confidence, fit_confidence
 from xclass.serving.inputs import InputReader
 from xclass.serving.queries import Ask, Found, Search
-from xclass.serving.settings import ServeSettings
+from xclass.serving.seal_check import check_once
+from xclass.serving.settings import SHARED_FOLDER, ServeSettings
 
+_ESTIMATOR = "estimator.json"
 _PROBABILITY = {
     Posterior.none: "none: scores of this method are no probabilities",
     Posterior.softmax: "softmax over all classes, as the model was trained",
@@ -45,8 +51,16 @@ class ServedModel:
         """
         begun = time.perf_counter()
         self.folder = _folder(settings.path)
+        check_once(
+            self.folder,
+            seen=fingerprint(self.folder),
+            level=SealLevel(settings.check),
+            shared=Path(os.environ[SHARED_FOLDER]) if SHARED_FOLDER in os.environ else None,
+        )
+        _refuse_estimators(self.folder)
         self._facts = open_served_facts(self.folder)
-        self._opened = OpenedModel(self.folder, threads=settings.threads_per_worker)
+        self._opened = OpenedModel(self.folder, threads=settings.threads_per_worker, check=None)
+        self._names = open_class_names(self.folder)
         self.kind = self._opened.kind
         self.num_classes = self._opened.num_classes
         self._posterior = posterior_of(self.kind, is_softmax=self._facts.is_softmax)
@@ -81,8 +95,12 @@ class ServedModel:
         return Search(k=k, wants_totals=ask.wants_probability and self._posterior is Posterior.softmax)
 
     def name_of(self, class_id: int) -> str | None:
-        """What people call a class, where the model has names."""
-        return None
+        """What people call a class, where the model has names; text from the data, which may be hostile."""
+        return None if self._names is None else self._names.name(class_id)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Queries, or examples to compare them with, as the method takes them."""
+        return self._opened.encode(inputs)
 
     def describe(self) -> dict[str, Any]:
         """What clients are told of it."""
@@ -102,7 +120,7 @@ class ServedModel:
 
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes once every page was touched."""
-        return self._opened.held_bytes()
+        return self._opened.held_bytes() | (self._names.held_bytes() if self._names else {})
 
     def to_json(self, ask: Ask, found: Found) -> dict[str, Any]:
         """The answers to one request, with what is known of the chance that they are right."""
@@ -176,6 +194,14 @@ def fingerprint(path: Path) -> str:
     except OSError:
         return ""
     return f"{folder}: {[(name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
+
+
+def _refuse_estimators(folder: Path) -> None:
+    if (folder / _ESTIMATOR).exists():
+        raise ModelError(
+            f"{folder / _ESTIMATOR}: saved by an estimator, whose classes are the caller's own; load it with "
+            "xclass.estimators, or serve a model of a run"
+        )
 
 
 def _folder(path: Path) -> Path:
