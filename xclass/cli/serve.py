@@ -43,6 +43,8 @@ how requests are taken
   max_queue=1024         queries that wait in one worker; beyond it, 503 with Retry-After
   deadline_seconds=10    a request that is not answered by then is answered 503
   max_bytes=4MiB         of one body           max_chars=2000   of one text           max_k=100
+  check=contents         how closely a model is compared with its seal before it is opened: contents reads all
+                         of it (about 1 s per GB, once for all workers), sizes nothing
   shutdown_seconds=10    for what is queued when the service ends
 
 what is answered
@@ -66,6 +68,7 @@ _NUMBERS: dict[str, Callable[[str], Any]] = {
     "max_queue": parse_count, "max_k": parse_count, "max_bytes": parse_bytes, "max_chars": parse_count,
     "deadline_seconds": float, "shutdown_seconds": float,
 }  # fmt: skip
+_TEXTS = ("model", "host", "hosts", "check")
 _MODULES = ("prometheus_client", "starlette", "uvicorn")
 
 
@@ -89,8 +92,8 @@ def parse_settings(words: list[str]) -> ServeSettings:
     seen: set[str] = set()
     for word in words:
         key, equals, text = word.removeprefix("+").partition("=")
-        if not equals or key not in ("model", "host", "hosts", *_NUMBERS):
-            raise ConfigError("command line", word, allowed=f"model=, host=, hosts=, {', '.join(_NUMBERS)}",
+        if not equals or key not in (*_TEXTS, *_NUMBERS):
+            raise ConfigError("command line", word, allowed=", ".join([*_TEXTS, *_NUMBERS]),
                               remedy="see python -m xclass.serve --help")  # fmt: skip
         if key in seen:
             raise ConfigError(key, text, allowed="once", remedy=f"take one {key}= out")

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from xclass.classifiers.base import Answers
 from xclass.serving.model import ServedModel
-from xclass.serving.queries import Ask, join_inputs
+from xclass.serving.queries import Ask, Found, Search, join_inputs
 from xclass.serving.refusals import overloaded
 from xclass.serving.settings import ServeSettings
 
@@ -31,10 +30,10 @@ class Waiting:
     """One request in the queue."""
 
     ask: Ask
-    k: int
+    search: Search
     model: ServedModel
     """That its queries were checked for, and that answers them even if another takes its place meanwhile."""
-    answered: asyncio.Future[Answers]
+    answered: asyncio.Future[Found]
     deadline: float
     """By the clock of the loop."""
 
@@ -97,13 +96,13 @@ class Batcher:
         expected = self._seconds_per_query * (self._num_queries + self._settings.max_batch)
         return min(_MOST_RETRY_SECONDS, max(1, math.ceil(expected)))
 
-    async def answer(self, ask: Ask, model: ServedModel, *, k: int, deadline: float) -> Answers:
+    async def answer(self, ask: Ask, model: ServedModel, search: Search, *, deadline: float) -> Found:
         """The answers to one request.
 
         Args:
             ask: at most ``max_batch`` queries, checked for this model.
             model: that answers.
-            k: classes of each query that are searched for.
+            search: what is wanted of it.
             deadline: by the clock of the loop.
 
         Raises:
@@ -111,7 +110,9 @@ class Batcher:
         """
         self.check_room(len(ask))
         loop = asyncio.get_running_loop()
-        waiting = Waiting(ask=ask, k=k, model=model, answered=loop.create_future(), deadline=deadline)
+        waiting = Waiting(
+            ask=ask, search=search, model=model, answered=loop.create_future(), deadline=deadline
+        )
         self._queue.append(waiting)
         self._num_queries += len(ask)
         self._has_work.set()
@@ -144,7 +145,7 @@ class Batcher:
     def _take(self) -> list[Waiting]:
         """The oldest request and those after it that can be answered together with it, in their order.
 
-        Together means by one model with one k: with another k an approximate index finds other classes.
+        Together means by one model with one k: with another an approximate index finds other classes.
         """
         taken: list[Waiting] = []
         left: deque[Waiting] = deque()
@@ -154,7 +155,7 @@ class Batcher:
             if waiting.answered.done():  # its deadline passed, or its client went away
                 self._num_queries -= len(waiting.ask)
                 continue
-            is_alike = not taken or (waiting.model is taken[0].model and waiting.k == taken[0].k)
+            is_alike = not taken or (waiting.model is taken[0].model and waiting.search == taken[0].search)
             if is_alike and num_queries + len(waiting.ask) <= self._settings.max_batch:
                 taken.append(waiting)
                 num_queries += len(waiting.ask)
@@ -169,10 +170,10 @@ class Batcher:
     async def _work(self, batch: list[Waiting]) -> None:
         self._is_working = True
         inputs = [waiting.ask.inputs for waiting in batch]
-        model, k = batch[0].model, batch[0].k
+        model, search = batch[0].model, batch[0].search
         begun = time.perf_counter()
         work = asyncio.get_running_loop().run_in_executor(
-            self._engine, lambda: model.answer(join_inputs(inputs), k)
+            self._engine, lambda: model.find(join_inputs(inputs), search)
         )
         # Not awaited as such: what it raises belongs to the requests, and the collector goes on.
         await asyncio.wait([work])
@@ -186,13 +187,9 @@ class Batcher:
                 if error is not None:
                     waiting.answered.set_exception(error)
                 else:
-                    waiting.answered.set_result(_slice(work.result(), at, stop))
+                    waiting.answered.set_result(work.result().part(at, stop))
             at = stop
         old = self._seconds_per_query or seconds / num_queries
         self._seconds_per_query = (1 - _SMOOTHING) * old + _SMOOTHING * seconds / num_queries
         self._is_working = False
         self._on_batch(BatchDone(num_queries=num_queries, num_requests=len(batch), seconds=seconds))
-
-
-def _slice(answers: Answers, start: int, stop: int) -> Answers:
-    return Answers(classes_QK=answers.classes_QK[start:stop], scores_QK=answers.scores_QK[start:stop])

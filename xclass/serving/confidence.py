@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from xclass.classifiers.base import Answers
-from xclass.data.base import ClassSets
 from xclass.errors import ModelError
 from xclass.evaluate.confidence import LEAST_QUERIES, Logistic, fit_logistic, score_features
 from xclass.evaluate.places import Float64Array, find_places
-
-_ARRAYS = ("classes_QK", "scores_QK", "truth_Q")
+from xclass.evaluate.saved_answers import SavedAnswers
 
 
 class Confidence:
@@ -61,18 +59,14 @@ def fit_confidence(folder: Path) -> Confidence | str:
     if folder.parent.name != "models" or not path.is_file():
         return "no answers of the run that made this model lie beside it, on which a chance could be fitted"
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            classes_QK, scores_QK, truth_Q = (saved[name] for name in _ARRAYS)
-            truth = ClassSets.of_single(truth_Q)
-            if "truth_starts" in saved:
-                truth = ClassSets(starts=saved["truth_starts"], classes=saved["truth_classes"])
-            is_right_Q = np.asarray(find_places(classes_QK[:, :1], truth).first_places() == 0)
+        saved = SavedAnswers.load(path)
+        is_right_Q = np.asarray(find_places(saved.classes_QK[:, :1], saved.truth).first_places() == 0)
     except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
         raise ModelError(f"{path}: damaged ({error}); repeat the run, or copy the model alone") from error
     if len(is_right_Q) < LEAST_QUERIES:
         return f"the run asked fewer than {LEAST_QUERIES} queries: too few to fit a chance on"
-    features_QF = score_features(scores_QK)
+    features_QF = score_features(saved.scores_QK)
     if not np.isfinite(features_QF).all():
         return "some scores of the run are not finite: no chance can be fitted to them"
     fit = fit_logistic(features_QF[::2], is_right_Q[::2])
-    return Confidence(fit, num_queries=len(is_right_Q[::2]), num_answers=scores_QK.shape[1])
+    return Confidence(fit, num_queries=len(is_right_Q[::2]), num_answers=saved.scores_QK.shape[1])

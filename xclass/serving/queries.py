@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xclass.data.base import Inputs, IntArray, SparseRows, Texts
+from xclass.classifiers.base import Answers
+from xclass.data.base import FloatArray, Inputs, IntArray, SparseRows, Texts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +28,34 @@ class Ask:
     def __len__(self) -> int:
         """Number of queries."""
         return len(self.inputs)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """What an engine is asked besides the queries; requests with equal ones can be answered together."""
+
+    k: int
+    wants_totals: bool
+    """Of a softmax, by what its exponentials are divided."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What an engine found for some queries."""
+
+    answers: Answers
+    totals_Q: FloatArray | None
+    """Logarithms; None where they were not asked for."""
+
+    def part(self, start: int, stop: int) -> Found:
+        """Of queries ``start <= q < stop``."""
+        answers, totals_Q = self.answers, self.totals_Q
+        return Found(
+            answers=Answers(
+                classes_QK=answers.classes_QK[start:stop], scores_QK=answers.scores_QK[start:stop]
+            ),
+            totals_Q=None if totals_Q is None else totals_Q[start:stop],
+        )
 
 
 def join_inputs(parts: Sequence[Inputs]) -> Inputs:

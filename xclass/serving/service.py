@@ -73,8 +73,9 @@ class Service:
             deadline: by the clock of the loop.
 
         Returns:
-            ``answers``, one list per query, best first; ``probability`` if it was asked for; ``model``;
-            ``seconds`` since the body was there.
+            ``answers``, one list per query, best first; with ``probability`` also ``confidence``, one per
+            query, and ``probability`` and ``confidence_kind``, what they are; ``model``; ``seconds`` since
+            the body was there.
 
         Raises:
             RequestError: and why.
@@ -83,8 +84,8 @@ class Service:
         begun, model = clock(), self.model
         self.batcher.check_room()
         ask = model.bodies.read(content_type, body, parameters)
-        answers = await self.batcher.answer(ask, model, k=model.searched_k(ask), deadline=deadline)
-        document = model.to_json(ask, answers)
+        found = await self.batcher.answer(ask, model, model.search_for(ask), deadline=deadline)
+        document = model.to_json(ask, found)
         return document | {"model": model.identity(), "seconds": clock() - begun}
 
     async def health(self) -> dict[str, Any]:

@@ -6,8 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from xclass.errors import check_range
+from xclass.classifiers.seal import SealLevel
+from xclass.errors import ConfigError, check_range
 
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Variable with the folder that the workers of a service share: for their counters, and for what they checked.
+The name is that of prometheus_client, which looks for it when it is imported."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MOST_WORKERS = 64
 
@@ -45,6 +49,8 @@ class ServeSettings:
     """For what is queued when the service ends."""
     hosts: tuple[str, ...] = ()
     """Further names that the service may be called by: those that a proxy in front passes on."""
+    check: str = "contents"
+    """How closely a model is compared with its seal: ``contents``, every byte of it, or ``sizes``."""
     routes: str = ""
     """``module:function`` of this package that gives further routes; no word of a command line."""
 
@@ -63,6 +69,9 @@ class ServeSettings:
         check_range("max_k", self.max_k, 1, 10_000, remedy="try max_k=100")
         check_range("max_bytes", self.max_bytes, 1 << 10, 1 << 30, remedy="try max_bytes=4MiB")
         check_range("max_chars", self.max_chars, 1, 1 << 20, remedy="try max_chars=2000")
+        if self.check not in tuple(SealLevel):
+            raise ConfigError("check", self.check, allowed=" or ".join(SealLevel),
+                              remedy="sizes is for models that take minutes to read")  # fmt: skip
         check_range("deadline_seconds", self.deadline_seconds, 0.01, 3600, remedy="try deadline_seconds=10")
         check_range("shutdown_seconds", self.shutdown_seconds, 0.1, 3600, remedy="try shutdown_seconds=10")
 

@@ -29,10 +29,9 @@ from xclass.errors import ConfigError, ModelError
 from xclass.measure.environment import pinned_environment
 from xclass.measure.limits import oom_kill_count
 from xclass.measure.tree import tree_bytes
-from xclass.serving.settings import ServeSettings
+from xclass.serving.settings import SHARED_FOLDER, ServeSettings
 
 _BACKLOG = 2048
-_SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SHORT_LIFE_SECONDS, _MOST_WAIT_SECONDS = 10.0, 30.0
 _GRACE_SECONDS = 5.0
 """After which a worker is killed that did not end by itself when its time to end was over."""
@@ -98,7 +97,7 @@ class Supervisor:
             self._environment = {
                 **os.environ,
                 **pinned_environment(self._settings.threads_per_worker, "pinned"),
-                _SHARED_FOLDER: folder,
+                SHARED_FOLDER: folder,
             }
             try:
                 for _ in range(self._settings.workers):

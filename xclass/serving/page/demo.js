@@ -59,6 +59,7 @@ function clear() {
   byId("answers").replaceChildren();
   byId("known").replaceChildren();
   showTruth(null);
+  byId("sure").hidden = true;
   byId("chance").textContent = "Nothing was asked.";
   byId("known-note").textContent = "";
 }
@@ -90,7 +91,7 @@ function showAnswered(body, found, seconds) {
     askKnown(body, one);
   };
   showAnswers(answers, { truth: truth?.map((one) => one.class), onChoose: choose });
-  showChance(answers, found.probability);
+  showChance(answers, found);
   showTruth(truth, answers[0]);
   byId("server-time").textContent = inSeconds(found.seconds);
   byId("round-trip").textContent = inSeconds(seconds);
