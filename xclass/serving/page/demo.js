@@ -98,8 +98,7 @@ function showAnswered(body, found, seconds) {
   byId("known").replaceChildren();
   byId("known-note").textContent = "";
   if (answers.length) {
-    const best = answers[0].name ?? "class " + answers[0].class;
-    say(`Best of ${answers.length}: ${Array.from(best).slice(0, 80).join("")}`);
+    say(element("span", "", `Best of ${answers.length}: `, named(answers[0])));
     choose(answers[0], byId("answers").querySelector("button"));
   } else say("No class was found.");
   lookAtMemory();
@@ -198,9 +197,9 @@ function showFacts(facts) {
   const wanted = [chosen, ...navigator.languages.map((name) => name.split("-")[0])];
   byId("context").value = wanted.find((name) => model.contexts.includes(name)) ?? model.contexts[0] ?? "";
   if (accuracy) {
-    const share = (value) => (100 * value).toFixed(accuracy.decimals);
-    byId("accuracy").textContent = `Right in ${share(accuracy.value)} % of ${number(accuracy.num_queries)} questions `
-      + `that were held out (95 % interval ${share(accuracy.low)} to ${share(accuracy.high)} %).`;
+    const { share, low, high } = accuracy;
+    byId("accuracy").textContent = `Right in ${share}\u00a0% of ${number(accuracy.num_queries)} questions that were `
+      + `held out (95\u00a0% interval ${low} to ${high}\u00a0%).`;
     byId("accuracy-note").textContent = "Accuracy on this data, these classes, this split; it can be better or "
       + "worse on yours.";
   } else byId("accuracy").textContent = `Nobody can say here: ${facts.run_reason}.`;

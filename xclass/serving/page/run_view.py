@@ -10,7 +10,7 @@ from xclass.serving.model import ServedModel
 from xclass.serving.page.held_out import HeldOut
 from xclass.serving.page.known_examples import KnownExamples
 from xclass.serving.page.run_facts import RunFacts, find_run
-from xclass.units import percent_decimals
+from xclass.units import share_with_interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,10 +64,5 @@ class RunView:
 def _accuracy(run: RunFacts) -> dict[str, Any]:
     accuracy = run.record.accuracy
     assert accuracy is not None, "find_run has seen to it"
-    return {
-        "value": accuracy.at_1,
-        "low": accuracy.at_1_low,
-        "high": accuracy.at_1_high,
-        "num_queries": accuracy.num_queries,
-        "decimals": percent_decimals((accuracy.at_1_high - accuracy.at_1_low) / 2),
-    }
+    share, low, high = share_with_interval(accuracy.at_1, accuracy.at_1_low, accuracy.at_1_high)
+    return {"share": share, "low": low, "high": high, "num_queries": accuracy.num_queries}

@@ -25,8 +25,8 @@ function plainly(text) {
 const named = (one) => plainly(one.name ?? "class " + one.class);
 function percent(share) {
   const value = 100 * share;
-  if (value > 99.9) return "over 99.9 %";
-  return value < 0.1 ? "under 0.1 %" : `${value.toFixed(1)} %`;
+  if (value > 99.9) return "over 99.9\u00a0%";
+  return value < 0.1 ? "under 0.1\u00a0%" : `${value.toFixed(1)}\u00a0%`;
 }
 function inSeconds(seconds) {
   if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
@@ -46,7 +46,7 @@ function bar(share) {
 }
 function mark(isRight, words) { return element("span", "mark " + (isRight ? "right" : "wrong"), words); }
 function say(words, isWrong = false) {
-  byId("status").textContent = words;
+  byId("status").replaceChildren(words);
   byId("status").classList.toggle("is-wrong", isWrong);
 }
 
@@ -86,9 +86,9 @@ function showTruth(truth, first) {
   if (!truth) return;
   const isRight = truth.some((one) => one.class === first?.class);
   byId("truth").replaceChildren(
-    "Held out: the model has never seen this question. The right answer is ",
+    "Held out: the model has never seen this question. Right is ",
     ...truth.flatMap((one, at) => [at ? " or " : "", element("strong", "", named(one))]),
-    mark(isRight, isRight ? "it is right" : "it is wrong"),
+    "; the first answer is", mark(isRight, isRight ? "right" : "wrong"),
   );
 }
 function showKnown(one, found) {
