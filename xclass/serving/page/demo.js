@@ -24,8 +24,12 @@ async function call(path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new Unanswered();
   }
+  const document_ = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    if (response.ok) throw new Unanswered();  // it died while it answered
+    return {};
+  });
   isDead(false);
-  const document_ = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(response.status, document_, Number(response.headers.get("retry-after")) || 1);
   return document_;
 }
