@@ -108,8 +108,12 @@ def parse_settings(words: list[str]) -> ServeSettings:
     return ServeSettings(**values)
 
 
-def serve(settings: ServeSettings) -> int:
+def serve(settings: ServeSettings, *, when_ready: Callable[[str], None] = lambda url: None) -> int:
     """Serve until a signal comes.
+
+    Args:
+        settings: of the service.
+        when_ready: called once, when it answers, with where.
 
     Returns:
         The exit code.
@@ -123,7 +127,12 @@ def serve(settings: ServeSettings) -> int:
     if not settings.is_loopback:
         _say(f"warning: host={settings.host} can be reached from elsewhere, without TLS or a password: "
              "put a proxy in front")  # fmt: skip
-    is_in_order = supervisor.run(lambda: _say_ready(settings, supervisor))
+
+    def on_ready() -> None:
+        _say_ready(settings, supervisor)
+        when_ready(supervisor.url)
+
+    is_in_order = supervisor.run(on_ready)
     _say("ended in order" if is_in_order else "ended; not everything that was queued may have been answered")
     return 0 if is_in_order else EXIT_FAILED
 

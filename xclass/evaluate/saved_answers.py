@@ -1,4 +1,4 @@
-"""The answers that a method gave to the held-out queries, kept with the truth: a new metric needs no new run."""
+"""The answers that a method gave to the held-out queries, kept with the truth."""
 
 from __future__ import annotations
 

@@ -59,6 +59,7 @@ function clear() {
   byId("answers").replaceChildren();
   byId("known").replaceChildren();
   showTruth(null);
+  byId("sure").hidden = true;
   byId("chance").textContent = "Nothing was asked.";
   byId("known-note").textContent = "";
 }
@@ -90,15 +91,14 @@ function showAnswered(body, found, seconds) {
     askKnown(body, one);
   };
   showAnswers(answers, { truth: truth?.map((one) => one.class), onChoose: choose });
-  showChance(answers, found.probability);
+  showChance(answers, found);
   showTruth(truth, answers[0]);
   byId("server-time").textContent = inSeconds(found.seconds);
   byId("round-trip").textContent = inSeconds(seconds);
   byId("known").replaceChildren();
   byId("known-note").textContent = "";
   if (answers.length) {
-    const best = answers[0].name ?? "class " + answers[0].class;
-    say(`Best of ${answers.length}: ${Array.from(best).slice(0, 80).join("")}`);
+    say(element("span", "", `Best of ${answers.length}: `, named(answers[0])));
     choose(answers[0], byId("answers").querySelector("button"));
   } else say("No class was found.");
   lookAtMemory();
@@ -124,7 +124,7 @@ async function askKnown(query, one) {
     return;
   }
   try {
-    const found = await call("/demo/known", { query, class: one.class, num: NUM_KNOWN }, knowing.signal);
+    const found = await call(`/demo/known?class=${one.class}&num=${NUM_KNOWN}`, query, knowing.signal);
     showKnown(one, found);
   } catch (error) {
     if (error instanceof Unanswered) isDead(true);
@@ -135,18 +135,20 @@ async function askKnown(query, one) {
 
 async function lookAtMemory() {
   try {
-    const memory = await call("/demo/memory");
+    const { ram: memory, model } = await call("/health");
+    if (model.opened_at !== state.facts?.model.opened_at || model.folder !== state.facts?.model.folder) {
+      if (state.facts) return begin();
+    }
     byId("ram-now").textContent = inBytes(memory.now_bytes);
     byId("ram-promised").textContent = memory.promised_bytes ? inBytes(memory.promised_bytes) : "nothing";
     byId("ram-bar").hidden = !memory.promised_bytes;
     const share = memory.promised_bytes ? memory.now_bytes / memory.promised_bytes : 0;
     byId("ram-bar").classList.toggle("is-over", share > 1);
     byId("ram-bar").firstElementChild.style.width = Math.min(100, 100 * share) + "%";
-    let words = memory.reason ? `No promise: ${memory.reason}.` : memory.words;
-    if (memory.promised_bytes) {
-      words = `${share > 1 ? "OVER the promise" : `${Math.round(100 * share)} % of the promise`}: ${words}`;
-    }
-    byId("ram-note").textContent = words;
+    byId("ram-note").textContent = memory.promised_bytes
+      ? `${share > 1 ? "OVER the promise" : `${Math.round(100 * share)} % of the promise`}, which is the peak that `
+        + "was measured while it served, and what the service itself takes. This page's own examples are part of it."
+      : `No promise: ${memory.promise.reason}.`;
   } catch (error) {
     if (error instanceof Unanswered) isDead(true);
     else if (!(error instanceof Refused)) throw error;
@@ -195,9 +197,9 @@ function showFacts(facts) {
   const wanted = [chosen, ...navigator.languages.map((name) => name.split("-")[0])];
   byId("context").value = wanted.find((name) => model.contexts.includes(name)) ?? model.contexts[0] ?? "";
   if (accuracy) {
-    const share = (value) => (100 * value).toFixed(accuracy.decimals);
-    byId("accuracy").textContent = `Right in ${share(accuracy.value)} % of ${number(accuracy.num_queries)} questions `
-      + `that were held out (95 % interval ${share(accuracy.low)} to ${share(accuracy.high)} %).`;
+    const { share, low, high } = accuracy;
+    byId("accuracy").textContent = `Right in ${share}\u00a0% of ${number(accuracy.num_queries)} questions that were `
+      + `held out (95\u00a0% interval ${low} to ${high}\u00a0%).`;
     byId("accuracy-note").textContent = "Accuracy on this data, these classes, this split; it can be better or "
       + "worse on yours.";
   } else byId("accuracy").textContent = `Nobody can say here: ${facts.run_reason}.`;

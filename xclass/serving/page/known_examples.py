@@ -26,6 +26,7 @@ class KnownExamples:
     def __init__(self, source: DataSource) -> None:
         """Keep the data of the run."""
         self._source = source
+        self.num_classes = source.num_classes
         self._turn = threading.Lock()
 
     def nearest(

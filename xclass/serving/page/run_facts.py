@@ -1,4 +1,4 @@
-"""What the run that made a model left beside it: the record of serving, the answers and where the data lies."""
+"""What the run that made a model left beside it: the record of serving, the answers, the data."""
 
 from __future__ import annotations
 

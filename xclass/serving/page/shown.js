@@ -25,8 +25,8 @@ function plainly(text) {
 const named = (one) => plainly(one.name ?? "class " + one.class);
 function percent(share) {
   const value = 100 * share;
-  if (value > 99.9) return "over 99.9 %";
-  return value < 0.1 ? "under 0.1 %" : `${value.toFixed(1)} %`;
+  if (value > 99.9) return "over 99.9\u00a0%";
+  return value < 0.1 ? "under 0.1\u00a0%" : `${value.toFixed(1)}\u00a0%`;
 }
 function inSeconds(seconds) {
   if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
@@ -46,49 +46,49 @@ function bar(share) {
 }
 function mark(isRight, words) { return element("span", "mark " + (isRight ? "right" : "wrong"), words); }
 function say(words, isWrong = false) {
-  byId("status").textContent = words;
+  byId("status").replaceChildren(words);
   byId("status").classList.toggle("is-wrong", isWrong);
 }
 
 // The answers to one question. truth: classes that are right, where somebody knows.
 function showAnswers(answers, { truth, onChoose }) {
-  const first = answers[0]?.score, isScale = answers.every((one) => one.score >= 0) && first > 0;
+  const first = answers[0]?.score, isScale = first > 0 && answers.every((one) => one.score >= 0);
   byId("answers").replaceChildren(...answers.map((one) => {
     const button = element("button", "", element("span", "name", named(one)));
     button.type = "button";
     button.setAttribute("aria-pressed", "false");
     if (truth?.includes(one.class)) button.firstChild.append(mark(true, "right"));
-    const chance = one.probability ?? null;
-    const value = chance === null ? `score ${Number(one.score.toPrecision(4))}` : percent(chance);
-    button.append(element("span", "value", value));
-    if (chance !== null || isScale) button.append(bar(chance ?? one.score / first));
+    const has = isNumber(one.probability);
+    button.append(element("span", "value", has ? percent(one.probability) : `score ${shortly(one.score)}`));
+    if (has || isScale) button.append(bar(has ? one.probability : one.score / first));
     button.addEventListener("click", () => onChoose(one, button));
     return element("li", "", button);
   }));
   byId("answers").classList.remove("is-old");
 }
-function showChance(answers, said) {
-  const has = answers.some((one) => (one.probability ?? null) !== null);
-  const all = has && answers.every((one) => (one.probability ?? null) !== null);
-  let words = "";
-  if (!answers.length) words = "No class was found for this.";
-  else if (all) words = "Percent: the model's probability of each class.";
-  else if (has) {
-    words = "Percent: the chance that the first answer is right. The others have scores of the method only; "
-      + "their bars are relative to the first, and no probability.";
-  } else words = "Scores of the method; the bars are relative to the first, and no probability.";
-  if (said?.reason && !all) words += ` Why: ${said.reason}.`;
-  byId("chance").replaceChildren(plainlyLong(words));
+const isNumber = (value) => typeof value === "number";
+const shortly = (value) => Number(value.toPrecision(4)).toLocaleString("en");
+// A probability is the model's own, of every class; a chance is what the run's held-out questions say of the
+// first answer. Where there is neither, it says why.
+function showChance(answers, found) {
+  const chance = found.confidence[0], has = answers.some((one) => isNumber(one.probability));
+  byId("sure").hidden = !isNumber(chance);
+  if (isNumber(chance)) byId("sure").replaceChildren("The first answer is right with a chance of ",
+    element("strong", "", percent(chance)), ".");
+  const words = !answers.length ? "No class was found for this."
+    : has ? `Percent: probability of the class; ${found.probability}.`
+      : "The bars are scores relative to the first and no probability: scores of this method are none.";
+  const kind = found.confidence_kind.replace(/^none: /, "why no chance is stated: ");
+  byId("chance").textContent = `${words} ${kind[0].toUpperCase()}${kind.slice(1)}.`;
 }
-const plainlyLong = (text) => document.createTextNode(text);
 function showTruth(truth, first) {
   byId("truth").hidden = !truth;
   if (!truth) return;
   const isRight = truth.some((one) => one.class === first?.class);
   byId("truth").replaceChildren(
-    "Held out: the model has never seen this question. The right answer is ",
+    "Held out: the model has never seen this question. Right is ",
     ...truth.flatMap((one, at) => [at ? " or " : "", element("strong", "", named(one))]),
-    mark(isRight, isRight ? "it is right" : "it is wrong"),
+    "; the first answer is", mark(isRight, isRight ? "right" : "wrong"),
   );
 }
 function showKnown(one, found) {
