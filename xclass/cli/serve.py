@@ -6,6 +6,7 @@ command was wrong.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -149,10 +150,11 @@ def check_libraries() -> None:
 
 
 def _say_ready(settings: ServeSettings, supervisor: Supervisor) -> None:
-    each = f"{settings.workers} worker{'s' * (settings.workers > 1)} of {settings.threads_per_worker} threads"
-    _say(f"serving {settings.model} at {supervisor.url} by {each}")
+    workers = f"{settings.workers} worker{'s' * (settings.workers > 1)}"
+    threads = f"{settings.threads_per_worker} thread{'s' * (settings.threads_per_worker > 1)}"
+    _say(f"serving {settings.model} at {supervisor.url} by {workers} of {threads}")
     now = format_bytes(supervisor.ram_bytes())
-    promise = read_promise(settings)
+    promise = read_promise(settings.path.resolve(), settings)
     if isinstance(promise, Promise):
         _say(f"RAM: promised {format_bytes(promise.total_bytes)}, now {now}")
     else:
@@ -171,5 +173,7 @@ def _value(key: str, text: str) -> Any:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    # Whoever reads this may go away; the service goes on.
+    with contextlib.suppress(OSError):
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()

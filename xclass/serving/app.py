@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xclass.serving.bodies import unique_parameters
 from xclass.serving.refusals import RequestError
@@ -70,12 +73,41 @@ async def _running(app: Starlette) -> AsyncIterator[None]:
     await service.stop()
 
 
+class _KnownNames:
+    """Refuses other names: by one the page of a stranger could reach a service on loopback (DNS rebinding).
+
+    Not starlette's TrustedHostMiddleware, whose answer does not say what to do.
+    """
+
+    def __init__(self, app: ASGIApp, names: Sequence[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http":
+            if _name_in(Headers(scope=scope).get("host", "")) not in self._names:
+                app = _json(
+                    {
+                        "error": "another name of this service",
+                        "allowed": ", ".join(self._names),
+                        "remedy": "start the service with hosts=NAME",
+                    },
+                    HTTPStatus.MISDIRECTED_REQUEST,
+                )
+        await app(scope, receive, send)
+
+
+def _name_in(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:  # half of an address of IPv6
+        return None
+
+
 def _middleware(settings: ServeSettings) -> list[Middleware]:
-    """Under any other name the page of a stranger could reach a service on loopback (DNS rebinding)."""
-    names = [*LOOPBACK, "[::1]", *settings.hosts] if settings.is_loopback else list(settings.hosts)
-    if not names:
-        return []
-    return [Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)]
+    names = [*LOOPBACK, *settings.hosts] if settings.is_loopback else list(settings.hosts)
+    return [Middleware(_KnownNames, names=names)] if names else []
 
 
 async def _predict(request: Request) -> Response:
@@ -90,7 +122,7 @@ async def _predict(request: Request) -> Response:
             parameters = unique_parameters(request.query_params.multi_items())
             document = await service.answer(content_type, body, parameters, deadline)
         status = HTTPStatus.OK.value
-        return JSONResponse(document, headers=_HEADERS)
+        return _json(document)
     except RequestError as refusal:
         status = refusal.status
         raise
@@ -103,12 +135,12 @@ async def _predict(request: Request) -> Response:
 
 async def _describe(request: Request) -> Response:
     service: Service = request.app.state.service
-    return JSONResponse(service.describe(), headers=_HEADERS)
+    return _json(service.describe())
 
 
 async def _health(request: Request) -> Response:
     service: Service = request.app.state.service
-    return JSONResponse(await service.health(), headers=_HEADERS)
+    return _json(await service.health())
 
 
 async def _metrics(request: Request) -> Response:
@@ -118,10 +150,8 @@ async def _metrics(request: Request) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
-    headers = dict(_HEADERS)
-    if error.retry_seconds is not None:
-        headers["retry-after"] = str(error.retry_seconds)
-    return JSONResponse(error.to_json(), status_code=error.status, headers=headers)
+    headers = {} if error.retry_seconds is None else {"retry-after": str(error.retry_seconds)}
+    return _json(error.to_json(), error.status, headers)
 
 
 async def _no_such(request: Request, error: Exception) -> Response:
@@ -140,4 +170,10 @@ async def _no_such(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """Of a defect of ours: its words stand in the log and not in the answer."""
     document = {"error": "the service failed", "allowed": "", "remedy": "see the log of the service"}
-    return JSONResponse(document, status_code=HTTPStatus.INTERNAL_SERVER_ERROR.value, headers=_HEADERS)
+    return _json(document, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _json(
+    document: dict[str, Any], status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse(document, status_code=int(status), headers={**(headers or {}), **_HEADERS})

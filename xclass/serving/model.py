@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from xclass.serving.confidence import Confidence, fit_confidence
 from xclass.serving.inputs import InputReader
 from xclass.serving.queries import Ask, Found, Search
 from xclass.serving.seal_check import check_once
-from xclass.serving.settings import SHARED_FOLDER, ServeSettings
+from xclass.serving.settings import ServeSettings, shared_folder
 
 _ESTIMATOR = "estimator.json"
 _PROBABILITY = {
@@ -43,19 +42,23 @@ class ServedModel:
     answers of its run.
     """
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, settings: ServeSettings, path: Path | None = None) -> None:
         """Open it: links are followed now.
+
+        Args:
+            settings: of the service.
+            path: of the model; None: that of the settings.
 
         Raises:
             ModelError: the folder is incomplete, damaged, or does not say what a query is.
         """
         begun = time.perf_counter()
-        self.folder = _folder(settings.path)
+        self.folder = _folder(path or settings.path)
         check_once(
             self.folder,
             seen=fingerprint(self.folder),
             level=SealLevel(settings.check),
-            shared=Path(os.environ[SHARED_FOLDER]) if SHARED_FOLDER in os.environ else None,
+            shared=shared_folder(),
         )
         _refuse_estimators(self.folder)
         self._facts = open_served_facts(self.folder)

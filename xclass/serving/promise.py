@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from xclass.records.record import Pass, Phase, Verdict
 from xclass.records.store import RECORDS_FOLDER, read_record
@@ -47,8 +48,12 @@ class Promise:
         return {**asdict(self), "service_bytes": SERVICE_BYTES, "supervisor_bytes": SUPERVISOR_BYTES}
 
 
-def read_promise(settings: ServeSettings) -> Promise | str:
-    """From the record of the serve phase of the run that the model lies in.
+def read_promise(folder: Path, settings: ServeSettings) -> Promise | str:
+    """From the record of the serve phase of the run that a model lies in.
+
+    Args:
+        folder: of the model, no link.
+        settings: of the service.
 
     Returns:
         The promise, or in words why nobody gave one.
@@ -56,10 +61,6 @@ def read_promise(settings: ServeSettings) -> Promise | str:
     Raises:
         RecordError: the record is damaged.
     """
-    try:
-        folder = settings.path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return "there is no such folder"
     path = folder.parent.parent / RECORDS_FOLDER / f"{folder.name}-{Phase.SERVE}-{Pass.RSS}.json"
     if folder.parent.name != "models" or not path.is_file():
         return "no record of serving it lies beside the model"

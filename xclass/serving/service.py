@@ -49,7 +49,7 @@ class Service:
 
     def promise(self) -> Promise | str:
         """What the RAM was promised to stay below, or why nothing was."""
-        return read_promise(self.settings)
+        return read_promise(self.model.folder, self.settings)
 
     def start(self) -> None:
         """Begin to answer and to watch for a new model, in the running loop."""

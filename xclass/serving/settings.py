@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,10 +11,16 @@ from xclass.classifiers.seal import SealLevel
 from xclass.errors import ConfigError, check_range
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Variable with the folder that the workers of a service share: for their counters, and for what they checked.
-The name is that of prometheus_client, which looks for it when it is imported."""
+"""Variable with the folder that the workers of a service share: for their counters, and for which models they
+found right. The name is prometheus_client's, which looks for it when it is imported."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MOST_WORKERS = 64
+
+
+def shared_folder() -> Path | None:
+    """That of :data:`SHARED_FOLDER`; None where a service is one process."""
+    folder = os.environ.get(SHARED_FOLDER)
+    return Path(folder) if folder else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,12 +11,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from xclass.errors import XclassError
+from xclass.records.store import write_text
 from xclass.serving.model import ServedModel, fingerprint
-from xclass.serving.settings import ServeSettings
+from xclass.serving.settings import ServeSettings, shared_folder
 
 LOOK_SECONDS = 0.5
+
+_TAKEN = "model.taken"
 
 _log = logging.getLogger(__name__)
 
@@ -42,9 +47,10 @@ class Swapper:
         self._seen = fingerprint(settings.path)
         self._look = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
-        self.model = ServedModel(settings)
         self.refused: dict[str, Any] | None = None
         """The newest model that was refused, and why; None once another was taken."""
+        self.model = self._first()
+        self._remember()
 
     def start(self) -> None:
         """Begin to watch, in the running loop."""
@@ -74,6 +80,26 @@ class Swapper:
                 self._seen = found
                 await self._try_new()
 
+    def _first(self) -> ServedModel:
+        """What lies there, or what a worker before took: it may have been killed while a bad one lay there."""
+        try:
+            return ServedModel(self._settings)
+        except XclassError as error:
+            shared = shared_folder()
+            if shared is None or not (shared / _TAKEN).is_file():
+                raise
+            self._refuse(error)
+            return ServedModel(self._settings, Path((shared / _TAKEN).read_text(encoding="utf-8")))
+
+    def _remember(self) -> None:
+        if (shared := shared_folder()) is not None:
+            write_text(shared / _TAKEN, str(self.model.folder))
+
+    def _refuse(self, error: BaseException) -> None:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        self.refused = {"reason": reason, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        _log.warning("a new model was refused, the old one goes on: %s", reason)
+
     async def _try_new(self) -> None:
         opening = asyncio.ensure_future(asyncio.to_thread(ServedModel, self._settings))
         # Not awaited as such: whatever a damaged model raises, the old one goes on.
@@ -81,11 +107,10 @@ class Swapper:
         error = opening.exception()
         self._on_swap(error is None)
         if error is not None:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            self.refused = {"reason": reason, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-            _log.warning("a new model was refused, the old one goes on: %s", reason)
+            self._refuse(error)
             return
         self.model, self.refused = opening.result(), None
+        self._remember()
         model = self.model
         _log.info(
             "swapped: %s (%s classes) took the place after %.2f s",

@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until a signal ends it; 0, or 1 and 2 after an event ``refused``."""
     settings_text, descriptor, dead_pids = sys.argv[1:] if arguments is None else arguments
     _end_with_parent()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a model to look again for
     _log_lines()
     settings = ServeSettings.from_json(settings_text)
     forget(json.loads(dead_pids))
