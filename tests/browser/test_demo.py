@@ -15,18 +15,20 @@ from real_runs import SMALL, RunFolder
 METHOD = "sparse_means"
 ATTACK = "<img src=x onerror=alert(1)><script>console.log('owned')</script>"
 CLASSES = [
-    ATTACK, "gnp.\u202egpj.exe", "zero\u200bwidth", "party \U0001f389", "=cmd|' /C calc'!A0", "nul\x00 \x1b[31m",
-    "long " * 80, "**bold** `code` | cell", "plain one", "plain two",
+    ATTACK, "gnp.\u202egpj.exe", "zero\u200bwidth", "party \U0001f389", "=cmd|' /C calc'!A0",
+    "nul\x00 \x1b[31m", "long " * 80, "**bold** `code` | cell", "plain one", "plain two",
 ]  # fmt: skip
 WORDS = [
-    ["amber", "anvil", "arrow"], ["birch", "bugle", "bison"], ["cedar", "comet", "cobra"],
-    ["daisy", "drum", "dune"], ["ember", "eagle", "elm"], ["fjord", "flute", "fern"],
-    ["grape", "gong", "glade"], ["heron", "harp", "holly"], ["iris", "ibex", "igloo"], ["jade", "jazz", "juniper"],
+    words.split()
+    for words in (
+        "amber anvil arrow", "birch bugle bison", "cedar comet cobra", "daisy drum dune", "ember eagle elm",
+        "fjord flute fern", "grape gong glade", "heron harp holly", "iris ibex igloo", "jade jazz juniper",
+    )
 ]  # fmt: skip
 
 
 def write_table(path):
-    """Each class has words of its own; a seventh of its texts have those of another, so that some go wrong."""
+    """Each class has words of its own; a seventh of its texts have those of another, and go wrong."""
     rng = random.Random(0)
     with path.open("w", encoding="utf-8") as file:
         for number in range(3000):
@@ -198,15 +200,17 @@ def test_everything_can_be_reached_by_keyboard(demo, visit):
 @pytest.mark.parametrize(
     "text",
     [
-        ATTACK, "\u202egnp.exe \u200b\u2060", "\x00\x01 nul", "\U0001f469\u200d\U0001f692" * 50, "{{7*7}} ${7*7}",
-        "'; DROP TABLE classes; --", "a\u0301" * 300, "\ufeff", "</script><b>x</b>",
+        ATTACK, "\u202egnp.exe \u200b\u2060", "\x00\x01 nul", "\U0001f469\u200d\U0001f692" * 50,
+        "a\u0301" * 300, "'; DROP TABLE classes; --", "{{7*7}} ${7*7}", "\ufeff", "</script><b>x</b>",
     ],
+    ids=["markup", "turned", "nul", "emoji", "combining", "sql", "template", "bom", "end of script"],
 )  # fmt: skip
 def test_hostile_input_is_answered_and_stays_text(demo, visit, text):
     page = visit(demo)
     found = ask(page, text)
     # What has nothing in common with any example is told so.
-    assert page.get_by_role("status").inner_text().startswith("Best of" if found["answers"][0] else "No class")
+    words = "Best of" if found["answers"][0] else "No class"
+    assert page.get_by_role("status").inner_text().startswith(words)
     assert page.locator("main img, main script, main b").count() == 0
     assert page.title() == "xclass demo"
 

@@ -194,6 +194,7 @@ function showFacts(facts) {
   const chosen = byId("context").value;
   byId("context").replaceChildren(...model.contexts.map((name) => new Option(name, name)));
   byId("context-field").hidden = !model.contexts.length;
+  byId("context-label").textContent = facts.context_noun[0].toUpperCase() + facts.context_noun.slice(1);
   const wanted = [chosen, ...navigator.languages.map((name) => name.split("-")[0])];
   byId("context").value = wanted.find((name) => model.contexts.includes(name)) ?? model.contexts[0] ?? "";
   if (accuracy) {
