@@ -39,7 +39,8 @@ def test_damaged_facts_of_serving(tmp_path):
 def test_damaged_names_of_classes(tmp_path):
     names = ["one", "zwei", "<script>", "\U0001f642"]
     save_class_names(tmp_path, names)
-    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    files = {str(path.relative_to(tmp_path)): path.read_bytes() for path in paths}
 
     @fuzz(st.sampled_from(sorted(files)).flatmap(lambda name: st.tuples(st.just(name), damaged(files[name]))))
     def check(drawn):

@@ -16,7 +16,6 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from xclass import __version__
 from xclass.classifiers.gpu import check_device
@@ -33,6 +32,7 @@ from xclass.encoders.text_model import check_encoder
 from xclass.errors import ConfigError, XclassError
 from xclass.records.record import Verdict
 from xclass.records.store import write_text
+from xclass.report.console import PlainConsole
 from xclass.report.metrics_table import metrics_table
 from xclass.report.progress import LiveProgress
 from xclass.report.terminal import results_table
@@ -90,7 +90,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
         complain(error)
         sys.exit(EXIT_USAGE)
     sys.argv[1:] = words
-    console = Console(stderr=False)
+    console = PlainConsole(stderr=False)
 
     @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
     def job(config: DictConfig) -> None:
@@ -115,7 +115,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
     sys.exit(session.exit_code())
 
 
-def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
+def _run_job(tree: DictConfig, console: PlainConsole, session: _Session) -> None:
     """One job of the command, whatever becomes of it."""
     if any(result.was_interrupted for result in session.results):
         return
@@ -131,7 +131,7 @@ def _run_job(tree: DictConfig, console: Console, session: _Session) -> None:
         session.failures += 1
 
 
-def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
+def _carry_out(config: RunConfig, console: PlainConsole, session: _Session) -> None:
     """A run in its own folder, ending in a report of what was measured."""
     check_device(config.device)
     check_libraries(config.methods)
@@ -157,13 +157,13 @@ def _carry_out(config: RunConfig, console: Console, session: _Session) -> None:
         console.print("\n".join([*sweep.seeds, f"sweep so far: {sweep.report_md}"]), soft_wrap=True)
 
 
-def _announce(console: Console, *, config_line: str, run_dir: Path) -> None:
+def _announce(console: PlainConsole, *, config_line: str, run_dir: Path) -> None:
     console.print(
         f"xclass {__version__}: {config_line}; records in {run_dir}", soft_wrap=True, highlight=False
     )
 
 
-def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
+def _show(console: PlainConsole, reports: Reports, result: ExperimentResult) -> None:
     console.print(results_table(reports.rows, width=console.width))
     if (metrics := metrics_table(reports.rows, width=console.width)) is not None:
         console.print(metrics)
