@@ -41,7 +41,7 @@ check: $(VENV)/.installed-dev  ## Lint, format, types, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/codespell xclass conf scripts tests benchmarks README.md CHANGELOG.md CONTRIBUTING.md
+	$(BIN)/codespell xclass conf scripts tests benchmarks README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
 
 audit: $(VENV)/.installed-dev  ## Known vulnerabilities of what ships, and its bill of materials in dist/
 	$(BIN)/python scripts/audit.py
