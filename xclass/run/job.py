@@ -17,6 +17,7 @@ from typing import Any
 
 from xclass.classifiers.base import Server, import_object
 from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.seal import SealLevel, check_seal, seal
 from xclass.data.base import DataSource
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
@@ -105,6 +106,7 @@ class Job:
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)
+        seal(Path(self._spec.model_dir))
 
     def _load_and_serve(self) -> None:
         config = self._config
@@ -118,10 +120,12 @@ class Job:
 
         def load(outcome: Outcome) -> None:
             folder = Path(self._spec.model_dir)
+            fingerprint = check_seal(folder, level=SealLevel.sizes)
             server.load(folder)
             encoder = opened["encoder"] = load_encoder(folder)
             files = [path for path in folder.rglob("*") if path.is_file()]
-            outcome["details"] = {"model_file_bytes": sum(path.stat().st_size for path in files)}
+            file_bytes = sum(path.stat().st_size for path in files)
+            outcome["details"] = {"model_file_bytes": file_bytes, "model_fingerprint": fingerprint}
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
 
         def serve(outcome: Outcome) -> None:

@@ -70,7 +70,7 @@ class SavedAnswers:
     @classmethod
     def load(cls, path: Path) -> SavedAnswers:
         """Read the file back."""
-        with np.load(path) as saved:
+        with np.load(path, allow_pickle=False) as saved:
             several = None
             if "truth_starts" in saved:
                 several = ClassSets(starts=saved["truth_starts"], classes=saved["truth_classes"])
