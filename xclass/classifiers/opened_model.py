@@ -6,11 +6,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from xclass.classifiers.base import Answers, Server, import_object
+from xclass.classifiers.base import Answers, NormalisingServer, Server, import_object
 from xclass.classifiers.model_folder import MANIFEST
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.seal import Progress, SealLevel, check_seal
-from xclass.data.base import Inputs
+from xclass.data.base import FloatArray, Inputs
+from xclass.encoders.base import Encoded
 from xclass.encoders.factory import load_encoder
 from xclass.errors import ModelError
 from xclass.json_object import read_json_object
@@ -86,7 +87,17 @@ class OpenedModel:
         the threads of the server.
         """
         with self._turn:
-            return self._server.search(self._encoder.encode(self._encoder.features(inputs)), k)
+            return self._server.search(self.encode(inputs), k)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Queries, or examples to compare them with, as the method takes them; safe in several threads."""
+        return self._encoder.encode(self._encoder.features(inputs))
+
+    def log_totals(self, inputs: Inputs) -> FloatArray:
+        """By what a softmax head divides, as logarithms, shape (Q,): of models of kind ``linear`` only."""
+        assert isinstance(self._server, NormalisingServer), self.kind
+        with self._turn:
+            return self._server.log_totals(self.encode(inputs))
 
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes of model and encoder when every page of them is resident."""

@@ -156,6 +156,7 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     settings: MethodConfig = getattr(config.method, method)
     kind = encoder_of(config, method)
     tables = _encoder_files(config, method, shape)
+    saved = saved_bytes(config, method, shape)
     fit_phase = Phase(settings.fit_phase)
     is_trainable = fit_phase is Phase.TRAIN
     data = config.data.memory_terms(shape, has_steps=is_trainable)
@@ -171,8 +172,8 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
         base_bytes=BASE_BYTES[settings.engine] + IMPORTED_BYTES.get(method, 0),
         import_peak_bytes=_import_peak_bytes(settings.engine) + IMPORTED_BYTES.get(method, 0),
         regime=law.peak,
-        # The shortened heap pass saves a model of its own beside the first, and deletes it.
-        disk_bytes=saved_bytes(config, method, shape) * (2 if config.measure.heap_pass else 1),
+        # The shortened heap pass saves a model of its own, without names, beside the first, and deletes it.
+        disk_bytes=saved + (saved - _names_bytes(config, shape) if config.measure.heap_pass else 0),
     )
     if "index" in sections:
         index: IndexConfig = sections["index"]
@@ -197,10 +198,15 @@ def _with_imports(plan: PhasePlan, num_bytes: int) -> PhasePlan:
 
 
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
-    """Bytes of the saved model of a method, its encoder's table included."""
+    """Bytes of the saved model of a method, its encoder's table and the names of its classes included."""
     settings: MethodConfig = getattr(config.method, method)
-    tables = _encoder_files(config, method, shape)
-    return settings.model_bytes(shape, **config.sections_of(method)) + sum(tables.values())
+    tables = sum(_encoder_files(config, method, shape).values())
+    return settings.model_bytes(shape, **config.sections_of(method)) + tables + _names_bytes(config, shape)
+
+
+def _names_bytes(config: RunConfig, shape: ProblemShape) -> int:
+    num_bytes: int = config.data.names_bytes(shape.num_classes)
+    return num_bytes
 
 
 def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:

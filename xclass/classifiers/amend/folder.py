@@ -25,6 +25,7 @@ from xclass.classifiers.model_folder import (
 )
 from xclass.classifiers.nearest_neighbour.second_stage import EXACT_VECTORS
 from xclass.classifiers.seal import SEAL, Progress, SealLevel, check_seal, seal
+from xclass.classifiers.served_facts import SERVED_JSON
 from xclass.encoders.config import ENCODER_FILES
 from xclass.errors import ConfigError, ModelError
 
@@ -154,7 +155,7 @@ def _row_files(kind: str) -> set[str]:
 
 def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[str]) -> None:
     """A file this module does not know may have a row per class, and would be wrong afterwards."""
-    unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES)
+    unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES - {SERVED_JSON})
     if unknown:
         raise ModelError(
             f"{model / unknown[0]}: not a file that can be amended; amend with the xclass that saved the "
