@@ -1,0 +1,32 @@
+"""A measured child's launcher in miniature: ``holder.py FOLDER RUN_DIR RESERVED_MIB TOUCHED_MIB``.
+
+It takes a place, starts a process that touches so many MiB, says ``running`` and holds on until its standard
+input is closed; where there is no room it says ``crowded`` and waits.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from xclass.measure.neighbours import Place
+from xclass.measure.register import Claim
+
+folder, run_dir, reserved, touched = sys.argv[1:]
+toucher = f"block = bytearray({int(touched) << 20}); block[::4096] = b'x' * (len(block) >> 12); print(1, flush=True); input()"
+claim = Claim(run_dir=run_dir, method="dense_softmax", phases="train", required_bytes=int(reserved) << 20)
+with Place(claim, Path(folder)) as place:
+    is_told = False
+    while place.take() is not None:
+        if not is_told:
+            sys.stdout.write("crowded\n")
+            sys.stdout.flush()
+        is_told = True
+        time.sleep(0.1)
+    child = subprocess.Popen([sys.executable, "-c", toucher], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdout.readline()
+    sys.stdout.write("running\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    child.communicate(b"\n")
+    place.leave()
