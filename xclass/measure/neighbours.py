@@ -145,6 +145,8 @@ class Place:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Without :meth:`leave` the kernel's lock is let go, and the next who looks notes the end."""
+        if self._stay.state is State.WAITING:
+            self._path.unlink(missing_ok=True)
         self._let_go()
 
     def _let_go(self) -> None:

@@ -90,7 +90,10 @@ def read_entries(folder: Path, boot: str, *, besides: Path | None = None) -> lis
     for path in sorted(folder.glob("*.json")):
         if path == besides:
             continue
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            continue  # one that gave up waiting, which it may without the lock
         try:
             is_held = _is_held(descriptor)
             stay = _parse(os.pread(descriptor, _MOST_BYTES, 0))

@@ -63,7 +63,7 @@ def company(conditions: Mapping[str, Any]) -> str:
 def name_neighbours(neighbours: Sequence[Neighbour], *, with_share: bool = False) -> str:
     """The first few by name and the others as a number."""
     named = [
-        one.words() + (f" for {one.share:.0%} of its time" if with_share else "")
+        one.words() + (f" for {one.share * 100:.0f} % of its time" if with_share else "")
         for one in neighbours[:_MOST_NAMED]
     ]
     others = len(neighbours) - len(named)

@@ -262,10 +262,12 @@ class Experiment:
         self._progress.end(Verdict.DOES_NOT_FIT, misfit)
 
     def _skip(self, subject: _Subject, plans: list[PhasePlan]) -> None:
+        is_misfit = self._result.verdicts[-1] is Verdict.DOES_NOT_FIT
         for plan in plans:
             record = self._recorder.make(
                 subject.method, plan.phase, Pass.RSS, plan=plan, memory=subject.memory
             )
+            record.verdict = Verdict.DOES_NOT_FIT if is_misfit else Verdict.FAILED
             record.cause = "not run: no model, because the phase before it did not end well"
             self._recorder.keep(record)
 

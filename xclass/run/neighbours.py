@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from xclass.errors import MeasurementError
+from xclass.errors import CrowdedError, MeasurementError
 from xclass.measure.conditions import machine_conditions
 from xclass.measure.limits import AvailableMemory, available_memory
 from xclass.measure.neighbours import Crowd, Place, memory_without, running_children
@@ -33,29 +33,50 @@ _LOOK_SECONDS = 1.0
 WaitCallback = Callable[[str], None]
 
 
-def run_among(
-    spec: ChildSpec,
-    run: Callable[[], ChildResult],
-    *,
-    required_bytes: int,
-    on_wait: WaitCallback = lambda what: None,
-) -> ChildResult:
-    """Run a child once its planned bytes fit beside what the other children of this machine will take.
+class ChildPlace:
+    """A child's place among others; :func:`place_for` makes it."""
 
-    A measurement is not lost because the register cannot be kept: the child runs, and its conditions say why
-    nobody looked for others.
+    def __init__(self, place: Place | None, failure: str | None) -> None:
+        """Take what was got.
+
+        Args:
+            place: taken; None where the register cannot be kept.
+            failure: why, in that case.
+        """
+        self._place = place
+        self._failure = failure
+        self._conditions = machine_conditions()
+
+    def close(self, result: ChildResult) -> None:
+        """Give the place back and note in the result what the child met."""
+        result.ended_at = time.monotonic()
+        if self._place is not None:
+            try:
+                result.neighbours = self._place.leave()
+            except MeasurementError as error:
+                self._failure = str(error)
+        failure = {NEIGHBOURS_FAILURE: self._failure} if self._failure else {}
+        result.conditions = self._conditions | failure
+
+
+@contextmanager
+def place_for(
+    spec: ChildSpec, required_bytes: int, on_wait: WaitCallback = lambda what: None
+) -> Iterator[ChildPlace]:
+    """Wait until a child's planned bytes fit beside what the other children of this machine will take.
+
+    A measurement is not lost because the register cannot be kept: its conditions say why nobody looked.
 
     Args:
         spec: of the child.
-        run: starts it and waits for its end.
-        required_bytes: reserved meanwhile; 0 for what has no plan.
+        required_bytes: reserved until the end of the block; 0 for what has no plan.
         on_wait: called about every second while it waits, with whom it waits for.
 
-    Returns:
-        Of the child, with the conditions it met; one that never had its turn has an ``error`` of the kind
-        :data:`CROWDED`.
+    Yields:
+        The place, to be closed when the child has ended.
 
     Raises:
+        CrowdedError: the others left no room for ``measure.wait_minutes``.
         KeyboardInterrupt: while it waited.
     """
     measure = spec.run_config().measure
@@ -66,25 +87,46 @@ def run_among(
         required_bytes=required_bytes,
         reserve_share=measure.reserve_share,
     )
-    failure: str | None = None
     with ExitStack() as stack:
+        place, failure = None, None
         try:
             place = stack.enter_context(Place(claim))
-            refusal = _wait(place, claim, 60 * measure.wait_minutes, on_wait)
+            _wait(place, claim, 60 * measure.wait_minutes, on_wait)
         except MeasurementError as error:
-            place, refusal, failure = None, None, str(error)
-        conditions = machine_conditions()
-        if refusal is not None:
-            return _never_started(refusal, conditions)
-        result = run()
-        result.ended_at = time.monotonic()
-        if place is not None:
-            try:
-                result.neighbours = place.leave()
-            except MeasurementError as error:
-                failure = str(error)
-    result.conditions = conditions | ({NEIGHBOURS_FAILURE: failure} if failure else {})
-    return result
+            place, failure = None, str(error)
+        yield ChildPlace(place, failure)
+
+
+def run_among(
+    spec: ChildSpec, run: Callable[[], ChildResult], *, required_bytes: int, on_wait: WaitCallback
+) -> ChildResult:
+    """Run a child in its place among others: see :func:`place_for`.
+
+    Args:
+        spec: of the child.
+        run: starts it and waits for its end.
+        required_bytes: planned.
+        on_wait: called while it waits.
+
+    Returns:
+        Of the child; one that never had its turn has an ``error`` of the kind :data:`CROWDED`.
+
+    Raises:
+        KeyboardInterrupt: while it waited.
+    """
+    try:
+        with place_for(spec, required_bytes, on_wait) as place:
+            result = run()
+            place.close(result)
+            return result
+    except CrowdedError as error:
+        return ChildResult(
+            command=[],
+            error={"kind": CROWDED, "message": str(error)},
+            sampler=TimelineSampler(os.getpid()),
+            conditions=machine_conditions(),
+            ended_at=time.monotonic(),
+        )
 
 
 def conditions_of(phase: str, result: ChildResult) -> dict[str, Any]:
@@ -113,17 +155,16 @@ def memory_alone() -> AvailableMemory:
         return available_memory()
 
 
-def _wait(place: Place, claim: Claim, limit_seconds: float, on_wait: WaitCallback) -> str | None:
-    """Until the place is taken; the cause where the time was over before."""
+def _wait(place: Place, claim: Claim, limit_seconds: float, on_wait: WaitCallback) -> None:
+    """Until the place is taken."""
     begun = time.monotonic()
     while (crowd := place.take()) is not None:
         waited = time.monotonic() - begun
         if waited >= limit_seconds:
-            return _explain(crowd, claim, waited)
+            raise CrowdedError(_explain(crowd, claim, waited))
         on_wait(f"waiting for memory held by {_names(crowd.others)}")
         with interrupts.let_through():
             time.sleep(min(_LOOK_SECONDS, limit_seconds - waited))
-    return None
 
 
 def _explain(crowd: Crowd, claim: Claim, waited: float) -> str:
@@ -134,16 +175,6 @@ def _explain(crowd: Crowd, claim: Claim, waited: float) -> str:
         f"does not fit beside others: needs {format_bytes(claim.required_bytes)} of memory, {short} {names}"
         + (f"; waited {format_seconds(waited)}" if waited >= _LOOK_SECONDS else "")
         + "; start it when they have ended, or let it wait longer (measure.wait_minutes)"
-    )
-
-
-def _never_started(cause: str, conditions: dict[str, Any]) -> ChildResult:
-    return ChildResult(
-        command=[],
-        error={"kind": CROWDED, "message": cause},
-        sampler=TimelineSampler(os.getpid()),
-        conditions=conditions,
-        ended_at=time.monotonic(),
     )
 
 

@@ -12,21 +12,35 @@ from pathlib import Path
 from xclass.measure.neighbours import Place
 from xclass.measure.register import Claim
 
+TOUCH = """
+import sys
+block = bytearray(int(sys.argv[1]) << 20)
+block[::4096] = b"x" * len(block[::4096])
+print(1, flush=True)
+sys.stdin.read()
+"""
+
 folder, run_dir, reserved, touched = sys.argv[1:]
-toucher = f"block = bytearray({int(touched) << 20}); block[::4096] = b'x' * (len(block) >> 12); print(1, flush=True); input()"
 claim = Claim(run_dir=run_dir, method="dense_softmax", phases="train", required_bytes=int(reserved) << 20)
+
+
+def say(word):
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 with Place(claim, Path(folder)) as place:
     is_told = False
     while place.take() is not None:
         if not is_told:
-            sys.stdout.write("crowded\n")
-            sys.stdout.flush()
+            say("crowded")
         is_told = True
-        time.sleep(0.1)
-    child = subprocess.Popen([sys.executable, "-c", toucher], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        time.sleep(0.05)
+    child = subprocess.Popen(
+        [sys.executable, "-c", TOUCH, touched], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     child.stdout.readline()
-    sys.stdout.write("running\n")
-    sys.stdout.flush()
+    say("running")
     sys.stdin.read()
-    child.communicate(b"\n")
+    child.communicate()
     place.leave()
