@@ -1,4 +1,4 @@
-"""What one of several processes measured that trained a head together, each with a slice of the classes."""
+"""What each of several processes measured that trained a head together, each with a slice of the classes."""
 
 from __future__ import annotations
 
@@ -10,27 +10,23 @@ from xclass.records.memory import MemoryReading
 
 @dataclass(kw_only=True, slots=True)
 class RankReading:
-    """One rank of a phase; the record's own ``memory`` and ``held`` are the sums over all of them.
-
-    A sum of peaks is what a machine must have that all of them run on: it is never below what they held
-    together, and above it where they peaked at different moments or share pages of libraries.
-    """
+    """One rank of a phase; the record's own ``memory`` and ``held`` are those of the rank with the most."""
 
     rank: int
     """From 0."""
-    num_classes: int
+    num_classes: int | None = None
     """Classes of its slice."""
-    predicted_over_base_bytes: int | None = None
-    """Closed form of its peak over its base; None where the plan was made for no ranks."""
+    seconds: float | None = None
     memory: MemoryReading | None = None
     """None where it ended before it could report."""
     held: dict[str, int] | None = None
-    seconds: float | None = None
+    num_threads: int | None = None
+    """That it computed with."""
     sent_bytes: int | None = None
-    """What it handed to others in the collectives of the phase, framing of the network not counted."""
     received_bytes: int | None = None
+    """What its collectives of the phase handed out and took in; framing of the network is not counted."""
     predicted_sent_bytes: int | None = None
-    """Closed form of ``sent_bytes`` over all steps."""
+    """Closed form of ``sent_bytes``."""
     end: str | None = None
     """How it ended where it did not report: ``killed by SIGKILL``."""
 
@@ -39,3 +35,13 @@ class RankReading:
         """Read a JSON object back."""
         memory = document.get("memory")
         return cls(**{**document, "memory": None if memory is None else MemoryReading.from_json(memory)})
+
+
+def ranks_peak_bytes(ranks: list[RankReading]) -> int | None:
+    """Sum of the ranks' peaks: what one machine needs for all of them; None where one has none.
+
+    Never below what they held together, and above it where they peaked at different moments or share pages
+    of libraries.
+    """
+    peaks = [rank.memory.peak_rss_bytes for rank in ranks if rank.memory]
+    return sum(peaks) if ranks and len(peaks) == len(ranks) else None

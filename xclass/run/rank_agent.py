@@ -1,0 +1,35 @@
+"""torchrun for the ranks of one child, which tells the launcher by events who failed.
+
+``python -m xclass.run.rank_agent --standalone --nproc-per-node 2 -m xclass.run.worker spec.json``: the words
+are torchrun's, and torchrun itself may take its place. What this adds: it dies with its launcher, however
+that dies, and its ranks with it; and it tells as events which ranks failed and with what exit code, which
+torchrun only writes into its log.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from xclass.run.events import EventWriter
+from xclass.run.worker import die_with_parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start the ranks and wait for their end; exit code 0 if all ended well, else 1."""
+    die_with_parent()
+    # Imported here: with its launcher gone before torch is there, nothing remains either.
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
+    try:
+        run(parse_args(sys.argv[1:] if arguments is None else arguments))  # type: ignore[no-untyped-call]
+    except ChildFailedError as error:
+        events = EventWriter()
+        for rank, failure in error.failures.items():
+            events.send("rank_end", rank=rank, exit_code=failure.exitcode)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
