@@ -73,8 +73,16 @@ class Feed(Protocol):
         """Batches in pseudo-random order for gradient steps; ends when the budget is spent."""
         ...
 
+    def resume(self, *, steps: int, seconds: float) -> None:
+        """Before :meth:`steps`: go on behind so many batches, which took so many seconds of the budget."""
+        ...
+
     def share_spent(self) -> float:
         """Share of the budget that steps have spent so far, 0 to 1: for learning-rate schedules."""
+        ...
+
+    def seconds_spent(self) -> float:
+        """Seconds of the budget that had been spent when the last batch was given out."""
         ...
 
     def class_counts(self) -> IntArray:

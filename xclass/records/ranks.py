@@ -22,11 +22,6 @@ class RankReading:
     held: dict[str, int] | None = None
     num_threads: int | None = None
     """That it computed with."""
-    sent_bytes: int | None = None
-    received_bytes: int | None = None
-    """What its collectives of the phase handed out and took in; framing of the network is not counted."""
-    predicted_sent_bytes: int | None = None
-    """Closed form of ``sent_bytes``."""
     end: str | None = None
     """How it ended where it did not report: ``killed by SIGKILL``."""
 

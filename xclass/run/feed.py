@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from xclass.data.base import ClassSets, DataSource, Inputs, IntArray, batch_ranges
@@ -50,8 +51,21 @@ class DataFeed:
         limits: FeedLimits,
         progress: ProgressCallback,
         mark: Callable[[str], None] = lambda _: None,
+        agree: Callable[[float], float] = lambda seconds: seconds,
     ) -> None:
-        """Keep the settings; nothing is read yet. ``mark`` is told what begins: for the timeline."""
+        """Keep the settings; nothing is read yet.
+
+        Args:
+            source: of the examples.
+            encoder: of their inputs.
+            batch_size: examples of a step.
+            scan_batch_size: examples of a chunk of a scan.
+            threads: that encode beside each other.
+            limits: when it ends.
+            progress: is told how far it is.
+            mark: is told what begins, for the timeline.
+            agree: turns the seconds that steps took here into those of rank 0, so that all ranks end alike.
+        """
         self._source = source
         self._encoder = encoder
         self._batch_size = batch_size
@@ -60,7 +74,9 @@ class DataFeed:
         self._limits = limits
         self._progress = progress
         self._mark = mark
+        self._agree = agree
         self._share_spent = 0.0
+        self._num_resumed, self._seconds_spent = 0, 0.0
         self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
         self.num_examples = min(source.num_examples, limits.scan_examples or source.num_examples)
 
@@ -89,22 +105,38 @@ class DataFeed:
             done += len(classes_B)
             self._progress(done, self.num_scan, "class means")
 
+    def resume(self, *, steps: int, seconds: float) -> None:
+        """Let :meth:`steps` go on where an earlier process left off.
+
+        Args:
+            steps: batches that it had.
+            seconds: of the budget that it spent on them.
+        """
+        self._num_resumed, self._seconds_spent = steps, seconds
+
     def steps(self) -> Iterator[tuple[Features, IntArray]]:
         """Batches in pseudo-random order, epoch after epoch, until the budget is spent."""
         self._mark("steps")
         limits = self._limits
-        begun = time.monotonic()
-        done = 0
-        for count, item in enumerate(prefetch(self._featurised, self._step_ranges(), 1)):
-            elapsed = time.monotonic() - begun
+        begun = time.monotonic() - self._seconds_spent
+        first = self._num_resumed
+        done = sum(stop - start for _, start, stop in islice(self._step_ranges(), first))
+        ranges = islice(self._step_ranges(), first, None)
+        for count, item in enumerate(prefetch(self._featurised, ranges, 1), start=first):
+            elapsed = self._agree(time.monotonic() - begun)
             if limits.minutes is not None and elapsed >= limits.minutes * 60:
                 return
             if limits.steps is not None and count >= limits.steps:
                 return
+            self._seconds_spent = elapsed
             self._share_spent = self._share_of_budget(done, elapsed)
             yield item
             done += len(item[1])
             self._report_steps(done, time.monotonic() - begun)
+
+    def seconds_spent(self) -> float:
+        """Seconds of the budget that had been spent when the last batch was given out; equal on all ranks."""
+        return self._seconds_spent
 
     def share_spent(self) -> float:
         """Share of the budget that steps have spent so far; without a budget, of the one epoch."""

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import signal
 import sys
 import traceback
 from pathlib import Path
 
-from xclass.errors import ConfigError, XclassError
+from xclass.errors import ConfigError, RanksError, XclassError
 from xclass.measure.session import MemorySession
 from xclass.run.events import EventWriter, rank_events_path, rank_here
 
 _PR_SET_PDEATHSIG = 1
-_LOST_PEER_WORDS = ("gloo", "nccl", "tcpstore")
 _NO_MEMORY_WORDS = ("can't allocate memory", "bad_alloc", "cannot allocate memory", "not enough memory")
 
 
@@ -56,9 +54,7 @@ def _kind(error: Exception) -> str:
     if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY_WORDS):
         return "out_of_memory"
     # Of all ranks only the first to fail has a cause of its own; the others lose the connection to it.
-    if "RANK" in os.environ and any(words in text for words in _LOST_PEER_WORDS):
-        return "lost_peer"
-    return "failed"
+    return "lost_rank" if isinstance(error, RanksError) else "failed"
 
 
 def _message(error: Exception) -> str:

@@ -1,0 +1,89 @@
+"""One process's part in a fit that several carry out together, or that it carries out alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from xclass.classifiers.class_slices import class_slice
+from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks, open_ranks
+from xclass.errors import ConfigError
+from xclass.run.spec import ChildSpec
+
+
+class RankPart:
+    """What the job of a child does otherwise where it is one of several ranks."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        """Find the other ranks; what that costs is part of the base.
+
+        Raises:
+            ConfigError: torchrun started another number of ranks than the spec is for.
+            RanksError: the others cannot be reached.
+        """
+        self._num_classes = int(spec.shape["num_classes"])
+        self._num_threads = spec.num_threads
+        self.ranks: Ranks = SINGLE_RANK
+        if spec.num_ranks > 1:
+            _check_number(spec.num_ranks)
+            self.ranks = open_ranks(device=spec.run_config().device)
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """Keywords that a classifier gets besides its sections: its ranks, where there are several."""
+        return {"ranks": self.ranks} if self.ranks.size > 1 else {}
+
+    @property
+    def is_first(self) -> bool:
+        """It writes what all ranks have alike."""
+        return self.ranks.rank == 0
+
+    def facts(self) -> dict[str, Any]:
+        """For the outcome: nothing where it is alone."""
+        if self.ranks.size == 1:
+            return {}
+        own = class_slice(self._num_classes, self.ranks.rank, self.ranks.size)
+        return {
+            "rank": {
+                "num_classes": len(own),
+                "num_threads": self._num_threads,
+                "traffic_bytes": self.ranks.traffic_bytes,
+            }
+        }
+
+    @contextmanager
+    def new_folder(self, folder: Path) -> Iterator[Path]:
+        """A folder that appears whole or not at all; one that was there (a repeat by hand) is replaced.
+
+        All ranks write into it; the first makes it, and gives it its name when all have written.
+        """
+        partial = folder.with_name(f".{folder.name}.partial")
+        if self.is_first:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        self.ranks.wait()
+        try:
+            yield partial
+            self.ranks.wait()
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        if self.is_first:
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+        self.ranks.wait()
+
+
+def _check_number(num_ranks: int) -> None:
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != num_ranks:
+        raise ConfigError(
+            "ranks",
+            num_ranks,
+            allowed=f"{started}, the processes that were started",
+            remedy=f"start it with torchrun --nproc-per-node {num_ranks}, or --nnodes for several machines",
+        )
