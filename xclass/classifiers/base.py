@@ -73,16 +73,16 @@ class Feed(Protocol):
         """Batches in pseudo-random order for gradient steps; ends when the budget is spent."""
         ...
 
-    def resume(self, *, steps: int, seconds: float) -> None:
-        """Before :meth:`steps`: go on behind so many batches, which took so many seconds of the budget."""
-        ...
-
     def share_spent(self) -> float:
         """Share of the budget that steps have spent so far, 0 to 1: for learning-rate schedules."""
         ...
 
     def seconds_spent(self) -> float:
-        """Seconds of the budget that had been spent when the last batch was given out."""
+        """Of the budget, by steps so far; the same on all ranks that share a clock."""
+        ...
+
+    def start_at(self, *, steps: int, seconds: float) -> None:
+        """Have :meth:`steps` begin behind so many batches, with so many seconds of the budget spent."""
         ...
 
     def class_counts(self) -> IntArray:

@@ -83,9 +83,7 @@ class MethodConfig(Protocol):
         """Closed-form peak of the fit phase in the largest of several ranks, where ``can_shard``."""
         ...
 
-    def traffic_bytes(
-        self, shape: ProblemShape, ranks: int, *_: Any, is_trained: bool, **sections: Any
-    ) -> int:
+    def traffic_bytes(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> int:
         """Bytes that cross between all ranks in one step."""
         ...
 

@@ -60,15 +60,13 @@ class MethodTraits:
         """
         raise NotImplementedError(f"{type(self).__name__} is not sharded")
 
-    def traffic_bytes(
-        self, shape: ProblemShape, ranks: int, *_: Any, is_trained: bool, **sections: Any
-    ) -> int:
+    def traffic_bytes(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> int:
         """Bytes that cross between all ranks together in one step; 0: it is not sharded.
 
         Args:
             shape: of all classes.
             ranks: R.
-            is_trained: the encoder is trained too: the gradient at the inputs crosses.
-            sections: root sections of the configuration that the method takes.
+            sections: root sections of the configuration that the method takes, and ``is_trained``: the
+                encoder is trained too, so that the gradient at the inputs crosses.
         """
         return 0

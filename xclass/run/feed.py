@@ -55,16 +55,8 @@ class DataFeed:
     ) -> None:
         """Keep the settings; nothing is read yet.
 
-        Args:
-            source: of the examples.
-            encoder: of their inputs.
-            batch_size: examples of a step.
-            scan_batch_size: examples of a chunk of a scan.
-            threads: that encode beside each other.
-            limits: when it ends.
-            progress: is told how far it is.
-            mark: is told what begins, for the timeline.
-            agree: turns the seconds that steps took here into those of rank 0, so that all ranks end alike.
+        ``mark`` is told what begins: for the timeline. ``agree`` makes one clock of those of several ranks,
+        each of which has a feed: they then end at the same batch.
         """
         self._source = source
         self._encoder = encoder
@@ -76,7 +68,8 @@ class DataFeed:
         self._mark = mark
         self._agree = agree
         self._share_spent = 0.0
-        self._num_resumed, self._seconds_spent = 0, 0.0
+        self._first_step = 0
+        self._seconds = 0.0
         self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
         self.num_examples = min(source.num_examples, limits.scan_examples or source.num_examples)
 
@@ -105,42 +98,35 @@ class DataFeed:
             done += len(classes_B)
             self._progress(done, self.num_scan, "class means")
 
-    def resume(self, *, steps: int, seconds: float) -> None:
-        """Let :meth:`steps` go on where an earlier process left off.
-
-        Args:
-            steps: batches that it had.
-            seconds: of the budget that it spent on them.
-        """
-        self._num_resumed, self._seconds_spent = steps, seconds
-
     def steps(self) -> Iterator[tuple[Features, IntArray]]:
         """Batches in pseudo-random order, epoch after epoch, until the budget is spent."""
         self._mark("steps")
         limits = self._limits
-        begun = time.monotonic() - self._seconds_spent
-        first = self._num_resumed
-        done = sum(stop - start for _, start, stop in islice(self._step_ranges(), first))
-        ranges = islice(self._step_ranges(), first, None)
-        for count, item in enumerate(prefetch(self._featurised, ranges, 1), start=first):
-            elapsed = self._agree(time.monotonic() - begun)
+        begun = time.monotonic() - self._seconds
+        ranges = self._step_ranges()
+        done = sum(stop - start for _, start, stop in islice(ranges, self._first_step))
+        for count, item in enumerate(prefetch(self._featurised, ranges, 1)):
+            elapsed = self._seconds = self._agree(time.monotonic() - begun)
             if limits.minutes is not None and elapsed >= limits.minutes * 60:
                 return
             if limits.steps is not None and count >= limits.steps:
                 return
-            self._seconds_spent = elapsed
             self._share_spent = self._share_of_budget(done, elapsed)
             yield item
             done += len(item[1])
             self._report_steps(done, time.monotonic() - begun)
 
-    def seconds_spent(self) -> float:
-        """Seconds of the budget that had been spent when the last batch was given out; equal on all ranks."""
-        return self._seconds_spent
-
     def share_spent(self) -> float:
         """Share of the budget that steps have spent so far; without a budget, of the one epoch."""
         return self._share_spent
+
+    def seconds_spent(self) -> float:
+        """Wall clock of the steps when the last batch was given, with what was spent before it began."""
+        return self._seconds
+
+    def start_at(self, *, steps: int, seconds: float) -> None:
+        """Go on where a checkpoint was written: the batches before it are not read."""
+        self._first_step, self._seconds = steps, seconds
 
     def class_counts(self) -> IntArray:
         """Training examples per class."""

@@ -168,7 +168,9 @@ class DenseSoftmaxConfig(ServedHead):
         law = self.memory_law(slice_shape(shape, ranks), weights=weights, device=device)
         return law.plus(kahan_terms(weights, shape, ranks) | exchange_terms(shape, ranks))
 
-    def traffic_bytes(self, shape: ProblemShape, ranks: int, *, is_trained: bool, **sections: Any) -> int:
+    def traffic_bytes(
+        self, shape: ProblemShape, ranks: int, *_: Any, is_trained: bool = False, **sections: Any
+    ) -> int:
         """Sums of exponentials and own logits (with smoothing also of all logits), and for softmax maxima."""
         return step_bytes(
             shape,

@@ -157,7 +157,9 @@ class SampledSoftmaxConfig(ServedHead):
 
         return rank_law(self, shape, ranks, weights or WeightsConfig(), device)
 
-    def traffic_bytes(self, shape: ProblemShape, ranks: int, *, is_trained: bool, **sections: Any) -> int:
+    def traffic_bytes(
+        self, shape: ProblemShape, ranks: int, *_: Any, is_trained: bool = False, **sections: Any
+    ) -> int:
         """Maxima, sums of exponentials and own logits; with hard negatives also what each rank finds."""
         from xclass.classifiers.sampled_softmax.memory import num_found
 
