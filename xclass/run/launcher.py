@@ -53,8 +53,6 @@ class ChildResult:
     """``timeout`` or ``interrupt`` where the launcher ended it."""
     sampler: TimelineSampler
     ranks: RankWatch
-    environment: dict[str, str] = field(default_factory=dict)
-    """What its ranks have on top of the run's variables."""
     rank_exits: dict[int, int] = field(default_factory=dict)
     """Rank -> exit code, of those that failed."""
     stderr_tail: str = ""
@@ -91,9 +89,9 @@ def run_child(
         process = _start([*prefix, *command], log_path, environment | spec.environment())
         with (
             TimelineSampler(process.pid, sample_seconds) as sampler,
-            RankWatch(process.pid, spec_path, spec.num_ranks, sample_seconds) as ranks,
+            RankWatch(process.pid, spec, spec_path, sample_seconds) as ranks,
         ):
-            result = ChildResult(command=command, sampler=sampler, ranks=ranks, environment=spec.environment())
+            result = ChildResult(command=command, sampler=sampler, ranks=ranks)
             try:
                 with interrupts.let_through():
                     _follow(process, result, timeout_seconds, on_event)

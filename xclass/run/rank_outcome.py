@@ -18,6 +18,8 @@ from xclass.run.rank_watch import RankEnd
 
 _ENDED_BY_AGENT = -signal.SIGTERM
 """torchrun ends the others when one has failed."""
+_OF_ITS_OWN = ("memory", "heap", "held", "conditions")
+"""What a rank reports of itself; all else of a phase - facts, marks - is the same on all of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +50,10 @@ def settle_ranks(phase: str, result: ChildResult) -> Settled | None:
     if result.exit_code == 0 and all(end.outcome for end in ends):
         leader = max(ends, key=lambda end: _peak_bytes(end.outcome or {}))
         assert leader.outcome is not None
-        # What is said besides of a phase - facts, marks - is rank 0's, and the same on all of them.
         result.outcomes[phase] |= {
-            key: leader.outcome[key] for key in ("memory", "heap", "held", "conditions") if key in leader.outcome
+            key: leader.outcome[key]
+            for key in ("memory", "heap", "held", "conditions")
+            if key in leader.outcome
         }
         result.sampler = leader.sampler or result.sampler
         return settled
@@ -67,7 +70,7 @@ def add_ranks(record: Record, settled: Settled, result: ChildResult) -> None:
     """Keep what each rank measured, and what all of them and their agent held together."""
     begin = result.phase_begins.get(str(record.phase), 0.0)
     agent = settled.agent.between(begin).maxima
-    record.environment = record.environment | result.environment
+    record.environment = record.environment | result.ranks.environment
     record.details["rank_agent_peak_bytes"] = agent.rss_bytes
     if "traffic_bytes" in (facts := (settled.ends[0].outcome or {}).get("rank", {})):
         record.details["traffic_bytes"] = facts["traffic_bytes"]

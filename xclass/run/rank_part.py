@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from xclass.classifiers.class_slices import class_slice
+from xclass.classifiers.ranks.keeper import Checkpoints
 from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks, open_ranks
 from xclass.errors import ConfigError
+from xclass.records.record import Pass
 from xclass.run.spec import ChildSpec
 
 
@@ -27,6 +29,7 @@ class RankPart:
         """
         self._num_classes = int(spec.shape["num_classes"])
         self._num_threads = spec.num_threads
+        self._checkpoints = _checkpoints_of(spec)
         self.ranks: Ranks = SINGLE_RANK
         if spec.num_ranks > 1:
             _check_number(spec.num_ranks)
@@ -34,8 +37,9 @@ class RankPart:
 
     @property
     def sections(self) -> dict[str, Any]:
-        """Keywords that a classifier gets besides its sections: its ranks, where there are several."""
-        return {"ranks": self.ranks} if self.ranks.size > 1 else {}
+        """Keywords that a classifier gets besides its sections, where there is something to say."""
+        ranks = {"ranks": self.ranks} if self.ranks.size > 1 else {}
+        return ranks | ({"checkpoints": self._checkpoints} if self._checkpoints else {})
 
     @property
     def is_first(self) -> bool:
@@ -75,7 +79,19 @@ class RankPart:
         if self.is_first:
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
+            if self._checkpoints:
+                shutil.rmtree(self._checkpoints.folder, ignore_errors=True)
         self.ranks.wait()
+
+
+def _checkpoints_of(spec: ChildSpec) -> Checkpoints | None:
+    """Of the measured training alone: what is repeated or shortened is not worth going on with."""
+    settings = spec.run_config().checkpoint
+    is_kept = spec.pass_ is Pass.RSS and spec.repeat == 0 and spec.can_shard
+    if settings.minutes is None or not is_kept:
+        return None
+    folder = Path(settings.folder) if settings.folder else Path(spec.run_dir) / "checkpoints"
+    return Checkpoints(folder=folder / spec.method, every_seconds=settings.minutes * 60)
 
 
 def _check_number(num_ranks: int) -> None:

@@ -16,6 +16,7 @@ from xclass.errors import MeasurementError
 from xclass.measure.timeline import TimelineSampler
 from xclass.measure.tree import children_of
 from xclass.run.events import parse_event, rank_events_path
+from xclass.run.spec import ChildSpec
 
 _LOOK_SECONDS = 0.05
 """Between two looks for ranks that were not there yet: torchrun takes about a second to start them."""
@@ -41,15 +42,18 @@ class RankWatch:
         about 4 MB per rank, see :mod:`xclass.measure.rows`.
     """
 
-    def __init__(self, agent_pid: int, spec_path: Path, num_ranks: int, sample_seconds: float) -> None:
+    def __init__(self, agent_pid: int, spec: ChildSpec, spec_path: Path, sample_seconds: float) -> None:
         """Prepare.
 
         Args:
             agent_pid: the child that starts the ranks.
-            spec_path: of the child.
-            num_ranks: 1 where the child itself is the only one.
+            spec: of the child; with one rank the child itself is the only one.
+            spec_path: where it was written.
             sample_seconds: interval of the timeline of each.
         """
+        num_ranks = spec.num_ranks
+        self.environment = spec.environment()
+        """What the ranks have on top of the run's variables."""
         self._agent_pid = agent_pid
         self._paths = {rank: rank_events_path(spec_path, rank) for rank in range(1, num_ranks)}
         self._num_ranks = num_ranks

@@ -69,8 +69,12 @@ class ChildSpec:
     @property
     def num_ranks(self) -> int:
         """Processes that carry it out together: those of the run where the method can be sharded, else 1."""
-        is_sharded = self.phases == [Phase.TRAIN] and METHOD_CONFIGS[self.method].can_shard
-        return int(self.config.get("ranks", 1)) if is_sharded else 1
+        return int(self.config.get("ranks", 1)) if self.can_shard else 1
+
+    @property
+    def can_shard(self) -> bool:
+        """It trains a head that any number of ranks can train, this one among them."""
+        return self.phases == [Phase.TRAIN] and METHOD_CONFIGS[self.method].can_shard
 
     def command(self, path: Path) -> list[str]:
         """The line that carries it out on this machine: of several ranks that of torchrun, with its words.
@@ -95,7 +99,7 @@ class ChildSpec:
     def num_threads(self) -> int:
         """Threads of each process: the ranks of a machine share those of the run, each has at least one."""
         ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", self.num_ranks)) if self.num_ranks > 1 else 1
-        return rank_threads(self._whole_config().num_threads, ranks_here)
+        return max(1, self._whole_config().num_threads // ranks_here)
 
     def write(self, path: Path) -> None:
         """Write the JSON file.
