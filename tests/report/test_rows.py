@@ -66,6 +66,8 @@ FROZEN_KEYS = [
     "index",
     "gpu_peak_bytes",
     "lender",
+    "num_ranks",
+    "ranks_peak_bytes",
 ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+from xclass.classifiers.ranks.start import start_ranks
 from xclass.run.events import EventWriter
 from xclass.run.worker import die_with_parent
 
@@ -17,18 +18,12 @@ from xclass.run.worker import die_with_parent
 def main(arguments: list[str] | None = None) -> int:
     """Start the ranks and wait for their end; exit code 0 if all ended well, else 1."""
     die_with_parent()
-    # Imported here: with its launcher gone before torch is there, nothing remains either.
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import parse_args, run
-
-    try:
-        run(parse_args(sys.argv[1:] if arguments is None else arguments))  # type: ignore[no-untyped-call]
-    except ChildFailedError as error:
+    failed = start_ranks(sys.argv[1:] if arguments is None else arguments)
+    if failed:
         events = EventWriter()
-        for rank, failure in error.failures.items():
-            events.send("rank_end", rank=rank, exit_code=failure.exitcode)
-        return 1
-    return 0
+        for rank, exit_code in failed.items():
+            events.send("rank_end", rank=rank, exit_code=exit_code)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
