@@ -7,7 +7,7 @@ from typing import Protocol
 
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.ranks.inputs import encode_together
-from xclass.classifiers.ranks.keeper import Keeper, Progress
+from xclass.classifiers.ranks.keeper import Keeper, Progress, Resumable
 from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks
 from xclass.classifiers.schedule import Schedule, rate_factor
 from xclass.data.base import FloatArray, IntArray
@@ -35,6 +35,7 @@ def take_steps(
     loss_name: str = "last_loss",
     ranks: Ranks = SINGLE_RANK,
     keeper: Keeper | None = None,
+    head: Resumable | None = None,
 ) -> FitReport:
     """Step until the feed ends.
 
@@ -46,8 +47,9 @@ def take_steps(
         loss_name: of the fact that holds the last loss; null before the first step.
         ranks: that take the same steps, each on its own classes; their feeds share one clock.
         keeper: of checkpoints; None: none are written.
+        head: what they are of.
     """
-    done = keeper.go_on() if keeper else Progress()
+    done = keeper.go_on(head) if keeper and head else Progress()
     loss: float | None = None
     for features, classes in feed.steps():
         factor = rate_factor(settings.schedule, feed.share_spent(), settings.warm_up_share)
@@ -57,8 +59,8 @@ def take_steps(
             encoder.apply_gradient(features, gradient_BD)
         done.examples += len(classes)
         done.steps += 1
-        if keeper:
-            keeper.after_step(done)
+        if keeper and head:
+            keeper.after_step(head, done)
     facts = {"steps": done.steps, loss_name: loss}
     facts |= keeper.facts() if keeper else {}
     return FitReport(examples_seen=done.examples, facts=facts)

@@ -22,7 +22,9 @@ import numpy.typing as npt
 
 from xclass.classifiers.ranks.ranks import Ranks
 from xclass.classifiers.ranks.sliced_file import SlicedArray, read_rows, reserve_file, write_rows
+from xclass.classifiers.weights.config import WeightsConfig
 from xclass.errors import ModelError
+from xclass.shapes import ProblemShape
 
 FORMAT_VERSION = 1
 PROGRESS = "checkpoint.json"
@@ -45,6 +47,19 @@ class TrainingState:
     shared: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     problem: dict[str, Any] = field(default_factory=dict)
+
+
+def problem_of(method: str, shape: ProblemShape, weights: WeightsConfig, seed: int) -> dict[str, Any]:
+    """What must be equal for a checkpoint of a head to be of use."""
+    return {
+        "method": method,
+        "classes": shape.num_classes,
+        "dim": shape.dim,
+        "batch_size": shape.batch_size,
+        "weights.dtype": weights.dtype.value,
+        "weights.kahan_share": weights.kahan_share,
+        "seed": seed,
+    }
 
 
 def save_checkpoint(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from xclass.classifiers.base import Feed
+from xclass.classifiers.device import Device
 from xclass.classifiers.ranks.checkpoints import (
     TrainingState,
     load_checkpoint,
@@ -15,6 +16,7 @@ from xclass.classifiers.ranks.checkpoints import (
 )
 from xclass.classifiers.ranks.ranks import Ranks
 from xclass.encoders.base import Encoder
+from xclass.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,12 +59,9 @@ class Resumable(Protocol):
 class Keeper:
     """Writes and reads the checkpoints of one fit."""
 
-    def __init__(
-        self, checkpoints: Checkpoints, head: Resumable, *, encoder: Encoder, feed: Feed, ranks: Ranks
-    ) -> None:
+    def __init__(self, checkpoints: Checkpoints, *, encoder: Encoder, feed: Feed, ranks: Ranks) -> None:
         """Look for a checkpoint; nothing is read yet."""
         self._checkpoints = checkpoints
-        self._head = head
         self._encoder = encoder
         self._feed = feed
         self._ranks = ranks
@@ -71,7 +70,7 @@ class Keeper:
         """What training goes on from; None: it begins."""
         self.num_written = 0
 
-    def go_on(self) -> Progress:
+    def go_on(self, head: Resumable) -> Progress:
         """Fill head and encoder from the checkpoint that was found, and have the feed begin behind it.
 
         Raises:
@@ -79,19 +78,25 @@ class Keeper:
         """
         if self.found is None:
             return Progress()
-        facts = load_checkpoint(self.found, self._state(Progress()), self._ranks)
-        self._head.take_back(facts)
+        facts = load_checkpoint(self.found, self._state(head, Progress()), self._ranks)
+        head.take_back(facts)
         self._saved_seconds = float(facts["seconds"])
         progress = Progress(steps=int(facts["steps"]), examples=int(facts["examples"]))
         self._feed.start_at(steps=progress.steps, seconds=self._saved_seconds)
         return progress
 
-    def after_step(self, progress: Progress) -> None:
+    def after_step(self, head: Resumable, progress: Progress) -> None:
         """Write a checkpoint where one is due: by the feed's clock, which all ranks share."""
         seconds = self._feed.seconds_spent()
         if seconds - self._saved_seconds < self._checkpoints.every_seconds:
             return
-        save_checkpoint(self._checkpoints.folder, self._state(progress), self._ranks, describe=self._describe)
+
+        def describe(folder: Path) -> None:
+            self._encoder.save(folder)
+            head.describe(folder)
+
+        state = self._state(head, progress)
+        save_checkpoint(self._checkpoints.folder, state, self._ranks, describe=describe)
         self._saved_seconds = seconds
         self.num_written += 1
 
@@ -100,8 +105,8 @@ class Keeper:
         begun = None if self.found is None else self.found.name
         return {"checkpoints_written": self.num_written, "went_on_from": begun}
 
-    def _state(self, progress: Progress) -> TrainingState:
-        state = self._head.state()
+    def _state(self, head: Resumable, progress: Progress) -> TrainingState:
+        state = head.state()
         state.shared |= self._encoder.trained_arrays()
         state.facts |= {
             "steps": progress.steps,
@@ -110,6 +115,19 @@ class Keeper:
         }
         return state
 
-    def _describe(self, folder: Path) -> None:
-        self._encoder.save(folder)
-        self._head.describe(folder)
+
+def open_keeper(
+    checkpoints: Checkpoints | None, *, encoder: Encoder, feed: Feed, ranks: Ranks, device: Device
+) -> Keeper | None:
+    """A keeper where checkpoints are wanted.
+
+    Raises:
+        ConfigError: the class vectors are on a GPU, of which none are written.
+    """
+    if checkpoints is None:
+        return None
+    if device is not Device.cpu:
+        raise ConfigError(
+            "device", device.value, allowed="cpu with checkpoints", remedy="train on a GPU without them"
+        )
+    return Keeper(checkpoints, encoder=encoder, feed=feed, ranks=ranks)

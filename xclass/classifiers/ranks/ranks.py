@@ -242,3 +242,16 @@ def own_classes(ranks: Ranks, num_classes: int) -> range:
             "ranks", ranks.size, allowed=f"1 to {num_classes}, the number of classes", remedy="take fewer"
         )
     return class_slice(num_classes, ranks.rank, ranks.size)
+
+
+def rank_facts(ranks: Ranks, classes: range) -> dict[str, Any]:
+    """Facts for the record of one of several ranks; none of a single one."""
+    if ranks.size == 1:
+        return {}
+    return {
+        "rank": ranks.rank,
+        "ranks": ranks.size,
+        "first_class": classes.start,
+        "own_classes": len(classes),
+        "traffic_bytes": ranks.traffic_bytes,
+    }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xclass.classifiers.ranks.ranks import Ranks
 from xclass.errors import ModelError
 
 
@@ -66,6 +67,19 @@ def write_rows(path: Path, array: SlicedArray) -> None:
         os.fsync(file.fileno())
 
 
+def save_sliced(path: Path, array: SlicedArray, ranks: Ranks) -> None:
+    """Make the file and write the rows of all ranks; all of them call this.
+
+    Raises:
+        OSError: the disk is full, or fails.
+    """
+    if ranks.rank == 0:
+        reserve_file(path, array)
+    ranks.wait()
+    write_rows(path, array)
+    ranks.wait()
+
+
 def read_rows(path: Path, array: SlicedArray) -> None:
     """Fill the array with its rows.
 
@@ -110,4 +124,4 @@ def _row_bytes(array: SlicedArray) -> int:
 
 def _bytes_of(array: SlicedArray) -> memoryview:
     assert array.rows.flags.c_contiguous
-    return memoryview(array.rows.reshape(-1).view(np.uint8))
+    return array.rows.reshape(-1).view(np.uint8).data
