@@ -51,6 +51,8 @@ _DETAILS: _Kinds = {
     "leakage": dict,
     "rank_agent_peak_bytes": int,
     "traffic_bytes": int,
+    "predicted_step_traffic_bytes": int,
+    "steps": int,
     **dict.fromkeys(_FAILURES, str),
 }
 

@@ -40,8 +40,8 @@ def _line(record: Record) -> str:
     agent = int(record.details.get("rank_agent_peak_bytes") or 0)
     line = (
         f"- {code(record.method)} {record.phase}: {len(record.ranks)} ranks. The table above has the one "
-        f"with the most. On one machine their peaks add up to {format_bytes(total)} (measured), and the process "
-        f"that starts them had {format_bytes(agent)}"
+        f"with the most. On one machine their peaks add up to {format_bytes(total)} (measured), and the "
+        f"process that starts them had {format_bytes(agent)}"
     )
     if memory.peak_tree_bytes:
         line += (
@@ -58,7 +58,7 @@ def _of_phase(record: Record) -> str:
     if total is not None:
         cells.append(_sum(record.ranks, total, predicted))
     parts = [f"**{code(record.method)} {record.phase}**", table(_HEADERS, cells, num_text_columns=1)]
-    parts += [_traffic(record)] if "traffic_bytes" in record.details else []
+    parts += [_traffic(record)] if record.details.get("traffic_bytes") is not None else []
     return "\n\n".join(parts)
 
 
@@ -98,8 +98,12 @@ def _sum(ranks: Sequence[RankReading], total: int, predicted: int | None) -> lis
 
 
 def _traffic(record: Record) -> str:
-    steps = record.details.get("steps")
-    text = f"Between the ranks {format_bytes(record.details['traffic_bytes'])} crossed (counted by them)"
-    if isinstance(steps, int) and steps:
-        text += f" in {format_count(steps)} steps and what came before and after"
-    return f"{text}; the closed form of the plan is of the largest slice of the classes."
+    """What crossed between the ranks, per step where steps were taken, beside its closed form."""
+    details = record.details
+    text = f"Between the ranks {format_bytes(details['traffic_bytes'])} crossed, of all of them together"
+    if details.get("steps"):
+        a_step = details["traffic_bytes"] / details["steps"]
+        text += f": {format_bytes(round(a_step))} in each of {format_count(details['steps'])} steps, counted"
+    if details.get("predicted_step_traffic_bytes"):
+        text += f"; closed form of a step {format_bytes(details['predicted_step_traffic_bytes'])} (predicted)"
+    return f"{text}. Framing by the network is not in it."

@@ -103,7 +103,7 @@ class Job:
             report.facts["save_seconds"] = time.perf_counter() - begun
             outcome["examples_seen"] = report.examples_seen
             outcome["details"] = report.facts
-            outcome.update(part.facts())
+            outcome.update(part.facts(is_trained=encoder.is_trainable))
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)

@@ -22,6 +22,7 @@ from xclass.run import interrupts
 from xclass.run.events import parse_event
 from xclass.run.rank_watch import RankWatch
 from xclass.run.spec import ChildSpec
+from xclass.run.worker import PARENT
 
 _TERMINATE_SECONDS = 5.0
 _READ_BYTES = 1 << 20
@@ -114,7 +115,7 @@ def _start(command: list[str], log_path: Path, environment: dict[str, str]) -> s
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | environment,
+            env=os.environ | environment | {PARENT: str(os.getpid())},
             start_new_session=True,
         )
 

@@ -8,16 +8,18 @@ torchrun only writes into its log.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from xclass.classifiers.ranks.start import start_ranks
 from xclass.run.events import EventWriter
-from xclass.run.worker import die_with_parent
+from xclass.run.worker import PARENT, die_with_parent
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Start the ranks and wait for their end; exit code 0 if all ended well, else 1."""
     die_with_parent()
+    os.environ[PARENT] = str(os.getpid())
     failed = start_ranks(sys.argv[1:] if arguments is None else arguments)
     if failed:
         events = EventWriter()

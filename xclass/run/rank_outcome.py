@@ -18,6 +18,7 @@ from xclass.run.rank_watch import RankEnd
 
 _ENDED_BY_AGENT = -signal.SIGTERM
 """torchrun ends the others when one has failed."""
+_STEP_TRAFFIC = "predicted_step_traffic_bytes"
 _OF_ITS_OWN = ("memory", "heap", "held", "conditions")
 """What a rank reports of itself; all else of a phase - facts, marks - is the same on all of them."""
 
@@ -72,8 +73,8 @@ def add_ranks(record: Record, settled: Settled, result: ChildResult) -> None:
     agent = settled.agent.between(begin).maxima
     record.environment = record.environment | result.ranks.environment
     record.details["rank_agent_peak_bytes"] = agent.rss_bytes
-    if "traffic_bytes" in (facts := (settled.ends[0].outcome or {}).get("rank", {})):
-        record.details["traffic_bytes"] = facts["traffic_bytes"]
+    if (first := settled.ends[0].outcome) is not None:
+        record.details[_STEP_TRAFFIC] = first["rank"][_STEP_TRAFFIC]
     if record.pass_ is Pass.HEAP:
         return
     record.ranks = [_reading(end, result) for end in settled.ends]

@@ -27,8 +27,7 @@ class RankPart:
             ConfigError: torchrun started another number of ranks than the spec is for.
             RanksError: the others cannot be reached.
         """
-        self._num_classes = int(spec.shape["num_classes"])
-        self._num_threads = spec.num_threads
+        self._spec = spec
         self._checkpoints = _checkpoints_of(spec)
         self.ranks: Ranks = SINGLE_RANK
         if spec.num_ranks > 1:
@@ -46,16 +45,22 @@ class RankPart:
         """It writes what all ranks have alike."""
         return self.ranks.rank == 0
 
-    def facts(self) -> dict[str, Any]:
-        """For the outcome: nothing where it is alone."""
+    def facts(self, *, is_trained: bool) -> dict[str, Any]:
+        """For the outcome: nothing where it is alone.
+
+        Args:
+            is_trained: the encoder is trained too, so that the gradient at the inputs crosses between ranks.
+        """
         if self.ranks.size == 1:
             return {}
-        own = class_slice(self._num_classes, self.ranks.rank, self.ranks.size)
+        config, shape = self._spec.run_config(), self._spec.problem_shape()
+        settings, sections = getattr(config.method, self._spec.method), config.sections_of(self._spec.method)
+        traffic = settings.traffic_bytes(shape, self.ranks.size, is_trained=is_trained, **sections)
         return {
             "rank": {
-                "num_classes": len(own),
-                "num_threads": self._num_threads,
-                "traffic_bytes": self.ranks.traffic_bytes,
+                "num_classes": len(class_slice(shape.num_classes, self.ranks.rank, self.ranks.size)),
+                "num_threads": shape.threads,
+                "predicted_step_traffic_bytes": traffic,
             }
         }
 

@@ -91,15 +91,15 @@ class ChildSpec:
 
     def environment(self) -> dict[str, str]:
         """Variables of several ranks on this machine: their share of the threads, and where they talk."""
-        if self.num_ranks == 1:
-            return {}
-        return {**thread_variables(self.num_threads), "GLOO_SOCKET_IFNAME": _LOOPBACK}
+        return rank_environment(self._whole_config()) if self.num_ranks > 1 else {}
 
     @property
     def num_threads(self) -> int:
         """Threads of each process: the ranks of a machine share those of the run, each has at least one."""
-        ranks_here = int(os.environ.get("LOCAL_WORLD_SIZE", self.num_ranks)) if self.num_ranks > 1 else 1
-        return max(1, self._whole_config().num_threads // ranks_here)
+        config = self._whole_config()
+        if self.num_ranks == 1:
+            return config.num_threads
+        return _rank_threads(config, int(os.environ.get("LOCAL_WORLD_SIZE", self.num_ranks)))
 
     def write(self, path: Path) -> None:
         """Write the JSON file.
@@ -151,3 +151,12 @@ class ChildSpec:
         """The shape as a dataclass: all classes, and the threads of this process."""
         shape = ProblemShape(**self.shape)
         return replace(shape, threads=self.num_threads) if self.num_ranks > 1 else shape
+
+
+def rank_environment(config: RunConfig) -> dict[str, str]:
+    """Variables of a run's ranks when all of them are on this machine, on top of those of every child."""
+    return {**thread_variables(_rank_threads(config, config.ranks)), "GLOO_SOCKET_IFNAME": _LOOPBACK}
+
+
+def _rank_threads(config: RunConfig, ranks_here: int) -> int:
+    return max(1, config.num_threads // ranks_here)

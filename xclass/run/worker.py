@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import signal
 import sys
 import traceback
@@ -17,6 +18,8 @@ from xclass.errors import ConfigError, RanksError, XclassError
 from xclass.measure.session import MemorySession
 from xclass.run.events import EventWriter, rank_events_path, rank_here
 
+PARENT = "XCLASS_PARENT"
+"""Variable with the process id of the launcher; not set where a worker is typed by hand."""
 _PR_SET_PDEATHSIG = 1
 _NO_MEMORY_WORDS = ("can't allocate memory", "bad_alloc", "cannot allocate memory", "not enough memory")
 
@@ -67,9 +70,14 @@ def _message(error: Exception) -> str:
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its launcher dies, however it dies.
 
+    The kernel does so from now on: a launcher that died while this interpreter started is told by its place.
+
     Source: man prctl(2), PR_SET_PDEATHSIG.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = os.environ.get(PARENT)
+    if parent is not None and int(parent) != os.getppid():
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
