@@ -132,9 +132,7 @@ class DenseSoftmax:
             loss=self._config.loss,
             lost_KD=vectors.lost_KD,
             seed=self._seed if is_stochastic else None,
-            ranks=ranks,
-            first_class=vectors.classes.start,
-            num_classes=vectors.num_classes,
+            ownership=vectors.ownership(ranks),
         )
 
     def _train(self, head: StreamedHead, feed: Feed, keeper: Keeper | None) -> FitReport:

@@ -25,7 +25,7 @@ from xclass.classifiers.dense_softmax.config import Loss
 from xclass.classifiers.kernels.base import Kernels, TrueClasses
 from xclass.classifiers.products import Team, choose_product
 from xclass.classifiers.ranks.normaliser import sum_over_ranks
-from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks
+from xclass.classifiers.ranks.ranks import Ownership
 
 _KEY_STEP = 0x9E3779B1
 """Odd multiplier that spreads steps over the 2**32 keys of stochastic rounding."""
@@ -91,9 +91,7 @@ class StreamedHead:
         loss: Loss = Loss.softmax,
         lost_KD: torch.Tensor | None = None,
         seed: int | None = 0,
-        ranks: Ranks = SINGLE_RANK,
-        first_class: int = 0,
-        num_classes: int | None = None,
+        ownership: Ownership | None = None,
     ) -> None:
         """Allocate the scratch and start the threads.
 
@@ -106,9 +104,7 @@ class StreamedHead:
             loss: softmax or one_vs_all.
             lost_KD: bfloat16 rounding errors of the first K classes (Kahan summation), or None.
             seed: of stochastic rounding of bfloat16; None: rounded to nearest.
-            ranks: that hold the other classes.
-            first_class: what the first row is among all classes.
-            num_classes: C, of all ranks; None: the rows are all.
+            ownership: which classes the rows are, and who has the others; None: they are all.
         """
         self.weights_CD = weights_CD
         self._kernels = kernels
@@ -117,9 +113,9 @@ class StreamedHead:
         self._lost_KD = lost_KD
         self._num_kahan = 0 if lost_KD is None else len(lost_KD)
         self._seed = seed
-        self._ranks = ranks
-        self._first_class = first_class
-        self._num_classes = num_classes or len(weights_CD)
+        owned = ownership or Ownership.of_all(len(weights_CD))
+        self._ranks, self._first_class = owned.ranks, owned.first_class
+        self._num_classes = owned.num_classes
         self.num_steps = 0
         """Steps taken: part of the key of stochastic rounding."""
         self._product, self.product_library = choose_product(weights_CD.dtype, str(weights_CD.device))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -197,6 +198,26 @@ class ProcessRanks:
                 f"rank {self.rank} of {self.size}: a {what} failed, because another rank is gone or "
                 f"hangs ({reason}); look at what that rank said last"
             ) from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ownership:
+    """Which classes this rank owns, and who has the others.
+
+    Attributes:
+        ranks: all of them.
+        first_class: what row 0 of this rank is among all classes.
+        num_classes: C, of all ranks.
+    """
+
+    ranks: Ranks
+    first_class: int
+    num_classes: int
+
+    @classmethod
+    def of_all(cls, num_classes: int) -> Ownership:
+        """One process owns them all."""
+        return cls(ranks=SINGLE_RANK, first_class=0, num_classes=num_classes)
 
 
 def open_ranks(*, device: Device = Device.cpu, patience_seconds: float = _PATIENCE_SECONDS) -> Ranks:

@@ -32,8 +32,8 @@ ROWS_MULTIPLE = 128
 
 
 def round_up(num_rows: int) -> int:
-    """The next multiple of :data:`ROWS_MULTIPLE`."""
-    return -(-num_rows // ROWS_MULTIPLE) * ROWS_MULTIPLE
+    """The next multiple of :data:`ROWS_MULTIPLE`; one of them for no rows, as a rank can have."""
+    return max(1, -(-num_rows // ROWS_MULTIPLE)) * ROWS_MULTIPLE
 
 
 def max_sampled(config: SampledSoftmaxConfig, shape: ProblemShape) -> int:

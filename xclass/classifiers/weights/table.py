@@ -17,7 +17,7 @@ from xclass.classifiers.device import Device
 from xclass.classifiers.init import Init
 from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
 from xclass.classifiers.nameless_file import NamelessFile
-from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks
+from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ownership, Ranks
 from xclass.classifiers.ranks.sliced_file import SlicedArray, save_sliced
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
 from xclass.classifiers.weights.rows import Bfloat16Rows, FloatRows
@@ -98,6 +98,10 @@ class ClassVectors:
         if self.tensor_CD.device.type != "cpu":
             self.tensor_CD = self.tensor_CD.cpu()
             self.stored_CD = bits_of(self.tensor_CD)
+
+    def ownership(self, ranks: Ranks) -> Ownership:
+        """Which classes these are, for a head."""
+        return Ownership(ranks=ranks, first_class=self.classes.start, num_classes=self.num_classes)
 
     def save(self, folder: Path, ranks: Ranks = SINGLE_RANK) -> None:
         """Write a model folder that :class:`xclass.classifiers.linear_server.LinearServer` opens.
