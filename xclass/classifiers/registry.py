@@ -38,6 +38,7 @@ class MethodConfig(Protocol):
     takes: ClassVar[Takes]
     is_head: ClassVar[bool]
     learns_by_encoder: ClassVar[bool]
+    can_shard: ClassVar[bool]
     is_estimate: ClassVar[bool]
     is_seeded: ClassVar[bool]
     server_engine: ClassVar[str]

@@ -24,6 +24,8 @@ class MethodTraits:
     learns_by_encoder: ClassVar[bool] = False
     """Its classes share what only an encoder that is trained with it can tell apart: from vectors as they are
     it learns little."""
+    can_shard: ClassVar[bool] = False
+    """It can be trained in several ranks, each with a slice of the classes (``ranks=``)."""
     is_estimate: ClassVar[bool] = False
     """Its closed forms are estimates: of what a library takes, or of weights that the data decides on."""
     is_seeded: ClassVar[bool] = True

@@ -25,7 +25,8 @@ from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import MAPPED, ProblemShape
-from xclass.sizing.plan import IMPORTED_BYTES, PhasePlan, plan_method, refusal_of, saved_bytes
+from xclass.sizing.engines import IMPORTED_BYTES
+from xclass.sizing.plan import PhasePlan, plan_method, refusal_of, saved_bytes
 from xclass.units import format_count
 
 

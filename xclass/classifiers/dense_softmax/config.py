@@ -57,6 +57,7 @@ class DenseSoftmaxConfig(ServedHead):
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     sections: ClassVar[tuple[str, ...]] = ("weights", "device")
+    can_shard: ClassVar[bool] = True
 
     loss: Loss = Loss.softmax
     """softmax or one_vs_all."""

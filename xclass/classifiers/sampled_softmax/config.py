@@ -56,6 +56,7 @@ class SampledSoftmaxConfig(ServedHead):
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     sections: ClassVar[tuple[str, ...]] = ("weights", "device")
+    can_shard: ClassVar[bool] = True
 
     learning_rate: float = 0.1
     """Step of row-wise Adagrad: about the root-mean-square change of a row's values at its first touch."""

@@ -21,6 +21,8 @@ TABLE_BYTES_PER_CLASS = 12
 TABLE_BUILD_BYTES_PER_CLASS = 36
 """Beside the table while it is built: counts (int64), weights, their prefix sums, a copy of a part of them
 (float64 each), and positions (int32)."""
+TABLE_BEING_BUILT = "table being built"
+"""Name of the component."""
 STREAMING_BYTES_PER_CLASS = 8
 """Average gap (float32) and the step last seen (int32)."""
 HARD_PER_EXAMPLE = 8
@@ -76,12 +78,18 @@ def training_law(
     ]
     if config.sampler.has_table:
         # Before there are class vectors.
-        building = {"table being built": TABLE_BUILD_BYTES_PER_CLASS * shape.num_classes}
+        building = {TABLE_BEING_BUILT: TABLE_BUILD_BYTES_PER_CLASS * shape.num_classes}
         regimes.append(Regime(name="sampler table", components=tables | building))
     if index:
         refresh = {"index training and copies": _refresh_bytes(config, shape, weights)}
         regimes.append(Regime(name="index refresh", components=step | tables | index | refresh))
     return MemoryLaw(regimes=tuple(regimes))
+
+
+def sampler_terms(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
+    """All that choosing negatives takes, made and being made: of every class, in whichever process."""
+    building = {TABLE_BEING_BUILT: TABLE_BUILD_BYTES_PER_CLASS * shape.num_classes}
+    return _tables(config, shape) | (building if config.sampler.has_table else {})
 
 
 def _tables(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
