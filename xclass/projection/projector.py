@@ -275,7 +275,7 @@ def refuse_misfit(config: RunConfig, method: str, shape: ProblemShape) -> None:
         ConfigError: the index cannot be built over so many classes or dimensions.
     """
     if index := config.sections_of(method).get("index"):
-        allowed = index.kind(shape.num_classes).misfit(shape.num_classes, shape.dim)
+        allowed = index.misfit(shape.num_classes, shape.dim)
         if allowed:
             remedy = "choose another index, or leave it out with methods=[...]"
             raise ConfigError(INDEX_KEY, index.factory, allowed=allowed, remedy=remedy)

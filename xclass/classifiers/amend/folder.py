@@ -106,7 +106,8 @@ def _amend_files(model: Path, partial: Path, manifest: dict[str, Any], change: C
         amend_head(map_class_vectors(model, manifest), partial / WEIGHTS, change)
         return
     from xclass.classifiers.amend.index import amend_index
-    from xclass.classifiers.nearest_neighbour.server import ADDED_LENGTH, INDEX_FILE
+    from xclass.classifiers.nearest_neighbour.server import ADDED_LENGTH
+    from xclass.classifiers.nearest_neighbour.shards import INDEX_FILE
 
     facts = manifest["facts"]
     length = 1.0 if facts.get("normalise") else facts.get(ADDED_LENGTH)
@@ -136,7 +137,7 @@ def _row_files(kind: str) -> set[str]:
     if kind == "linear":
         return {WEIGHTS, CLASS_IDS}
     # Here and below, so that a softmax head is amended without FAISS.
-    from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, LISTS_FILE
+    from xclass.classifiers.nearest_neighbour.shards import INDEX_FILE, LISTS_FILE
 
     return {INDEX_FILE, LISTS_FILE, EXACT_VECTORS, CLASS_IDS}
 
