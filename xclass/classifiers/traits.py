@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from xclass.encoders.kinds import Takes
-from xclass.shapes import ProblemShape
+from xclass.shapes import MemoryLaw, ProblemShape
 
 
 class MethodTraits:
@@ -24,14 +24,15 @@ class MethodTraits:
     learns_by_encoder: ClassVar[bool] = False
     """Its classes share what only an encoder that is trained with it can tell apart: from vectors as they are
     it learns little."""
-    can_shard: ClassVar[bool] = False
-    """It can be trained in several ranks, each with a slice of the classes (``ranks=``)."""
     is_estimate: ClassVar[bool] = False
     """Its closed forms are estimates: of what a library takes, or of weights that the data decides on."""
     is_seeded: ClassVar[bool] = True
     """Equal seeds give equal models on one thread; False: its library draws as it likes."""
     server_engine: ClassVar[str] = "faiss"
     """Engine whose import cost the plan adds where it answers: a key of BASE_BYTES."""
+    can_shard: ClassVar[bool] = False
+    """It can be trained in several processes, each with a slice of the classes: its constructor takes
+    ``ranks`` and ``checkpoints``."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Modules that a plain installation lacks."""
     extra: ClassVar[str | None] = None
@@ -48,3 +49,24 @@ class MethodTraits:
         Of the shape, ``num_examples`` and the features are 0 where nobody knows them yet.
         """
         return None
+
+    def rank_law(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> MemoryLaw:
+        """Closed-form peak of the fit phase in the largest of several ranks, where ``can_shard``.
+
+        Args:
+            shape: of all classes.
+            ranks: R, at most as many as there are classes.
+            sections: root sections of the configuration that the method takes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is not sharded")
+
+    def traffic_bytes(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> int:
+        """Bytes that cross between all ranks together in one step; 0: it is not sharded.
+
+        Args:
+            shape: of all classes.
+            ranks: R.
+            sections: root sections of the configuration that the method takes, and ``is_trained``: the
+                encoder is trained too, so that the gradient at the inputs crosses.
+        """
+        return 0

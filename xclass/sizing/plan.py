@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xclass.classifiers.ranks.memory import slice_shape
 from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
@@ -25,7 +26,7 @@ from xclass.sizing.engines import (
     OPENING_CODE_BYTES,
     PROGRAM_CODE,
 )
-from xclass.sizing.ranks import rank_law, rank_shape, rank_threads, ranks_here, ranks_of
+from xclass.sizing.ranks import rank_law, rank_threads, ranks_here, ranks_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,7 +195,7 @@ def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
 def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     """What fitting a method takes on the GPU, of each rank on its own; 0 where it stays on the CPU."""
     settings: MethodConfig = getattr(config.method, method)
-    of_rank = rank_shape(shape, ranks_of(config, method))
+    of_rank = slice_shape(shape, ranks_of(config, method))
     return settings.gpu_bytes(of_rank, **config.sections_of(method))
 
 

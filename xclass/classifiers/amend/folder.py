@@ -144,6 +144,11 @@ def _row_files(kind: str) -> set[str]:
 
 def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[str]) -> None:
     """A file this module does not know may have a row per class, and would be wrong afterwards."""
+    if (num_shards := manifest["facts"].get("shards", 1)) != 1:
+        raise ModelError(
+            f"{model}: an index in {num_shards} shards cannot be amended; amend the models of its shards "
+            "(index.shard) and merge them again, or build it without index.shards"
+        )
     unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES)
     if unknown:
         raise ModelError(

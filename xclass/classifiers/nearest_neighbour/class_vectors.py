@@ -158,6 +158,20 @@ class MeansInFile:
         return int(np.searchsorted(np.cumsum(news_U), left, side="right"))
 
 
+class MatrixRows:
+    """Class vectors that are a matrix already."""
+
+    def __init__(self, array_CD: FloatArray) -> None:
+        self._array_CD = array_CD
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """The rows themselves."""
+        return self._array_CD[start:stop]
+
+    def release(self, stop: int) -> None:
+        """They are the index; nothing is given back."""
+
+
 class RowsOfSlice:
     """Some of the vectors, from ``first`` on."""
 

@@ -24,6 +24,7 @@ from xclass.classifiers.nearest_neighbour.build import (
 from xclass.classifiers.nearest_neighbour.class_vectors import (
     ClassVectors,
     HeadVectors,
+    MatrixRows,
     MeansInFile,
     MeansInMemory,
     RowsOfSlice,
@@ -209,7 +210,7 @@ class NearestNeighbour:
         if self._is_filled:
             self._index, means_CD = make_flat(len(part), dim, is_l2=self._is_l2)
             self._accumulate(FloatRows(means_CD), feed, part)
-            vectors: ClassVectors = _View(means_CD)
+            vectors: ClassVectors = MatrixRows(means_CD)
         else:
             # Before there are means in memory: taking room writes zeros, if only for a moment.
             self._index = self._make_index(len(part))
@@ -285,17 +286,3 @@ def _of_slice(
     for vectors_BD, classes_B in scan:
         is_here = (classes_B >= part.start) & (classes_B < part.stop)
         yield vectors_BD[is_here], classes_B[is_here] - part.start
-
-
-class _View:
-    """Class vectors that are a matrix already."""
-
-    def __init__(self, array_CD: FloatArray) -> None:
-        self._array_CD = array_CD
-
-    def read(self, start: int, stop: int) -> FloatArray:
-        """The rows themselves."""
-        return self._array_CD[start:stop]
-
-    def release(self, stop: int) -> None:
-        """They are the index; nothing is given back."""
