@@ -16,6 +16,7 @@ from xclass.measure.environment import thread_variables
 from xclass.records.record import Pass, Phase
 from xclass.records.store import write_text
 from xclass.shapes import ProblemShape
+from xclass.sizing.ranks import rank_threads
 
 _LOOPBACK, _LOOPBACK_ADDRESS = "lo", "127.0.0.1"
 """Ranks of one machine talk to each other here, where nobody else listens: gloo and torchrun neither encrypt
@@ -99,7 +100,7 @@ class ChildSpec:
         config = self._whole_config()
         if self.num_ranks == 1:
             return config.num_threads
-        return _rank_threads(config, int(os.environ.get("LOCAL_WORLD_SIZE", self.num_ranks)))
+        return rank_threads(config.num_threads, int(os.environ.get("LOCAL_WORLD_SIZE", self.num_ranks)))
 
     def write(self, path: Path) -> None:
         """Write the JSON file.
@@ -155,8 +156,7 @@ class ChildSpec:
 
 def rank_environment(config: RunConfig) -> dict[str, str]:
     """Variables of a run's ranks when all of them are on this machine, on top of those of every child."""
-    return {**thread_variables(_rank_threads(config, config.ranks)), "GLOO_SOCKET_IFNAME": _LOOPBACK}
-
-
-def _rank_threads(config: RunConfig, ranks_here: int) -> int:
-    return max(1, config.num_threads // ranks_here)
+    return {
+        **thread_variables(rank_threads(config.num_threads, config.ranks)),
+        "GLOO_SOCKET_IFNAME": _LOOPBACK,
+    }
