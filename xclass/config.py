@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from xclass.classifiers.device import Device
 from xclass.classifiers.nearest_neighbour.config import PROJECTION
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, VectorSource
+from xclass.classifiers.ranks.config import CheckpointConfig
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.weights.config import WeightsConfig, WeightStorage
 from xclass.data.synthetic.config import SyntheticConfig
@@ -103,6 +104,7 @@ class RunConfig:
     bag: BagConfig = field(default_factory=BagConfig)
     """Settings of the sparse features of texts, for methods that learn from features."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
 

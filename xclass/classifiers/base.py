@@ -77,6 +77,14 @@ class Feed(Protocol):
         """Share of the budget that steps have spent so far, 0 to 1: for learning-rate schedules."""
         ...
 
+    def seconds_spent(self) -> float:
+        """Of the budget, by steps so far; the same on all ranks that share a clock."""
+        ...
+
+    def start_at(self, *, steps: int, seconds: float) -> None:
+        """Have :meth:`steps` begin behind so many batches, with so many seconds of the budget spent."""
+        ...
+
     def class_counts(self) -> IntArray:
         """Training examples per class, shape (C,), int64."""
         ...

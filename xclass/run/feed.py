@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from xclass.data.base import ClassSets, DataSource, Inputs, IntArray, batch_ranges
@@ -50,8 +51,13 @@ class DataFeed:
         limits: FeedLimits,
         progress: ProgressCallback,
         mark: Callable[[str], None] = lambda _: None,
+        agree: Callable[[float], float] = lambda seconds: seconds,
     ) -> None:
-        """Keep the settings; nothing is read yet. ``mark`` is told what begins: for the timeline."""
+        """Keep the settings; nothing is read yet.
+
+        ``mark`` is told what begins: for the timeline. ``agree`` makes one clock of those of several ranks,
+        each of which has a feed: they then end at the same batch.
+        """
         self._source = source
         self._encoder = encoder
         self._batch_size = batch_size
@@ -60,7 +66,10 @@ class DataFeed:
         self._limits = limits
         self._progress = progress
         self._mark = mark
+        self._agree = agree
         self._share_spent = 0.0
+        self._first_step = 0
+        self._seconds = 0.0
         self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
         self.num_examples = min(source.num_examples, limits.scan_examples or source.num_examples)
 
@@ -93,10 +102,11 @@ class DataFeed:
         """Batches in pseudo-random order, epoch after epoch, until the budget is spent."""
         self._mark("steps")
         limits = self._limits
-        begun = time.monotonic()
-        done = 0
-        for count, item in enumerate(prefetch(self._featurised, self._step_ranges(), 1)):
-            elapsed = time.monotonic() - begun
+        begun = time.monotonic() - self._seconds
+        ranges = self._step_ranges()
+        done = sum(stop - start for _, start, stop in islice(ranges, self._first_step))
+        for count, item in enumerate(prefetch(self._featurised, ranges, 1)):
+            elapsed = self._seconds = self._agree(time.monotonic() - begun)
             if limits.minutes is not None and elapsed >= limits.minutes * 60:
                 return
             if limits.steps is not None and count >= limits.steps:
@@ -109,6 +119,14 @@ class DataFeed:
     def share_spent(self) -> float:
         """Share of the budget that steps have spent so far; without a budget, of the one epoch."""
         return self._share_spent
+
+    def seconds_spent(self) -> float:
+        """Wall clock of the steps when the last batch was given, with what was spent before it began."""
+        return self._seconds
+
+    def start_at(self, *, steps: int, seconds: float) -> None:
+        """Go on where a checkpoint was written: the batches before it are not read."""
+        self._first_step, self._seconds = steps, seconds
 
     def class_counts(self) -> IntArray:
         """Training examples per class."""
