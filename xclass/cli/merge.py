@@ -1,7 +1,7 @@
 """``python -m xclass.merge``: indexes over disjoint classes, built apart, become one model.
 
-Exit codes: 0 the new folder is there; 1 a model is damaged or the disk is full; 2 the command was wrong or the
-models do not fit together; 130 interrupted. But for 0 nothing was left behind.
+Exit codes: 0 the new folder is there; 1 a model is damaged or the disk is full; 2 the command was wrong or
+the models do not fit together; 130 interrupted. But for 0 nothing was left behind.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from xclass.cli.parser import OneLineParser, run_command
 from xclass.units import format_count
 
 _DESCRIPTION = """\
-Join nearest-neighbour indexes over disjoint classes, built one by one or on different machines, into one model
-whose shards are searched together. Writes a new folder; the old ones are only read.
+Join nearest-neighbour indexes over disjoint classes, built one by one or on different machines, into one
+model whose shards are searched together. Writes a new folder; the old ones are only read.
 
   on machine 0:   python -m xclass +classes=5e8 methods=[nearest_neighbour] index.shards=4 index.shard=0
   on machine 1:   ... index.shard=1, and so on; then, with their folders models/nearest_neighbour on one disk:

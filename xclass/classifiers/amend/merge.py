@@ -1,4 +1,4 @@
-"""Indexes over disjoint classes, built apart, as one model: its shards, searched together, nothing encoded anew."""
+"""Indexes over disjoint classes, built apart, as one model: its shards, searched together."""
 
 from __future__ import annotations
 

@@ -112,6 +112,7 @@ def _drops_the_end(change: Change) -> bool:
 
 
 def write_header(file: Any, like: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Begin a .npy file of this shape, with values as those of ``like``, that are written behind it."""
     descr = np.lib.format.dtype_to_descr(like.dtype)
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
