@@ -151,7 +151,7 @@ def _choices(group: str, extra_dir: str | None) -> list[str]:
     return sorted(path.stem for folder in folders for path in (folder / group).glob("*.yaml"))
 
 
-def _jobs(overrides: list[str], *, is_sweep: bool, is_search: bool) -> Iterator[list[str]]:
+def _jobs(overrides: list[str], *, is_sweep: bool, is_search: bool = False) -> Iterator[list[str]]:
     """The overrides of each job, sweeps spelled out as Hydra's basic sweeper does."""
     choices = _spread(overrides, is_sweep=is_sweep, is_search=is_search)
     for number, job in enumerate(product(*choices)):
@@ -181,7 +181,8 @@ def _ends(override: Override) -> list[str]:
     interval = override.value()
     if not override.is_interval_sweep() or not isinstance(interval, IntervalSweep):
         return []
-    return [str(interval.start), str(interval.end)]
+    ends = (interval.start, interval.end)
+    return [str(int(end) if isinstance(end, float) and end.is_integer() else end) for end in ends]
 
 
 def _sweep_values(override: Override, key: str, value: str) -> list[str]:

@@ -181,7 +181,9 @@ def show_sweep(console: Console, sweep_dir: Path, *, is_search: bool) -> None:
     """
     sweep = write_sweep_reports(sweep_dir)
     best = [best_line(sweep_dir)] if is_search else []
-    console.print("\n".join([*best, *sweep.seeds, f"sweep so far: {sweep.report_md}"]), soft_wrap=True)
+    for line in best:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    console.print("\n".join([*sweep.seeds, f"sweep so far: {sweep.report_md}"]), soft_wrap=True)
 
 
 def unwritable(error: OSError) -> XclassError:

@@ -25,20 +25,11 @@ from xclass.measure.limits import available_memory
 from xclass.sizing.plan import make_shape, plan_method
 from xclass.units import GIB, MIB, format_bytes
 
-JOB_PROCESS_BYTES = 160 * MIB
-"""Of a job's own process, which starts and watches the measured children.
-
-Source: VmHWM of job processes under joblib, submitit and ray, 105 to 150 MiB (tests/launchers/test_joblib.py
-and its neighbours; Linux x86-64, CPython 3.11).
-"""
 HEADROOM_SHARE = 0.2
 """On top of the plan: preparing data and the traced pass have no closed form, and batch systems kill at once.
 
 Source: peaks under memray were up to 12 % over those of the untraced twin in benchmarks/records/lemmas_all.
 """
-
-
-_EXTRA_WORDS = f", {HEADROOM_SHARE:.0%} headroom, {format_bytes(JOB_PROCESS_BYTES)} for the job itself"
 
 
 class Launcher(StrEnum):
@@ -50,6 +41,20 @@ class Launcher(StrEnum):
     submitit_local = "submitit local"
     ray = "ray"
     other = "other"
+
+
+JOB_PROCESS_BYTES = {
+    Launcher.joblib: 80 * MIB,
+    Launcher.slurm: 80 * MIB,
+    Launcher.submitit_local: 80 * MIB,
+    Launcher.ray: 192 * MIB,
+    Launcher.other: 192 * MIB,
+}
+"""Of a job's own process, which starts and watches the measured children.
+
+Source: VmHWM of such processes was 65 MiB under joblib, 63 under submitit, 168 under Ray (Linux x86-64,
+CPython 3.11, joblib 1.5, submitit 1.5, Ray 2.60).
+"""
 
 
 _EXTRAS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -113,7 +118,7 @@ def plan_launch(jobs: Jobs, overrides: Sequence[str]) -> Launch:
     if launcher is Launcher.basic:
         return Launch()
     sweep_dir = Path(str(hydra.sweep.dir)).absolute()
-    need = _largest_need(jobs.configs)
+    need = _largest_need(jobs.configs, JOB_PROCESS_BYTES[launcher])
     words, asked = _words(launcher, jobs, hydra, need)
     quoted = str(sweep_dir).replace("\\", "\\\\").replace("'", "\\'")
     # Given, because the time of day in it would be another when Hydra composes it again.
@@ -168,7 +173,7 @@ def _launcher(hydra: DictConfig) -> Launcher:
     return Launcher.ray if "ray" in settings else Launcher.other
 
 
-def _largest_need(configs: Sequence[RunConfig]) -> _Need:
+def _largest_need(configs: Sequence[RunConfig], job_bytes: int) -> _Need:
     """What the largest job needs; every method of every job is planned."""
     largest, where = 0, "the size of the data is not known before it is prepared"
     for config in configs:
@@ -181,12 +186,13 @@ def _largest_need(configs: Sequence[RunConfig]) -> _Need:
                 if plan.required_bytes > largest:
                     largest = plan.required_bytes
                     where = f"{method} {plan.phase} needs {format_bytes(largest)} by the plan"
+    extra = f", {100 * HEADROOM_SHARE:.0f} % headroom, {format_bytes(job_bytes)} for the job itself"
     reserve_share = max(config.measure.reserve_share for config in configs)
-    num_bytes = int(largest * (1 + HEADROOM_SHARE) / (1 - reserve_share)) + JOB_PROCESS_BYTES
+    num_bytes = int(largest * (1 + HEADROOM_SHARE) / (1 - reserve_share)) + job_bytes
     return _Need(
         num_threads=max(config.num_threads for config in configs),
         num_bytes=num_bytes if largest else 0,
-        words=f"{where}{_EXTRA_WORDS}" if largest else where,
+        words=f"{where}{extra}" if largest else where,
     )
 
 
@@ -216,7 +222,11 @@ def _slurm_words(settings: DictConfig, need: _Need) -> tuple[list[str], str]:
     if memory is None and need.num_bytes:
         memory = f"{math.ceil(need.num_bytes / GIB)} GiB"
         words.append(f"hydra.launcher.mem_gb={math.ceil(need.num_bytes / GIB)}")
-    return words, f"each asks for {num_cpus} CPUs and {memory or 'no memory'}"
+    return words, _asked(num_cpus, memory)
+
+
+def _asked(num_cpus: int, memory: str | None) -> str:
+    return f"each asks for {num_cpus} CPU{'s' * (num_cpus > 1)} and {memory or 'no memory'}"
 
 
 def _ray_words(settings: DictConfig, need: _Need) -> tuple[list[str], str]:
@@ -239,7 +249,7 @@ def _ray_words(settings: DictConfig, need: _Need) -> tuple[list[str], str]:
     if remote.get("max_retries") is None:
         # A second start would find the records of the first and refuse to write over them.
         words.append("++hydra.launcher.ray.remote.max_retries=0")
-    return words, f"each asks for {num_cpus} CPUs and {format_bytes(num_bytes) if num_bytes else 'no memory'}"
+    return words, _asked(num_cpus, format_bytes(num_bytes) if num_bytes else None)
 
 
 def _joblib_words(settings: DictConfig, jobs: Jobs, need: _Need) -> tuple[list[str], str]:
