@@ -25,6 +25,7 @@ from xclass.encoders.text_model import read_text_model
 from xclass.errors import ConfigError, check_range
 from xclass.evaluate.config import EvaluateConfig
 from xclass.measure.config import MeasureConfig
+from xclass.objective.config import ObjectiveConfig
 
 MAX_CLASSES, DEFAULT_DIM = 10**12, 64
 
@@ -35,6 +36,7 @@ MethodsConfig = make_dataclass(
     slots=True,
 )
 """One field per registered method, holding its settings."""
+MethodsConfig.__module__ = __name__  # else "types": launchers pickle it by its place
 
 
 @dataclass(kw_only=True, slots=True)
@@ -107,6 +109,7 @@ class RunConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -162,6 +165,13 @@ class RunConfig:
         if len(set(self.methods)) != len(self.methods):
             raise ConfigError(
                 "methods", ",".join(self.methods), allowed="each method once", remedy="remove the repetition"
+            )
+        if self.objective.method not in (None, *self.methods):
+            raise ConfigError(
+                "objective.method",
+                self.objective.method,
+                allowed=f"null, or one of {', '.join(self.methods)}",
+                remedy="null takes the best of them",
             )
         self._check_lender()
 
