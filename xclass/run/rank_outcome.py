@@ -44,7 +44,7 @@ def settle_ranks(phase: str, result: ChildResult) -> Settled | None:
         None where the child was alone.
     """
     first = RankEnd(rank=0, sampler=None, outcome=result.outcomes.get(phase), error=result.error)
-    ends = result.ranks.ends(phase, first)
+    ends = result.ranks.ends(phase, first) if result.ranks is not None else []
     if not ends:
         return None
     settled = Settled(ends=ends, agent=result.sampler)
@@ -71,6 +71,7 @@ def add_ranks(record: Record, settled: Settled, result: ChildResult) -> None:
     """Keep what each rank measured, and what all of them and their agent held together."""
     begin = result.phase_begins.get(str(record.phase), 0.0)
     agent = settled.agent.between(begin).maxima
+    assert result.ranks is not None
     record.environment = record.environment | result.ranks.environment
     record.details["rank_agent_peak_bytes"] = agent.rss_bytes
     if (first := settled.ends[0].outcome) is not None:

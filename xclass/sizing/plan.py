@@ -173,7 +173,8 @@ def _fit(config: RunConfig, method: str, shape: ProblemShape, num_machines: int)
         import_peak_bytes=_import_peak_bytes(settings.engine) + imported,
         regime=law.peak,
         # The shortened heap pass saves a model of its own, without names, beside the first, and deletes it.
-        disk_bytes=saved + (saved - _names_bytes(config, shape) if config.measure.heap_pass else 0)
+        disk_bytes=saved
+        + (saved - _names_bytes(config, shape) if config.measure.heap_pass else 0)
         + scratch_bytes,
         num_ranks=num_ranks,
         ranks_here=here,
