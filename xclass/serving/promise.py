@@ -10,7 +10,7 @@ from xclass.records.store import RECORDS_FOLDER, read_record
 from xclass.serving.settings import ServeSettings
 from xclass.units import MIB
 
-SERVICE_BYTES = 40 * MIB
+SERVICE_BYTES = 32 * MIB
 """What a worker takes over the measured serve phase, whatever the model. TODO source"""
 SUPERVISOR_BYTES = 24 * MIB
 """Of the process that starts the workers."""

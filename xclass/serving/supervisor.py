@@ -214,7 +214,12 @@ class Supervisor:
         for worker in left:
             worker.process.kill()
             worker.process.wait()
-        return not left and all(worker.process.returncode == 0 for worker in self._workers)
+        for worker in self._workers:
+            # By SIGTERM ends only one that has not begun to answer: from then on it is a wish to it.
+            if (code := worker.process.returncode) not in (0, -signal.SIGTERM):
+                self._say(f"worker {worker.process.pid} {_how(code)} while it was to end")
+                left.append(worker)
+        return not left
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -89,9 +89,12 @@ def _run(server: uvicorn.Server, service: Service, descriptor: int) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.look_again)
         await server.serve(sockets=[socket.socket(fileno=descriptor)])
 
-    # uvicorn raises the signal that ended it again when it is done: it has done its work by then.
+    def end(*_: object) -> None:
+        """Of a signal before uvicorn listens, and of the one that it raises again when it is done."""
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, end)
     asyncio.run(serve())
 
 
