@@ -16,13 +16,8 @@ from xclass.serving.settings import ServeSettings
 def test_a_served_model_answers_as_its_run_recorded(comparison, method):
     run, _ = comparison
     record = run.record(f"{method}-serve-rss")
-    source = open_source(
-        SyntheticConfig(**record["config"]["data"]),
-        num_classes=2000,
-        dim=32,
-        seed=3,
-        facts=record["data_facts"],
-    )
+    settings = SyntheticConfig(**record["config"]["data"])
+    source = open_source(settings, num_classes=2000, dim=32, seed=3, facts=record["data_facts"])
     saved = SavedAnswers.load(run.path / "answers" / f"{method}.npz")
     model = ServedModel(ServeSettings(model=str(run.path / "models" / method)))
     ask = Ask(inputs=source.queries(200, 3).inputs, k=5, wants_probability=True)
