@@ -29,9 +29,8 @@ from xclass.errors import ConfigError, ModelError
 from xclass.measure.environment import pinned_environment
 from xclass.measure.limits import oom_kill_count
 from xclass.measure.tree import tree_bytes
-from xclass.serving.settings import SHARED_FOLDER, ServeSettings
+from xclass.serving.settings import BACKLOG, SHARED_FOLDER, ServeSettings
 
-_BACKLOG = 2048
 _SHORT_LIFE_SECONDS, _MOST_WAIT_SECONDS = 10.0, 30.0
 _GRACE_SECONDS = 5.0
 """After which a worker is killed that did not end by itself when its time to end was over."""
@@ -246,7 +245,7 @@ class Supervisor:
 def _bind(settings: ServeSettings) -> socket.socket:
     try:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigError(
             "port", f"{settings.port} (host={settings.host})",

@@ -23,13 +23,12 @@ from xclass.measure.tree import descendants
 from xclass.serving.app import app_of
 from xclass.serving.meters import forget
 from xclass.serving.service import Service
-from xclass.serving.settings import ServeSettings
+from xclass.serving.settings import BACKLOG, ServeSettings
 
 _PR_SET_PDEATHSIG = 1
 _KEEP_ALIVE_SECONDS = 75
 """Longer than clients and proxies keep a connection that is idle (60 s is nginx's default), so that they
 close it and not we, while their next request is on its way."""
-_BACKLOG = 2048
 
 
 class LineHandler(logging.Handler):
@@ -75,12 +74,28 @@ def main(arguments: list[str] | None = None) -> int:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=1,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
-    _run(uvicorn.Server(config), service, int(descriptor))
+    _run(_Server(config), service, int(descriptor))
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Accepts one connection at a time, so that workers share them evenly.
+
+    asyncio accepts as many in one go as the backlog that it is told: of 30 connections at once one of three
+    workers took 29. So it is told 1, and the kernel the true one afterwards.
+
+    Source: CPython Lib/asyncio/selector_events.py, ``_accept_connection``; man listen(2): may be called again.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets=sockets)
+        for one in sockets or ():
+            one.listen(BACKLOG)
 
 
 def _run(server: uvicorn.Server, service: Service, descriptor: int) -> None:
@@ -103,6 +118,8 @@ def _log_lines() -> None:
     logger.handlers[:] = [LineHandler()]
     logger.setLevel(logging.WARNING)
     logging.getLogger("xclass").setLevel(logging.INFO)
+    # Else whoever sends what is no HTTP writes a line of the log each time.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def _end_with_parent() -> None:
@@ -110,7 +127,9 @@ def _end_with_parent() -> None:
 
     Source: man prctl(2), PR_SET_PDEATHSIG.
     """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None)
+    if prctl is not None:  # Linux
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":
