@@ -19,7 +19,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from serving_report import render
 from xclass.data.base import Inputs, Texts
 from xclass.measure.caps import CapChoice, GroupCap, memory_cap
 from xclass.measure.environment import pinned_environment
+from xclass.measure.eviction import evict
 from xclass.serving.promise import Promise, read_promise
 from xclass.serving.settings import ServeSettings
 
@@ -159,7 +160,9 @@ def _measure(name: str) -> dict[str, Any]:
     result: dict[str, Any] = {"label": arm.label, "promise": promise.to_json()}
     result["promised_bytes"] = promise.total_bytes
     with memory_cap(promise.total_bytes, CapChoice.auto) as cap:
-        result["cap"] = {"kind": cap.kind, "limit_bytes": cap.limit_bytes}
+        # What is in memory already would be charged to others.
+        eviction = evict([path for path in folder.rglob("*") if path.is_file()])
+        result["cap"] = {"kind": cap.kind, "limit_bytes": cap.limit_bytes, **asdict(eviction)}
         with _service(folder, cap.prefix, f"threads={_THREADS}", _DEADLINE) as service:
             result |= _pairs(service, folder, queries, inputs)
             result["singles"] = _singles(service, inputs)

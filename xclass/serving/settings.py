@@ -13,8 +13,6 @@ from xclass.errors import ConfigError, check_range
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Variable with the folder that the workers of a service share: for their counters, and for which models they
 found right. The name is prometheus_client's, which looks for it when it is imported."""
-BACKLOG = 2048
-"""Connections that wait to be accepted; the kernel may allow less (net.core.somaxconn)."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MOST_WORKERS = 64
 

@@ -23,7 +23,7 @@ from xclass.measure.tree import descendants
 from xclass.serving.app import app_of
 from xclass.serving.meters import forget
 from xclass.serving.service import Service
-from xclass.serving.settings import BACKLOG, ServeSettings
+from xclass.serving.settings import ServeSettings
 
 _PR_SET_PDEATHSIG = 1
 _KEEP_ALIVE_SECONDS = 75
@@ -74,28 +74,11 @@ def main(arguments: list[str] | None = None) -> int:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=1,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
-    _run(_Server(config), service, int(descriptor))
+    _run(uvicorn.Server(config), service, int(descriptor))
     return 0
-
-
-class _Server(uvicorn.Server):
-    """Accepts one connection at a time, so that workers share them evenly.
-
-    asyncio accepts as many in one go as the backlog that it is told: of 30 connections at once one of three
-    workers took 29. So it is told 1, and the kernel the true one afterwards.
-
-    Source: CPython Lib/asyncio/selector_events.py, ``_accept_connection``; man listen(2): may be called again.
-    """
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
-        await super().startup(sockets=sockets)
-        for one in sockets or ():
-            one.listen(BACKLOG)
 
 
 def _run(server: uvicorn.Server, service: Service, descriptor: int) -> None:
