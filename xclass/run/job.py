@@ -122,11 +122,12 @@ class Job:
 
         def load(outcome: Outcome) -> None:
             folder = Path(self._spec.model_dir)
-            check_seal(folder, level=SealLevel.sizes)
+            fingerprint = check_seal(folder, level=SealLevel.sizes)
             server.load(folder)
             encoder = opened["encoder"] = load_encoder(folder)
             files = [path for path in folder.rglob("*") if path.is_file()]
-            outcome["details"] = {"model_file_bytes": sum(path.stat().st_size for path in files)}
+            file_bytes = sum(path.stat().st_size for path in files)
+            outcome["details"] = {"model_file_bytes": file_bytes, "model_fingerprint": fingerprint}
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
 
         def serve(outcome: Outcome) -> None:
