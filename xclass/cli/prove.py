@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from xclass.classifiers.libraries import check_libraries
 from xclass.cli.parser import EXIT_FAILED, run_words
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
+from xclass.measure.door import check_can_measure
 from xclass.records.proof import (
     PROOFS_FOLDER,
     Proof,
@@ -53,6 +54,7 @@ def main() -> NoReturn:
 
 
 def _carry_out(words: ProveWords) -> int:
+    check_can_measure()
     source = find_source(words.run_dir.absolute(), words.method, words.phase)
     check_libraries([source.record.method])
     command = _Prover(source, words)

@@ -31,6 +31,7 @@ from xclass.cli.seeds import spread_seeds
 from xclass.config import RunConfig
 from xclass.encoders.text_model import check_encoder
 from xclass.errors import ConfigError, XclassError
+from xclass.measure.door import check_can_measure
 from xclass.records.record import Verdict
 from xclass.records.store import write_text
 from xclass.report.metrics_table import metrics_table
@@ -85,6 +86,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
         words = normalise_overrides(spread_seeds(words))
         arguments, words = parse_arguments(words)
         if not (arguments.info or arguments.hydra_help or arguments.shell_completion):
+            check_can_measure()
             check_overrides(arguments.overrides, is_sweep=arguments.multirun, extra_dir=arguments.config_dir)
     except XclassError as error:
         complain(error)
