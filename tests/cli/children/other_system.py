@@ -1,8 +1,8 @@
 """Commands as on macOS: ``other_system.py MODULE WORD... [-- MODULE WORD...]``; MODULE may be ``-c``.
 
 Everything that Linux alone has is gone: files below /proc and /sys, processor affinity, nameless files, room
-taken in advance, page-cache advice, prctl and malloc_trim. Libraries are loaded before, as their own builds
-for macOS would be, and psutil keeps its way of asking the system.
+taken in advance, page-cache advice, prctl and malloc_trim. Libraries are loaded before and keep their way of
+asking the system, for which their builds for macOS have another.
 """
 
 import ctypes
@@ -18,16 +18,24 @@ GONE = ("sched_getaffinity", "O_TMPFILE", "posix_fallocate", "posix_fadvise", "s
 LINUX_FUNCTIONS = ("prctl", "malloc_trim")
 
 
+def is_asked_by_a_library():
+    """Whether the nearest code that is not Python's own is a library's, which has another way on macOS."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        place = frame.f_code.co_filename
+        if "site-packages" in place:
+            return True
+        if f"{os.sep}xclass{os.sep}" in place:
+            return False
+        frame = frame.f_back
+    return True
+
+
 def hide(event, arguments):
     if event not in ("open", "os.listdir", "os.scandir") or not arguments:
         return
     path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes) else ""
-    frame = sys._getframe(1)
-    while frame is not None:
-        if "psutil" in frame.f_code.co_filename:
-            return
-        frame = frame.f_back
-    if path.startswith(("/proc", "/sys/")):
+    if path.startswith(("/proc", "/sys/")) and not is_asked_by_a_library():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
