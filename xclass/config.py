@@ -163,7 +163,25 @@ class RunConfig:
             raise ConfigError(
                 "methods", ",".join(self.methods), allowed="each method once", remedy="remove the repetition"
             )
+        self._check_ranks()
         self._check_lender()
+
+    def _check_ranks(self) -> None:
+        if self.classes is not None and self.ranks > self.classes:
+            raise ConfigError(
+                "ranks",
+                self.ranks,
+                allowed=f"1 to {self.classes}, the number of classes",
+                remedy="take fewer",
+            )
+        if self.ranks > 1 and not any(METHOD_CONFIGS[name].can_shard for name in self.methods):
+            able = " or ".join(name for name, method in METHOD_CONFIGS.items() if method.can_shard)
+            raise ConfigError(
+                "ranks",
+                self.ranks,
+                allowed=f"1 with methods=[{','.join(self.methods)}]: each is fitted in one process",
+                remedy=f"add {able}, or leave ranks out",
+            )
 
     def _check_lender(self) -> None:
         encoder, vectors = self.method.nearest_neighbour.encoder, self.index.vectors

@@ -22,6 +22,7 @@ from xclass.records.record import Pass, Phase, Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult, run_child
 from xclass.run.models import tidy_models
+from xclass.run.other_machines import offer_other_machines
 from xclass.run.outcome import add_blame, fill_record
 from xclass.run.progress import ProgressSink
 from xclass.run.recorder import Recorder
@@ -157,6 +158,8 @@ class Experiment:
         for plan in plans:
             misfit = explain_misfit(self._config, plan, shape, room)
             if misfit is not None:
+                spec = self._spec(method, [plan.phase], Pass.RSS, self._run_dir / "models" / method)
+                misfit += offer_other_machines(spec, shape)
                 self._refuse(method, plans, plan.phase, misfit, memory)
                 return
         self._measure_passes(_Subject(method=method, plans=plans, shape=shape, memory=memory))

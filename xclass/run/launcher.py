@@ -53,7 +53,8 @@ class ChildResult:
     ended_by: str | None = None
     """``timeout`` or ``interrupt`` where the launcher ended it."""
     sampler: TimelineSampler
-    ranks: RankWatch
+    ranks: RankWatch | None = None
+    """None where no child was started."""
     rank_exits: dict[int, int] = field(default_factory=dict)
     """Rank -> exit code, of those that failed."""
     stderr_tail: str = ""
