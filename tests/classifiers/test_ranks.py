@@ -1,4 +1,4 @@
-"""Heads on one, two, three and four ranks: same results, own classes only, checkpoints that any number opens."""
+"""Heads on one to four ranks: same results, own classes only, checkpoints that any number of them opens."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ METHODS = pytest.mark.parametrize("method", list(problems.FITS))
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
-    """What four real processes left: see children/in_ranks.py. In a network namespace where one can be had."""
+    """What four real processes left (children/in_ranks.py), in a network namespace where one can be had."""
     folder = tmp_path_factory.mktemp("ranks")
     command = [sys.executable, str(CHILD), str(folder)]
     has_namespaces = (
@@ -47,7 +47,12 @@ def out(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(out):
     """Callable: number of ranks -> what each of them found."""
-    return lambda size: [np.load(out / f"{size}-{rank}.npz") for rank in range(size)]
+
+    def read(path):
+        with np.load(path) as file:
+            return dict(file)
+
+    return lambda size: [read(out / f"{size}-{rank}.npz") for rank in range(size)]
 
 
 def assert_same(ranks, name, alone, *, is_sliced, **tolerance):
@@ -110,7 +115,7 @@ def test_a_rank_holds_its_slice_and_no_more(found, size, method):
 
 
 def test_no_operation_of_a_rank_makes_what_is_as_large_as_all_weights_or_all_logits(out):
-    """Its own slice of 40 000 x 16 floats is the largest, and all logits of 64 examples were four times as large."""
+    """Its slice of 40 000 x 16 floats; all logits of 64 examples would be sixteen times as large."""
     for rank in range(4):
         assert json.loads((out / f"largest-{rank}.json").read_text()) == 4 * 10_000 * 16
 

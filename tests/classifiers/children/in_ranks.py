@@ -106,6 +106,8 @@ def solve(ranks, out):
             folder.mkdir()
         ranks.wait()
         classifier.save(folder)
+        if ranks.rank == 0:
+            encoder.save(folder)
         found |= {
             f"fit/{method}/table": encoder.trained_arrays()["encoder_table"],
             f"fit/{method}/held": sum(classifier.held_bytes().values()),
