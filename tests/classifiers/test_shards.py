@@ -6,6 +6,8 @@ import faiss
 import numpy as np
 import pytest
 
+from xclass.classifiers.amend.folder import amend_model
+from xclass.classifiers.amend.merge import merge_models
 from xclass.classifiers.class_slices import class_slice
 from xclass.classifiers.model_folder import save_array, write_manifest
 from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
@@ -219,3 +221,83 @@ def test_a_shard_that_is_missing_or_of_another_model_is_refused(tmp_path):
     (tmp_path / "model" / "shard-1.faiss").unlink()
     with pytest.raises(ModelError, match=r"shard-1\.faiss: missing"):
         FaissServer(threads=1).load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        {},
+        {"factory": "SQ4", "rerank": 40},
+        {"factory": "IVF8,SQ8", "on_disk_lists": True, "num_probes": 8},
+        {"factory": "HNSW16", "search_width": 256},
+    ],
+    ids=lambda index: index.get("factory", "Flat"),
+)
+def test_shards_built_apart_and_merged_answer_as_those_built_together(index, tmp_path):
+    # All classes have an example: those without are placed from the seed, in each model from its beginning.
+    together, _ = build(tmp_path / "together", feed=Whole(), shards=3, **index)
+    for number in (2, 0, 1):
+        build(tmp_path / f"part{number}", feed=Whole(), shards=3, shard=number, **index)
+    done = merge_models([tmp_path / f"part{number}" for number in (1, 2, 0)], tmp_path / "merged")
+    assert (done.num_classes, done.num_shards) == (C, 3)
+    merged = FaissServer(threads=1)
+    merged.load(tmp_path / "merged")
+    assert_same_answers(together, merged)
+    assert not (tmp_path / "merged" / "classes.npy").exists(), "rows are classes again"
+    assert (tmp_path / "merged" / "encoder.json").read_bytes() == (
+        tmp_path / "part0" / "encoder.json"
+    ).read_bytes()
+    with pytest.raises(ModelError, match="in 3 shards cannot be amended"):
+        amend_model(tmp_path / "merged", tmp_path / "amended", drop=np.array([3]))
+
+
+class Whole(Feed):
+    """Every class once."""
+
+    def scan(self):
+        yield CENTRES.copy(), np.arange(C)
+
+
+def test_some_of_the_shards_merge_and_the_rest_later(tmp_path):
+    for number in range(4):
+        build(tmp_path / f"part{number}", feed=Whole(), shards=4, shard=number)
+    whole, _ = build(tmp_path / "whole", feed=Whole())
+    merge_models([tmp_path / "part1", tmp_path / "part3"], tmp_path / "some")
+    some = FaissServer(threads=1)
+    some.load(tmp_path / "some")
+    own = np.concatenate([np.array(class_slice(C, number, 4)) for number in (1, 3)])
+    assert np.isin(some.search(QUERIES, 5).classes_QK, own).all()
+    with pytest.raises(ConfigError, match="whose first class is"):
+        merge_models([tmp_path / "some", tmp_path / "part2"], tmp_path / "mixed")
+    merge_models([tmp_path / "part0", tmp_path / "part1"], tmp_path / "first")
+    merge_models([tmp_path / "part3", tmp_path / "part2"], tmp_path / "second")
+    assert merge_models([tmp_path / "second", tmp_path / "first"], tmp_path / "all").num_shards == 4
+    every = FaissServer(threads=1)
+    every.load(tmp_path / "all")
+    assert_same_answers(whole, every)
+
+
+def test_what_does_not_fit_together_is_refused_and_leaves_nothing(tmp_path):
+    build(tmp_path / "a", shards=2, shard=0)
+    build(tmp_path / "b", shards=2, shard=1, metric=Metric.l2)
+    build(tmp_path / "c", shards=2, shard=1, factory="SQ8", rerank=5)
+    build(tmp_path / "d", shards=2, shard=1)
+    (tmp_path / "d" / "encoder.json").write_text("{}")
+    save_array(tmp_path / "weights.npy", CENTRES)
+    head = tmp_path / "head"
+    head.mkdir()
+    save_array(head / "weights.npy", CENTRES)
+    write_manifest(head, kind="linear", shape={"num_classes": C, "dim": D}, facts={"dtype": "float32"})
+    for other, words in {
+        "a": "whose first class is 0",
+        "b": "of another normalise",
+        "c": "of another rerank",
+        "d": r"of another encoder\.json",
+        "head": "no scale in common",
+    }.items():
+        with pytest.raises(ConfigError, match=words):
+            merge_models([tmp_path / "a", tmp_path / other], tmp_path / "out")
+    with pytest.raises(ConfigError, match="at least two models"):
+        merge_models([tmp_path / "a"], tmp_path / "out")
+    assert not list(tmp_path.glob("*out*"))
+    assert not list(tmp_path.glob(".*out*"))

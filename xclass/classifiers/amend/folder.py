@@ -74,7 +74,7 @@ def amend_model(
     change = plan_change(
         class_ids, num_classes=manifest["num_classes"], dim=manifest["dim"], drop=drop, add=add
     )
-    with _new_folder(out) as partial:
+    with new_folder(out) as partial:
         _amend_files(model, partial, manifest, change)
         amend_class_ids(class_ids, partial, change)
         _copy_others(model, partial, row_files | {MANIFEST})
@@ -158,7 +158,7 @@ def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[
 
 
 @contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
+def new_folder(folder: Path) -> Iterator[Path]:
     """A folder that appears whole or not at all; what a killed command left of one is cleared away."""
     if folder.exists():
         raise ConfigError(
