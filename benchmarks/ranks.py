@@ -31,9 +31,7 @@ RANKS = (1, 2, 4)
 
 def main() -> None:
     """Run every arm once in each round, then write record and report."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RECORD)
@@ -107,12 +105,12 @@ def _render(document: dict[str, Any]) -> str:
         f"{document['threads']} threads shared by all ranks of a run (at least one each), {DIM} dimensions, "
         f"batches of {BATCH}, float32, medians of {len(document['runs']) // len(_arms(document))} rounds.",
         "All ranks run on the cores and the memory bus of this one machine and talk over loopback: a step "
-        "cannot take less time than in one process, and 4 ranks share 2 cores. So the times say what dividing "
-        "costs, not what more machines gain; the bytes of a rank do not depend on where the others run.",
+        "cannot take less time than in one process, and 4 ranks share 2 cores. So the times say what "
+        "dividing costs, not what more machines gain; the bytes of a rank do not depend on where others run.",
         "## Time of a step",
         _times(document),
-        "strong: the same classes on more ranks, against one. weak: as many classes on each rank; the work of "
-        "the machine grows with the ranks, so that R means no loss.",
+        "strong: the same classes on more ranks, against one. weak: as many classes on each rank; the work "
+        "of the machine grows with the ranks, so that R means no loss.",
         "## Memory and traffic",
         _bytes(document),
         "peak - base and closed form are of the rank with the most. Counted by the ranks as they exchange: "
@@ -137,10 +135,8 @@ def _times(document: dict[str, Any]) -> str:
         ends = f"{format_seconds(seconds['least'])} to {format_seconds(seconds['most'])}"
         cells = [_against(arms, (method, classes, 1), runs), _against(arms, (method, WEAK_CLASSES, 1), runs)]
         is_weak = classes == WEAK_CLASSES * ranks
-        rows.append(
-            [method, format_count(classes), str(ranks), format_seconds(seconds["median"]), ends, cells[0]]
-            + [cells[1] if is_weak else "-"]
-        )
+        row = [method, format_count(classes), str(ranks), format_seconds(seconds["median"]), ends]
+        rows.append([*row, cells[0], cells[1] if is_weak else "-"])
     headings = ["head", "classes", "ranks", "step, median", "least to most", "strong: times one rank"]
     return markdown_table([*headings, "weak: times one rank with its share"], rows)
 
@@ -161,19 +157,13 @@ def _bytes(document: dict[str, Any]) -> str:
         peaks = sum(one["peak_bytes"] for one in run["of_each"])
         together = run["together_bytes"]
         traffic, predicted = run["step_traffic_bytes"], run["predicted_step_traffic_bytes"]
-        rows.append(
-            [method, format_count(classes), str(ranks), format_bytes(most["held_bytes"])]
-            + [format_bytes(most["over_base_bytes"]), format_bytes(form)]
-            + [f"{most['over_base_bytes'] / form:.3f}", format_bytes(peaks), format_bytes(together)]
-            + [format_count(round(traffic)), format_count(predicted)]
-        )
+        row = [method, format_count(classes), str(ranks), format_bytes(most["held_bytes"])]
+        row += [format_bytes(most["over_base_bytes"]), format_bytes(form)]
+        row += [f"{most['over_base_bytes'] / form:.3f}", format_bytes(peaks), format_bytes(together)]
+        rows.append([*row, format_count(round(traffic)), format_count(predicted)])
     headings = ["head", "classes", "ranks", "held by a rank", "peak - base", "closed form", "ratio"]
-    headings += [
-        "sum of peaks",
-        "all and their agent, shared pages once",
-        "bytes a step, counted",
-        "closed form",
-    ]
+    headings += ["sum of peaks", "all and their agent, shared pages once"]
+    headings += ["bytes a step, counted", "closed form"]
     return markdown_table(headings, rows)
 
 
