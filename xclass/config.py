@@ -25,6 +25,7 @@ from xclass.encoders.text_model import read_text_model
 from xclass.errors import ConfigError, check_range
 from xclass.evaluate.config import EvaluateConfig
 from xclass.measure.config import MeasureConfig
+from xclass.objective.config import ObjectiveConfig
 
 MAX_CLASSES, DEFAULT_DIM = 10**12, 64
 
@@ -35,6 +36,7 @@ MethodsConfig = make_dataclass(
     slots=True,
 )
 """One field per registered method, holding its settings."""
+MethodsConfig.__module__ = __name__  # else "types": launchers pickle it by its place
 
 
 @dataclass(kw_only=True, slots=True)
@@ -107,6 +109,7 @@ class RunConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
 
     def __post_init__(self) -> None:
         """Refuse values that no run can have.
@@ -164,16 +167,19 @@ class RunConfig:
                 "methods", ",".join(self.methods), allowed="each method once", remedy="remove the repetition"
             )
         self._check_ranks()
+        if self.objective.method not in (None, *self.methods):
+            raise ConfigError(
+                "objective.method",
+                self.objective.method,
+                allowed=f"null, or one of {', '.join(self.methods)}",
+                remedy="null takes the best of them",
+            )
         self._check_lender()
 
     def _check_ranks(self) -> None:
         if self.classes is not None and self.ranks > self.classes:
-            raise ConfigError(
-                "ranks",
-                self.ranks,
-                allowed=f"1 to {self.classes}, the number of classes",
-                remedy="take fewer",
-            )
+            allowed = f"1 to {self.classes}, the number of classes"
+            raise ConfigError("ranks", self.ranks, allowed=allowed, remedy="take fewer")
         if self.ranks > 1 and not any(METHOD_CONFIGS[name].can_shard for name in self.methods):
             able = " or ".join(name for name, method in METHOD_CONFIGS.items() if method.can_shard)
             raise ConfigError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xclass.records.neighbours import NEIGHBOURS_FAILURE, read_neighbours
 from xclass.records.record import Record
 
 _Kinds = dict[str, type | tuple[type, ...]]
@@ -28,6 +29,7 @@ _GPU: _Kinds = {
 _MACHINE: _Kinds = {"rss_counter_error_bytes": int, "packages": dict}
 _CONDITIONS: _Kinds = {
     "load_average": _NUMBER,
+    NEIGHBOURS_FAILURE: str,
     "available_bytes": int,
     "allocator": str,
     "num_threads": int,
@@ -69,6 +71,7 @@ def check_facts(record: Record) -> None:
         _check("predicted.components", components, dict.fromkeys(components, int), are_required=True)
     _check("machine", record.machine, _MACHINE)
     _check("conditions", record.conditions, _CONDITIONS)
+    read_neighbours(record.conditions)
     _check("config", record.config, _CONFIG)
     _check("data_facts", record.data_facts, _DATA_FACTS)
     _check("details", record.details, _DETAILS)

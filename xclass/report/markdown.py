@@ -9,6 +9,7 @@ from xclass.records.proof import Proof
 from xclass.records.record import Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
 from xclass.report.conditions_section import conditions_section, repeats_section
+from xclass.report.disturbed import disturbed_by, marked, time_text
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
@@ -136,7 +137,7 @@ def _memory(merged: Sequence[Row]) -> str:
             *(format_bytes(row[f"{key}_bytes"]) for key in keys),
             ratio_text(row["ratio"]),
             *(format_bytes(row[f"{key}_bytes"]) for key in ("peak_heap", "peak_anon", "peak_file")),
-            format_seconds(row["seconds"]),
+            time_text(row, "seconds"),
         ]
         for row in merged
     ]
@@ -217,7 +218,10 @@ def _latency(records: Sequence[Record]) -> str:
         [
             code(record.method),
             format_count(latency.batch_size),
-            *(format_seconds(x) for x in (latency.p50_seconds, latency.p95_seconds, latency.p99_seconds)),
+            *(
+                marked(format_seconds(seconds), is_disturbed=disturbed_by([record]) is not None)
+                for seconds in (latency.p50_seconds, latency.p95_seconds, latency.p99_seconds)
+            ),
             rate_text(latency.queries_per_second),
             format_count(latency.num_batches),
         ]

@@ -12,6 +12,7 @@ from typing import Any
 from xclass.records.ranks import ranks_peak_bytes
 from xclass.records.record import Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
+from xclass.report.disturbed import disturbed_by
 from xclass.report.repeats import merge, over_base_bytes, spreads
 from xclass.sizing.ledger import explain_peak
 
@@ -41,6 +42,7 @@ NOTES = {
     "disagreement": "why repeats differ by more than 3 % of peak - base, else null",
     "tracer_added_bytes": "peak - base under memray minus that of an equally short untraced twin",
     "traced_seconds": "of the shortened pass under memray, beside untraced_twin_seconds: its slowdown",
+    "disturbed_by": "other measured children that ran during this phase, else null: its times do not compare",
     "lender": "method or model whose trained class vectors or encoder this one uses, else null",
     "seconds": "wall clock of the phase in the untraced pass, imports excluded",
 }
@@ -131,6 +133,7 @@ def _row(by_pass: dict[Pass, list[Record]]) -> Row:
         "index": facts.details.get("index"),
         "gpu_peak_bytes": (rss.details.get("gpu") or {}).get("peak_reserved_bytes") if rss else None,
         "lender": _lender(facts),
+        "disturbed_by": disturbed_by(repeats),
         "num_ranks": len(rss.ranks) or None if rss else None,
         "ranks_peak_bytes": ranks_peak_bytes(rss.ranks) if rss else None,
     }

@@ -124,6 +124,9 @@ def _caption(rows: Sequence[Row], dropped: Sequence[Column]) -> Text:
         for row in rows
         if row["cause_heap"]
     ]
+    if disturbed := [row for row in rows if row.get("disturbed_by")]:
+        names = ", ".join(f"{clean(row['method'])} {row['phase']}" for row in disturbed)
+        lines.append(f"Times disturbed by other measured children (report.md names them): {names}")
     return Text("\n".join(lines), style="not italic dim")
 
 

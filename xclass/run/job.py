@@ -15,10 +15,12 @@ from typing import Any
 
 from xclass.classifiers.base import Server, import_object
 from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.seal import SealLevel, check_seal
 from xclass.data.base import DataSource
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
 from xclass.encoders.factory import load_encoder
+from xclass.evaluate.saved_answers import SavedAnswers
 from xclass.measure.conditions import process_conditions
 from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
@@ -26,7 +28,8 @@ from xclass.records.record import SHORT_CHUNKS, SHORT_STEPS, Pass, Phase
 from xclass.run.encoding import open_encoder, warm_up_encoder
 from xclass.run.events import EventWriter, rank_here
 from xclass.run.feed import DataFeed, FeedLimits
-from xclass.run.judging import SavedAnswers, judge
+from xclass.run.finishing import finish_model
+from xclass.run.judging import judge
 from xclass.run.questions import Questions
 from xclass.run.rank_part import RankPart
 from xclass.run.scrutiny import send_cautions
@@ -107,6 +110,7 @@ class Job:
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)
+        finish_model(self._spec, self._open_source())
 
     def _load_and_serve(self) -> None:
         config = self._config
@@ -120,10 +124,12 @@ class Job:
 
         def load(outcome: Outcome) -> None:
             folder = Path(self._spec.model_dir)
+            fingerprint = check_seal(folder, level=SealLevel.sizes)
             server.load(folder)
             encoder = opened["encoder"] = load_encoder(folder)
             files = [path for path in folder.rglob("*") if path.is_file()]
-            outcome["details"] = {"model_file_bytes": sum(path.stat().st_size for path in files)}
+            file_bytes = sum(path.stat().st_size for path in files)
+            outcome["details"] = {"model_file_bytes": file_bytes, "model_fingerprint": fingerprint}
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
 
         def serve(outcome: Outcome) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from xclass.measure.limits import oom_kill_count
+from xclass.measure.register import Stay
 from xclass.measure.timeline import TimelineSampler
 from xclass.run import interrupts
 from xclass.run.events import parse_event
@@ -54,10 +55,16 @@ class ChildResult:
     """``timeout`` or ``interrupt`` where the launcher ended it."""
     sampler: TimelineSampler
     ranks: RankWatch | None = None
-    """None where no child was started."""
+    """None where the child was never started."""
     rank_exits: dict[int, int] = field(default_factory=dict)
     """Rank -> exit code, of those that failed."""
     stderr_tail: str = ""
+    conditions: dict[str, Any] = field(default_factory=dict)
+    """Of the machine when the child was started."""
+    ended_at: float = 0.0
+    """CLOCK_MONOTONIC."""
+    neighbours: list[Stay] = field(default_factory=list)
+    """Other measured children that ran at some time while this one did."""
 
 
 def run_child(
