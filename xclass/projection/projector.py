@@ -25,7 +25,8 @@ from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import MAPPED, ProblemShape
-from xclass.sizing.plan import IMPORTED_BYTES, PhasePlan, plan_method, refusal_of, saved_bytes
+from xclass.sizing.engines import IMPORTED_BYTES
+from xclass.sizing.plan import PhasePlan, plan_method, refusal_of, saved_bytes
 from xclass.units import format_count
 
 
@@ -274,7 +275,7 @@ def refuse_misfit(config: RunConfig, method: str, shape: ProblemShape) -> None:
         ConfigError: the index cannot be built over so many classes or dimensions.
     """
     if index := config.sections_of(method).get("index"):
-        allowed = index.kind(shape.num_classes).misfit(shape.num_classes, shape.dim)
+        allowed = index.misfit(shape.num_classes, shape.dim)
         if allowed:
             remedy = "choose another index, or leave it out with methods=[...]"
             raise ConfigError(INDEX_KEY, index.factory, allowed=allowed, remedy=remedy)

@@ -223,7 +223,7 @@ def _indexes(config: RunConfig, phase: Phase, *, vectors: VectorSource) -> Itera
             vectors=vectors,
         )
         assert config.classes is not None
-        if index.kind(config.classes).misfit(config.classes, config.dim) is None:
+        if index.misfit(config.classes, config.dim) is None:
             yield _Lean(
                 option=option,
                 meaning=f"{place}{lean.meaning}",

@@ -84,7 +84,7 @@ class HardNegatives:
         """The index and the tables of the others."""
         held = self._others.held_bytes()
         if self._index is not None:
-            from xclass.classifiers.nearest_neighbour.server import faiss_index_bytes
+            from xclass.classifiers.nearest_neighbour.index_parts import faiss_index_bytes
 
             held["hard index"] = faiss_index_bytes(self._index)
         return held
@@ -109,7 +109,7 @@ class HardNegatives:
 
     def _refresh(self) -> None:
         from xclass.classifiers.nearest_neighbour.build import add_classes, make_index, train_index
-        from xclass.classifiers.nearest_neighbour.server import innermost
+        from xclass.classifiers.nearest_neighbour.index_parts import innermost
 
         self._index = None  # before the next one grows
         num_classes, dim = self._weights_CD.shape
