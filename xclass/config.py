@@ -27,7 +27,7 @@ from xclass.evaluate.config import EvaluateConfig
 from xclass.measure.config import MeasureConfig
 from xclass.objective.config import ObjectiveConfig
 
-MAX_CLASSES, DEFAULT_DIM = 10**12, 64
+MAX_CLASSES, MAX_RANKS, DEFAULT_DIM = 10**12, 4096, 64
 
 MethodsConfig = make_dataclass(
     "MethodsConfig",
@@ -130,7 +130,7 @@ class RunConfig:
         check_range("scan_batch_size", self.scan_batch_size, 1, 1 << 20, remedy="1024 is the default")
         if self.threads is not None:
             check_range("threads", self.threads, 1, 4096, remedy=f"this process may use {usable_cores()}")
-        check_range("ranks", self.ranks, 1, 4096, remedy="1 is the default")
+        check_range("ranks", self.ranks, 1, MAX_RANKS, remedy="1 is the default")
         if self.device is not Device.cpu and self.weights.storage is WeightStorage.memmap:
             raise ConfigError(
                 "weights.storage",

@@ -87,9 +87,11 @@ class Projector:
         return {variant: (point.config, point.method) for variant, point in largest.items()}
 
     def project(
-        self, config: RunConfig, method: str, *, is_far_allowed: bool = False
+        self, config: RunConfig, method: str, *, is_far_allowed: bool = False, num_machines: int = 1
     ) -> list[ProjectedPhase]:
         """Fit, load and serve of one method at the size of ``config``; measured there or not.
+
+        With several ranks the bytes of fitting are of one, on as many machines (of one, all on it).
 
         Raises:
             ConfigError: beyond REFUSED_BEYOND and not ``is_far_allowed``, naming the largest measured size;
@@ -99,7 +101,7 @@ class Projector:
         refuse_misfit(config, method, shape)
         phases = []
         # Asked once for all phases: the calculator projects ten thousand sizes while a page is made.
-        plans = plan_method(config, method, shape)
+        plans = plan_method(config, method, shape, num_machines=num_machines)
         is_known = all((variant, plan.phase) in self._fits for plan in plans)
         times = {} if is_known else self._reference.times(config, method)
         for plan in plans:
@@ -152,7 +154,7 @@ class Projector:
             mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
             times=self._times(config, fit, shape, phase, extrapolation, point), extrapolation=extrapolation,
             error_words=words, held_out=peaks.largest_held_out(others),
-            caveats=fit.caveats_at(shape),
+            caveats=fit.caveats_at(shape), layout=plan.layout,
         )  # fmt: skip
 
     def _predicted(
@@ -175,7 +177,7 @@ class Projector:
             basis=Basis.PREDICTED, base_bytes=fit.base_bytes, components=components,
             factors=fit.factors_of(plan), peak=_range(fit.base_bytes, components, low, high),
             mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
-            times=times, extrapolation=float("inf"), error_words=words,
+            times=times, extrapolation=float("inf"), error_words=words, layout=plan.layout,
         )  # fmt: skip
 
     def _times(
