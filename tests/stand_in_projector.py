@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from xclass.config import RunConfig
 from xclass.errors import ConfigError
-from xclass.projection.projector import refuse_misfit
+from xclass.projection.refusals import refuse_misfit
 from xclass.projection.result import (
     MARKED_BEYOND,
     REFUSED_BEYOND,
