@@ -60,7 +60,7 @@ def _run(kind: str, shards: int, folder: Path) -> tuple[dict[str, Any], Any]:
     """Figures of one run, and its answers, shape (Q, 10)."""
     words = (*_WORDS, f"index={kind}", f"index.shards={shards}", f"hydra.run.dir={folder}")
     subprocess.run([sys.executable, "-m", "xclass", *words], cwd=_ROOT, check=True)
-    records = {str(record.phase): record for record in read_records(folder / "records")}
+    records = {str(record.phase): record for record in read_records(folder)}
     build, serve = records["build"], records["serve"]
     with np.load(folder / "answers" / "nearest_neighbour.npz") as answers:
         found = answers["classes_QK"]

@@ -53,6 +53,10 @@ class MeasurementError(XclassError):
     """A meter that cannot be read or whose reading must not be used."""
 
 
+class CrowdedError(XclassError):
+    """What would fit this machine but for other measured children, and was not given the time to wait."""
+
+
 class RecordError(XclassError):
     """A record file that is damaged or of a schema version this program cannot read."""
 

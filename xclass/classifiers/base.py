@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -151,6 +151,15 @@ class Server(Protocol):
 
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes this model occupies when every page of it is resident."""
+        ...
+
+
+@runtime_checkable
+class NormalisingServer(Protocol):
+    """A server whose scores become probabilities when each query's total is taken off."""
+
+    def log_totals(self, queries_QD: Encoded) -> FloatArray:
+        """Log of the sum of exponentials of the scores of all classes, shape (Q,)."""
         ...
 
 

@@ -70,6 +70,12 @@ the measurement
 
   experiment=NAME        a named run of conf/experiment      --cfg job   print the whole configuration
   -m, --multirun         sweep over comma-separated values    --version
+  hydra/launcher=NAME    where the runs of a sweep go: basic (in turn, here) | one_machine (side by side)
+                         | slurm | slurm_rehearsal (the same without Slurm) | ray_cluster; CPUs and memory are
+                         asked for by the plan (pip install 'xclass[joblib,submitit,ray]')
+  hydra/sweeper=optuna   a sweep that searches (pip install 'xclass[optuna]'): objective.metric=accuracy as
+                         high as it gets with objective.serving_ram=2GB at the most, of the best method or of
+                         objective.method=NAME; worked out in -m experiment=best_under_2gb
   hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
 
   python -m xclass.plan classes=5e6           RAM, disk, time and server of a run before there is data

@@ -65,6 +65,10 @@ class MemorySource:
             several=several,
         )
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Examples of one class in the order they were given."""
+        return self._pairs(np.flatnonzero(self._targets.sets.classes == class_id)[:limit])
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """None are held out: the caller asks its own."""
         return self.example_batch(0, 0)
@@ -84,6 +88,10 @@ class MemorySource:
     def class_name(self, class_id: int) -> str:
         """Its number: names are the estimator's."""
         return f"class {class_id}"
+
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Their numbers."""
+        return [self.class_name(class_id) for class_id in range(start, stop)]
 
     def _pairs(self, positions: IntArray) -> Batch:
         inputs = take_inputs(self._inputs, self._examples[positions])

@@ -157,14 +157,16 @@ def _fit(config: RunConfig, method: str, shape: ProblemShape, num_machines: int)
     imported = IMPORTED_BYTES.get(method, 0) + (GLOO_BYTES if layout.num_ranks > 1 else 0)
     sections = config.sections_of(method)
     scratch_bytes = sections["index"].scratch_bytes(shape) if "index" in sections else 0
+    saved = saved_bytes(config, method, shape)
     return PhasePlan(
         method=method,
         phase=fit_phase,
         base_bytes=BASE_BYTES[settings.engine] + imported,
         import_peak_bytes=_import_peak_bytes(settings.engine) + imported,
         regime=law.peak,
-        # The shortened heap pass saves a model of its own beside the first, and deletes it.
-        disk_bytes=saved_bytes(config, method, shape) * (2 if config.measure.heap_pass else 1)
+        # The shortened heap pass saves a model of its own, without names, beside the first, and deletes it.
+        disk_bytes=saved
+        + (saved - _names_bytes(config, shape) if config.measure.heap_pass else 0)
         + scratch_bytes,
         layout=layout,
     )
@@ -177,10 +179,15 @@ def _with_imports(plan: PhasePlan, num_bytes: int) -> PhasePlan:
 
 
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
-    """Bytes of the saved model of a method, its encoder's table included."""
+    """Bytes of the saved model of a method, its encoder's table and the names of its classes included."""
     settings: MethodConfig = getattr(config.method, method)
-    tables = _encoder_files(config, method, shape)
-    return settings.model_bytes(shape, **config.sections_of(method)) + sum(tables.values())
+    tables = sum(_encoder_files(config, method, shape).values())
+    return settings.model_bytes(shape, **config.sections_of(method)) + tables + _names_bytes(config, shape)
+
+
+def _names_bytes(config: RunConfig, shape: ProblemShape) -> int:
+    num_bytes: int = config.data.names_bytes(shape.num_classes)
+    return num_bytes
 
 
 def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:

@@ -24,6 +24,8 @@ from xclass.classifiers.model_folder import (
     write_manifest,
 )
 from xclass.classifiers.nearest_neighbour.second_stage import EXACT_VECTORS
+from xclass.classifiers.seal import SEAL, Progress, SealLevel, check_seal, seal
+from xclass.classifiers.served_facts import SERVED_JSON
 from xclass.encoders.config import ENCODER_FILES
 from xclass.errors import ConfigError, ModelError
 
@@ -48,6 +50,8 @@ def amend_model(
     *,
     drop: npt.NDArray[np.integer] | None = None,
     add: npt.NDArray[np.floating] | None = None,
+    check: SealLevel = SealLevel.contents,
+    progress: Progress | None = None,
 ) -> Amendment:
     """Write a model folder with some classes dropped and others added; the old folder is only read.
 
@@ -57,16 +61,19 @@ def amend_model(
         drop: class ids.
         add: shape (N, D), encoded examples or means, one for each new class; they get the ids after the
             highest that the model ever had.
+        check: how closely the model is compared with its seal before.
+        progress: of that check.
 
     Raises:
         ConfigError: what is wanted does not fit the model, or ``out`` exists.
-        ModelError: the model is damaged, or of a kind that cannot be amended.
+        ModelError: the model is not sealed, damaged, or of a kind that cannot be amended.
         OSError: the disk is full, or ``out`` cannot be made.
 
     Memory:
         softmax heads: ``4 D min(C, 65536)`` and a few blocks, whatever C is. Indexes: see
         :func:`xclass.classifiers.amend.index.amend_index`.
     """
+    check_seal(model, level=check, progress=progress)
     manifest = read_manifest(model, kind=("linear", "faiss"))
     row_files = _row_files(manifest["kind"])
     _refuse_unknown_files(model, manifest, row_files)
@@ -77,18 +84,23 @@ def amend_model(
     with new_folder(out) as partial:
         _amend_files(model, partial, manifest, change)
         amend_class_ids(class_ids, partial, change)
-        _copy_others(model, partial, row_files | {MANIFEST})
-        write_manifest(
-            partial,
-            kind=manifest["kind"],
-            shape={"num_classes": change.num_classes_after, "dim": manifest["dim"]},
-            facts=_facts_after(manifest["facts"], change),
-        )
+        _copy_others(model, partial, row_files | {MANIFEST, SEAL})
+        _complete(partial, manifest, change)
     return Amendment(
         added=range(change.next_id, change.next_id_after),
         num_dropped=len(change.dropped_R),
         num_classes=change.num_classes_after,
     )
+
+
+def _complete(partial: Path, manifest: dict[str, Any], change: Change) -> None:
+    write_manifest(
+        partial,
+        kind=manifest["kind"],
+        shape={"num_classes": change.num_classes_after, "dim": manifest["dim"]},
+        facts=_facts_after(manifest["facts"], change),
+    )
+    seal(partial)
 
 
 def _copy_others(model: Path, partial: Path, left_out: set[str]) -> None:
@@ -149,7 +161,7 @@ def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[
             f"{model}: an index in {num_shards} shards cannot be amended; amend the models of its shards "
             "(index.shard) and merge them again, or build it without index.shards"
         )
-    unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES)
+    unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES - {SERVED_JSON})
     if unknown:
         raise ModelError(
             f"{model / unknown[0]}: not a file that can be amended; amend with the xclass that saved the "
