@@ -82,6 +82,32 @@ def spread_over_machines(
     )
 
 
+def spread_over_servers(
+    config: RunConfig, method: str, alone: Choice, hardware: Hardware, reference: Reference
+) -> Spread | None:
+    """The same on servers of a catalogue, which decide how much memory a machine has.
+
+    Args:
+        config: of the run, its number of classes given.
+        method: its name.
+        alone: the server that holds one rank, or the whole.
+        hardware: the catalogue.
+        reference: times.
+    """
+    if not METHOD_CONFIGS[method].can_shard:
+        return None
+    found, shape = None, _shape(config)
+    if alone.server is None:
+        found = least_ranks(config, method, shape, alone.offered_bytes, is_all_resident=True)
+    elif config.ranks > 1:
+        found = cluster(config, method, shape, config.ranks)
+    if found is None:
+        return None
+    server = alone if alone.server is not None else choose(hardware, found.promised_bytes)
+    step_seconds = _step_seconds(config, method, reference, found.num_ranks)
+    return Spread(cluster=found, server=server, step_seconds=step_seconds)
+
+
 def shards_that_fit(config: RunConfig, method: str, fit: PhaseEstimate, place: Place) -> int | None:
     """The fewest shards in which an index that one machine cannot build whole is built there."""
     if fit.required_bytes <= place.room.usable_bytes or config.index.shard is not None:

@@ -23,9 +23,10 @@ def rank_notes(method: MethodEstimate, phase: PhaseEstimate) -> list[str]:
     if layout.num_ranks == 1:
         return [f"{projected.phase}: cannot be divided over ranks: one process, with all classes"]
     here = "one of them" if layout.ranks_here == 1 else f"{layout.ranks_here} of them"
+    needed = format_bytes(phase.required_bytes)
     return [
-        f"{projected.phase}: bytes of each of {layout.num_ranks} ranks; a machine with {here} and the process "
-        f"that started it needs {format_bytes(phase.required_bytes)}"
+        f"{projected.phase}: bytes of each of {layout.num_ranks} ranks; a machine with {here} and torchrun's "
+        f"own process needs {needed}"
     ]
 
 
@@ -50,28 +51,32 @@ def server_words(method: MethodEstimate) -> str:
     return f"{layout.num_machines} x {choice.words}{in_all}"
 
 
-def _spread_words(estimate: Estimate, method: MethodEstimate, spread: Spread) -> list[str]:
-    found, ranks = spread.cluster, spread.cluster.num_ranks
-    size = format_decimal_bytes(estimate.place.ram_bytes)
-    is_asked = ranks == method.config.ranks
-    least = "" if is_asked else f", the fewest that do (ranks={ranks})"
-    words = [
-        f"  {method.name}: training needs {ranks} x {size}{least}: {format_bytes(found.required_bytes)} on "
-        f"each, with {format_count(found.slice_classes)} classes; the model is served by one machine",
-        f"    {_price_words(spread)}",
-    ]
-    sent = format_bytes(found.step_bytes / ranks)
+def rank_words(spread: Spread, *, batch_size: int) -> list[str]:
+    """Bytes, price and traffic of a head in ranks."""
+    found = spread.cluster
+    each = f"{format_bytes(found.required_bytes)} on each, with {format_count(found.slice_classes)} classes"
+    sent = format_bytes(found.step_bytes / found.num_ranks)
     text = (
-        f"    a step of {format_count(method.config.batch_size)} examples: each rank sends {sent}, "
-        f"{format_seconds(found.network_seconds)} at 10 Gbit/s"
+        f"a step of {format_count(batch_size)} examples: each rank sends {sent}, "
+        f"about {format_seconds(found.network_seconds)} at 10 Gbit/s and 50 us a message"
     )
     if spread.step_seconds is not None:
         text += f", and computes about {format_seconds(spread.step_seconds.value)}"
     if spread.is_network_bound:
-        text += (
-            ": THE NETWORK TAKES LONGER; a larger batch_size sends as much for each example, fewer ranks less"
-        )
-    return [*words, text]
+        text += ": THE NETWORK TAKES LONGER, so that fewer ranks on larger machines are as fast"
+    return [
+        f"trained in {found.num_ranks} ranks, one on each machine (ranks={found.num_ranks}): {each}; the "
+        "model is served by one machine",
+        _price_words(spread),
+        text,
+    ]
+
+
+def _spread_words(estimate: Estimate, method: MethodEstimate, spread: Spread) -> list[str]:
+    ranks, size = spread.cluster.num_ranks, format_decimal_bytes(estimate.place.ram_bytes)
+    least = "" if ranks == method.config.ranks else ", the fewest that do"
+    words = rank_words(spread, batch_size=method.config.batch_size)
+    return [f"  {method.name} needs {ranks} x {size}{least}", *(f"    {line}" for line in words)]
 
 
 def _price_words(spread: Spread) -> str:
@@ -84,8 +89,9 @@ def _price_words(spread: Spread) -> str:
 
 
 def _shard_words(estimate: Estimate, name: str, shards: int) -> str:
+    room = estimate.place.room
     return (
-        f"  {name}: built on {estimate.place.name} in {shards} shards, one after the other "
+        f"  {name}: built within {format_bytes(room.usable_bytes)} in {shards} shards, one after the other "
         f"(index.shards={shards}), or one shard on each of {shards} machines (index.shard=0 to {shards - 1}, "
         "then python -m xclass.merge)"
     )

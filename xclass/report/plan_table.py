@@ -145,7 +145,7 @@ def _phase_notes(phase: PhaseEstimate) -> list[str]:
             "reads all of them again for every query (benchmarks/records/measure/serving_curve)"
         )
     if phase.is_tight:
-        high = format_bytes(projected.peak.high)
+        high = format_bytes(phase.rented_bytes)
         notes.append(f"tight: the upper end of its interval, {high}, does not fit")
     if projected.basis is not Basis.PREDICTED:
         mark = f", {projected.extrapolation:.3g}x beyond what was measured" if projected.is_marked else ""
