@@ -27,7 +27,7 @@ from xclass.evaluate.config import EvaluateConfig
 from xclass.measure.config import MeasureConfig
 from xclass.objective.config import ObjectiveConfig
 
-MAX_CLASSES, DEFAULT_DIM = 10**12, 64
+MAX_CLASSES, MAX_RANKS, DEFAULT_DIM = 10**12, 4096, 64
 
 MethodsConfig = make_dataclass(
     "MethodsConfig",
@@ -130,7 +130,7 @@ class RunConfig:
         check_range("scan_batch_size", self.scan_batch_size, 1, 1 << 20, remedy="1024 is the default")
         if self.threads is not None:
             check_range("threads", self.threads, 1, 4096, remedy=f"this process may use {usable_cores()}")
-        check_range("ranks", self.ranks, 1, 4096, remedy="1 is the default")
+        check_range("ranks", self.ranks, 1, MAX_RANKS, remedy="1 is the default")
         if self.device is not Device.cpu and self.weights.storage is WeightStorage.memmap:
             raise ConfigError(
                 "weights.storage",
@@ -166,6 +166,7 @@ class RunConfig:
             raise ConfigError(
                 "methods", ",".join(self.methods), allowed="each method once", remedy="remove the repetition"
             )
+        self._check_ranks()
         if self.objective.method not in (None, *self.methods):
             raise ConfigError(
                 "objective.method",
@@ -174,6 +175,19 @@ class RunConfig:
                 remedy="null takes the best of them",
             )
         self._check_lender()
+
+    def _check_ranks(self) -> None:
+        if self.classes is not None and self.ranks > self.classes:
+            allowed = f"1 to {self.classes}, the number of classes"
+            raise ConfigError("ranks", self.ranks, allowed=allowed, remedy="take fewer")
+        if self.ranks > 1 and not any(METHOD_CONFIGS[name].can_shard for name in self.methods):
+            able = " or ".join(name for name, method in METHOD_CONFIGS.items() if method.can_shard)
+            raise ConfigError(
+                "ranks",
+                self.ranks,
+                allowed=f"1 with methods=[{','.join(self.methods)}]: each is fitted in one process",
+                remedy=f"add {able}, or leave ranks out",
+            )
 
     def _check_lender(self) -> None:
         encoder, vectors = self.method.nearest_neighbour.encoder, self.index.vectors

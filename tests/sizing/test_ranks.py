@@ -39,11 +39,11 @@ def test_a_rank_takes_its_slice_of_what_grows_with_the_classes(method, ranks):
 def test_the_machine_needs_all_of_its_ranks_and_who_starts_them():
     alone = fit_plan(make_config(4), "dense_softmax", num_machines=4)
     together = fit_plan(make_config(4), "dense_softmax")
-    assert (alone.ranks_here, together.ranks_here) == (1, 4)
+    assert (alone.layout.ranks_here, together.layout.ranks_here) == (1, 4)
     assert alone.base_bytes == BASE_BYTES["torch"] + GLOO_BYTES
     assert alone.required_bytes == alone.peak_bytes - alone.mapped_bytes + AGENT_BYTES
     assert together.required_bytes == 4 * (together.peak_bytes - together.mapped_bytes) + AGENT_BYTES
-    assert fit_plan(make_config(5), "dense_softmax", num_machines=2).ranks_here == 3
+    assert fit_plan(make_config(5), "dense_softmax", num_machines=2).layout.ranks_here == 3
 
 
 def test_ranks_of_one_machine_share_its_threads():

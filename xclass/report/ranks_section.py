@@ -101,7 +101,7 @@ def _traffic(record: Record) -> str:
     """What crossed between the ranks, per step where steps were taken, beside its closed form."""
     details = record.details
     text = f"Between the ranks {format_bytes(details['traffic_bytes'])} crossed, of all of them together"
-    if details.get("steps"):
+    if details.get("steps") and not details.get("went_on_from"):
         a_step = details["traffic_bytes"] / details["steps"]
         text += f": {format_bytes(round(a_step))} in each of {format_count(details['steps'])} steps, counted"
     if details.get("predicted_step_traffic_bytes"):

@@ -110,7 +110,8 @@ class Job:
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)
-        finish_model(self._spec, self._open_source())
+        if part.is_first:
+            finish_model(self._spec, self._open_source())
 
     def _load_and_serve(self) -> None:
         config = self._config

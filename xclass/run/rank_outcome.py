@@ -31,6 +31,8 @@ class Settled:
     """Of every rank, in order."""
     agent: TimelineSampler
     """Of the process that started them."""
+    environment: dict[str, str]
+    """What they had on top of the run's variables."""
 
 
 def settle_ranks(phase: str, result: ChildResult) -> Settled | None:
@@ -43,19 +45,17 @@ def settle_ranks(phase: str, result: ChildResult) -> Settled | None:
     Returns:
         None where the child was alone.
     """
+    if result.ranks is None:
+        return None
     first = RankEnd(rank=0, sampler=None, outcome=result.outcomes.get(phase), error=result.error)
-    ends = result.ranks.ends(phase, first) if result.ranks is not None else []
+    ends = result.ranks.ends(phase, first)
     if not ends:
         return None
-    settled = Settled(ends=ends, agent=result.sampler)
+    settled = Settled(ends=ends, agent=result.sampler, environment=result.ranks.environment)
     if result.exit_code == 0 and all(end.outcome for end in ends):
         leader = max(ends, key=lambda end: _peak_bytes(end.outcome or {}))
         assert leader.outcome is not None
-        result.outcomes[phase] |= {
-            key: leader.outcome[key]
-            for key in ("memory", "heap", "held", "conditions")
-            if key in leader.outcome
-        }
+        result.outcomes[phase] |= {key: leader.outcome[key] for key in _OF_ITS_OWN if key in leader.outcome}
         result.sampler = leader.sampler or result.sampler
         return settled
     result.outcomes.pop(phase, None)
@@ -71,8 +71,7 @@ def add_ranks(record: Record, settled: Settled, result: ChildResult) -> None:
     """Keep what each rank measured, and what all of them and their agent held together."""
     begin = result.phase_begins.get(str(record.phase), 0.0)
     agent = settled.agent.between(begin).maxima
-    assert result.ranks is not None
-    record.environment = record.environment | result.ranks.environment
+    record.environment = record.environment | settled.environment
     record.details["rank_agent_peak_bytes"] = agent.rss_bytes
     if (first := settled.ends[0].outcome) is not None:
         record.details[_STEP_TRAFFIC] = first["rank"][_STEP_TRAFFIC]

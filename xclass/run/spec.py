@@ -156,7 +156,5 @@ class ChildSpec:
 
 def rank_environment(config: RunConfig) -> dict[str, str]:
     """Variables of a run's ranks when all of them are on this machine, on top of those of every child."""
-    return {
-        **thread_variables(rank_threads(config.num_threads, config.ranks)),
-        "GLOO_SOCKET_IFNAME": _LOOPBACK,
-    }
+    threads = rank_threads(config.num_threads, config.ranks)
+    return {**thread_variables(threads), "GLOO_SOCKET_IFNAME": _LOOPBACK}

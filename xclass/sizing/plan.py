@@ -16,7 +16,6 @@ from xclass.encoders.text_model import read_text_model
 from xclass.records.record import Phase
 from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, ProblemShape, Regime
 from xclass.sizing.engines import (
-    AGENT_BYTES,
     ANSWERING_CODE_BYTES,
     BASE_BYTES,
     FITTING_CODE_BYTES,
@@ -26,7 +25,7 @@ from xclass.sizing.engines import (
     OPENING_CODE_BYTES,
     PROGRAM_CODE,
 )
-from xclass.sizing.ranks import rank_law, rank_threads, ranks_here, ranks_of
+from xclass.sizing.ranks import ONE_PROCESS, RankLayout, layout_of, rank_law, rank_threads, ranks_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +41,9 @@ class PhasePlan:
     """What the phase writes."""
     import_peak_bytes: int
     """What the process needs before the phase begins: no phase runs in less."""
-    num_ranks: int = 1
-    """Processes that carry it out together, each with a slice of the classes; all bytes but those of the
-    machine and of the disk are of one of them, the one with the most."""
-    ranks_here: int = 1
-    """Of them, on one machine."""
+    layout: RankLayout = ONE_PROCESS
+    """Over how many processes and machines it is spread; all bytes but those of the machine and of the disk
+    are of one process, the one with the most."""
 
     @property
     def mapped_bytes(self) -> int:
@@ -63,14 +60,9 @@ class PhasePlan:
         """Closed-form peak, base included."""
         return self.base_bytes + self.over_base_bytes
 
-    @property
-    def agent_bytes(self) -> int:
-        """Of the process that starts the ranks of a machine and watches them."""
-        return AGENT_BYTES if self.num_ranks > 1 else 0
-
     def on_machine(self, rank_bytes: int) -> int:
         """What a machine needs whose ranks each take so much."""
-        return self.ranks_here * rank_bytes + self.agent_bytes
+        return self.layout.on_machine(rank_bytes)
 
     @property
     def required_bytes(self) -> int:
@@ -79,7 +71,8 @@ class PhasePlan:
 
     def to_json(self) -> dict[str, Any]:
         """The ``predicted`` part of a record: of one rank, where there are several."""
-        ranks = {"num_ranks": self.num_ranks} if self.num_ranks > 1 else {}
+        num_ranks = self.layout.num_ranks
+        ranks = {"num_ranks": num_ranks} if num_ranks > 1 else {}
         return {
             "base_bytes": self.base_bytes,
             "regime": self.regime.name,
@@ -151,18 +144,17 @@ def _fit(config: RunConfig, method: str, shape: ProblemShape, num_machines: int)
     """Training or building: data and encoder are whole in every rank, the head is sliced."""
     settings: MethodConfig = getattr(config.method, method)
     fit_phase = Phase(settings.fit_phase)
-    num_ranks = ranks_of(config, method)
-    here = ranks_here(num_ranks, num_machines)
-    of_rank = replace(shape, threads=rank_threads(shape.threads, here))
+    layout = layout_of(config, method, num_machines)
+    of_rank = replace(shape, threads=rank_threads(shape.threads, layout.ranks_here))
     is_trainable = fit_phase is Phase.TRAIN
     data = config.data.memory_terms(of_rank, has_steps=is_trainable)
     kind = encoder_of(config, method)
     encoder = encoder_terms(kind, of_rank, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable)
-    law = rank_law(config, method, of_rank, num_ranks)
+    law = rank_law(config, method, of_rank, layout.num_ranks)
     law = law.plus({name: size for name, size in data.items() if name == DATA_BATCHES}, only_fed=True)
     kept = {name: size for name, size in data.items() if name != DATA_BATCHES}
     law = law.plus(kept | encoder | {PROGRAM_CODE: FITTING_CODE_BYTES[settings.engine]})
-    imported = IMPORTED_BYTES.get(method, 0) + (GLOO_BYTES if num_ranks > 1 else 0)
+    imported = IMPORTED_BYTES.get(method, 0) + (GLOO_BYTES if layout.num_ranks > 1 else 0)
     sections = config.sections_of(method)
     scratch_bytes = sections["index"].scratch_bytes(shape) if "index" in sections else 0
     saved = saved_bytes(config, method, shape)
@@ -176,8 +168,7 @@ def _fit(config: RunConfig, method: str, shape: ProblemShape, num_machines: int)
         disk_bytes=saved
         + (saved - _names_bytes(config, shape) if config.measure.heap_pass else 0)
         + scratch_bytes,
-        num_ranks=num_ranks,
-        ranks_here=here,
+        layout=layout,
     )
 
 

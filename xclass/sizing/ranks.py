@@ -6,19 +6,51 @@ encoder and sampler are whole in each, and so are added to this law at the whole
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.config import RunConfig
 from xclass.shapes import MemoryLaw, ProblemShape
+from xclass.sizing.engines import AGENT_BYTES
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankLayout:
+    """How the fit phase of a method is spread over processes and machines."""
+
+    num_ranks: int = 1
+    """Processes that carry it out together, each with a slice of the classes."""
+    ranks_here: int = 1
+    """Of them, on the machine that has most."""
+
+    @property
+    def num_machines(self) -> int:
+        """That are used."""
+        return -(-self.num_ranks // self.ranks_here)
+
+    @property
+    def agent_bytes(self) -> int:
+        """Of the process that starts the ranks of a machine and watches them."""
+        return AGENT_BYTES if self.num_ranks > 1 else 0
+
+    def on_machine(self, rank_bytes: int) -> int:
+        """What a machine needs whose ranks each take so much."""
+        return self.ranks_here * rank_bytes + self.agent_bytes
+
+
+ONE_PROCESS = RankLayout()
+"""Of every phase and method but a head that is trained in ranks."""
+
+
+def layout_of(config: RunConfig, method: str, num_machines: int) -> RankLayout:
+    """The ranks of a method over so many machines, as evenly as can be."""
+    num_ranks = ranks_of(config, method)
+    return RankLayout(num_ranks=num_ranks, ranks_here=-(-num_ranks // num_machines))
 
 
 def ranks_of(config: RunConfig, method: str) -> int:
     """Processes that a method is fitted in: those of the run, or one where it cannot be sharded."""
     return config.ranks if METHOD_CONFIGS[method].can_shard else 1
-
-
-def ranks_here(num_ranks: int, num_machines: int) -> int:
-    """Ranks on the machine that has most of them."""
-    return -(-num_ranks // num_machines)
 
 
 def rank_threads(threads: int, num_ranks_here: int) -> int:

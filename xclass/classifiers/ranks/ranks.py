@@ -10,6 +10,7 @@ MASTER_PORT) ``torchrun`` sets: https://docs.pytorch.org/docs/stable/elastic/run
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,7 +157,7 @@ class ProcessRanks:
         mine = torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
         everyone = torch.empty((self.size, *values.shape), dtype=mine.dtype, device=self._device)
         with self._named("gather"):
-            self._distributed.all_gather_into_tensor(everyone.view(-1), mine.view(-1), group=self._group)
+            self._distributed.all_gather(list(everyone.unbind()), mine, group=self._group)
         self.traffic_bytes += gather_bytes(self.size, mine.nbytes)
         gathered: npt.NDArray[Any] = everyone.cpu().numpy()
         return gathered
@@ -193,10 +194,9 @@ class ProcessRanks:
         try:
             yield
         except RuntimeError as error:
-            reason = (str(error).splitlines() or ["no reason given"])[0]
             raise RanksError(
                 f"rank {self.rank} of {self.size}: a {what} failed, because another rank is gone or "
-                f"hangs ({reason}); look at what that rank said last"
+                f"hangs ({_reason(error)}); look at what that rank said last"
             ) from error
 
 
@@ -243,11 +243,10 @@ def open_ranks(*, device: Device = Device.cpu, patience_seconds: float = _PATIEN
             "gloo" if device is Device.cpu else "nccl", timeout=timedelta(seconds=patience_seconds)
         )
     except (RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
         raise RanksError(
             f"rank {os.environ.get('RANK')} of {os.environ['WORLD_SIZE']} cannot reach the others at "
-            f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')} ({reason}); start all of "
-            "them with torchrun"
+            f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')} ({_reason(error)}); start all "
+            "of them with torchrun"
         ) from error
     return ProcessRanks(device=device)
 
@@ -276,3 +275,9 @@ def rank_facts(ranks: Ranks, classes: range) -> dict[str, Any]:
         "own_classes": len(classes),
         "traffic_bytes": ranks.traffic_bytes,
     }
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of what a backend says, without the place in its source."""
+    first_line = (str(error).splitlines() or ["no reason given"])[0]
+    return re.sub(r"^\[[^\]]*\] *", "", first_line).split(". ")[0]
