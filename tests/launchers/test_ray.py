@@ -15,9 +15,9 @@ def test_tasks_of_a_cluster_are_measured_and_a_lost_one_is_one_line(start_xclass
     sweep = tmp_path / "sweep"
     process = start_xclass(
         "-m", "+classes=300,500", *QUICK, "hydra/launcher=ray_cluster", f"hydra.sweep.dir={sweep}",
-        "hydra.launcher.ray.init.num_cpus=1", "hydra.launcher.ray.init._temp_dir=/tmp/xclass-ray-test",
+        "++hydra.launcher.ray.init.num_cpus=1", "++hydra.launcher.ray.init._temp_dir=/tmp/xclass-ray-test",
     )  # fmt: skip
-    wait_until((sweep / "1" / "records" / "synthetic-prepare-rss.json").exists, what="job 1", seconds=90)
+    wait_until((sweep / "1" / "records" / "synthetic-prepare-rss.json").exists, what="job 1", seconds=200)
     for pid, words in left_over(process, sweep):
         if words[0].startswith("ray::_run_job"):
             os.kill(pid, signal.SIGKILL)
