@@ -96,12 +96,12 @@ class Heard:
 
 
 def ask_in_turn(url: str, calls: list[Call], *, concurrency: int, for_seconds: float) -> Heard:
-    """So many clients, each with its next request as soon as it has the answer to the last."""
+    """So many clients, each with its next request as soon as it has the answer to the last; at least one."""
 
     async def client(heard: Heard, number: int) -> None:
         connection = Connection(url)
         at = number
-        while time.perf_counter() < until:
+        while at == number or time.perf_counter() < until:
             heard.replies.append(await connection.send(calls[at % len(calls)]))
             at += concurrency
         connection.close()

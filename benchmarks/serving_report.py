@@ -34,7 +34,7 @@ def _cap(arm: dict[str, Any]) -> str:
     cap, promise = arm["cap"], arm["promise"]
     peak = cap.get("peak_bytes")
     text = (
-        f"Promised {_mib(arm['promised_bytes'])}: {_mib(promise['peak_bytes'])} as the run's serve phase measured, "
+        f"Promised {_mib(arm['promised_bytes'])}: {_mib(promise['peak_bytes'])} as its serve phase measured, "
         f"{_mib(promise['service_bytes'])} for the service and {_mib(promise['room_bytes'])} for bodies, "
         f"{_mib(promise['supervisor_bytes'])} for the process that starts the worker. "
         f"Run under {cap['kind']} with that limit"

@@ -35,11 +35,7 @@ def read_json(path: Path, *, max_bytes: int = MAX_BYTES) -> Any:
 
 
 def read_json_object(path: Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
-    """Read one JSON object.
-
-    Args:
-        path: of the file.
-        max_bytes: that it may have.
+    """Read one JSON object: see :func:`read_json`.
 
     Raises:
         OSError: it cannot be read.

@@ -8,9 +8,12 @@ import sys
 import urllib.error
 import urllib.request
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from real_runs import SMALL, RunFolder
+
+from xclass.serving.page.run_view import RunView
 
 METHOD = "sparse_means"
 ATTACK = "<img src=x onerror=alert(1)><script>console.log('owned')</script>"
@@ -49,7 +52,11 @@ def run(tmp_path_factory, run_xclass):
         f"hydra.run.dir={folder / 'run'}",
     )  # fmt: skip
     assert done.exit_code == 0, done.err
-    return RunFolder(folder / "run")
+    folder /= "run"
+    files = [path for path in (folder / "models" / METHOD).rglob("*") if path.is_file()]
+    details = RunFolder(folder).record(f"{METHOD}-load-rss")["details"]
+    assert details["model_file_bytes"] == sum(path.stat().st_size for path in files), "names are counted"
+    return RunFolder(folder)
 
 
 class Demo:
@@ -197,21 +204,20 @@ def test_everything_can_be_reached_by_keyboard(demo, visit):
     assert page.locator("#answers [aria-pressed=true]").count() == 1
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        ATTACK, "\u202egnp.exe \u200b\u2060", "\x00\x01 nul", "\U0001f469\u200d\U0001f692" * 50,
-        "a\u0301" * 300, "'; DROP TABLE classes; --", "{{7*7}} ${7*7}", "\ufeff", "</script><b>x</b>",
-    ],
-    ids=["markup", "turned", "nul", "emoji", "combining", "sql", "template", "bom", "end of script"],
-)  # fmt: skip
-def test_hostile_input_is_answered_and_stays_text(demo, visit, text):
+HOSTILE = [
+    ATTACK, "\u202egnp.exe \u200b\u2060", "\x00\x01 nul", "\U0001f469\u200d\U0001f692" * 50, "a\u0301" * 300,
+    "'; DROP TABLE classes; --", "{{7*7}} ${7*7}", "\ufeff", "</script><b>x</b>",
+]  # fmt: skip
+
+
+def test_hostile_input_is_answered_and_stays_text(demo, visit):
     page = visit(demo)
-    found = ask(page, text)
-    # What has nothing in common with any example is told so.
-    words = "Best of" if found["answers"][0] else "No class"
-    assert page.get_by_role("status").inner_text().startswith(words)
-    assert page.locator("main img, main script, main b").count() == 0
+    for text in HOSTILE:
+        found = ask(page, text)
+        # What has nothing in common with any example is told so.
+        words = "Best of" if found["answers"][0] else "No class"
+        assert page.get_by_role("status").inner_text().startswith(words), ascii(text)
+        assert page.locator("main img, main script, main b").count() == 0, ascii(text)
     assert page.title() == "xclass demo"
 
 
@@ -293,6 +299,48 @@ def test_a_dead_server_is_said_and_the_page_goes_on_when_it_is_back(run, visit):
         assert page.locator("#query").input_value() == "anvil amber"
     finally:
         second.end()
+
+
+def with_facts(page, facts):
+    """Show the page as it is of another model; only what it asks for is answered by the server."""
+    page.route("**/demo/facts", lambda route: route.fulfill(json=facts))
+    page.reload()
+    page.wait_for_function("() => document.querySelector('#subtitle').textContent.includes('classes')")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "typed", "sent"),
+    [
+        ("vectors", "[0.5, -1]", {"vector": [0.5, -1]}),
+        ("rows", '{"columns": [3], "values": [1]}', {"row": {"columns": [3], "values": [1]}}),
+        ("vectors", "[0.5, oops", None),
+    ],
+)
+def test_a_model_of_numbers_takes_them_as_json(demo, visit, inputs, typed, sent):
+    page = visit(demo)
+    facts = demo.ask("/demo/facts")[1]
+    with_facts(page, facts | {"dim": 2, "model": facts["model"] | {"inputs": inputs}})
+    assert "JSON" in page.locator("#query-label").inner_text()
+    bodies = []
+    page.on("request", lambda request: bodies.append(request) if "/predict" in request.url else None)
+    page.fill("#query", typed)
+    page.locator("#status.is-wrong").wait_for()  # the model behind it takes texts
+    if sent is None:
+        assert bodies == []
+        assert "numbers between commas" in page.get_by_role("status").inner_text()
+    else:
+        assert bodies[0].post_data_json == sent | {"k": 5, "probability": True}
+
+
+def test_of_a_model_that_was_copied_alone_the_page_says_what_is_missing(demo, visit, tmp_path):
+    alone = SimpleNamespace(folder=tmp_path / "alone", describe=dict)
+    page = visit(demo)
+    with_facts(page, demo.ask("/demo/facts")[1] | RunView.of(alone).to_json())
+    reason = "the model does not lie in the folder of the run that made it"
+    assert page.locator("#accuracy").inner_text() == f"Nobody can say here: {reason}."
+    assert not page.locator("#held-out").is_visible()
+    ask(page, "eagle elm")
+    assert page.locator("#known-note").inner_text() == f"Cannot be shown: {reason}."
 
 
 CONTRAST = """(selector) => {

@@ -176,8 +176,10 @@ def test_an_overloaded_service_answers_everyone(serve, tmp_path):
         if answer.status_code == 503:
             assert int(answer.headers["retry-after"]) >= 1
             assert "overloaded" in answer.json()["error"]
-    assert len(service.workers()) == 1
+    (worker,) = service.workers()
     assert service.lines[3:] == []
+    service.process.kill()
+    wait_until(lambda: not Path(f"/proc/{worker}").exists(), what="a worker ends with its supervisor")
 
 
 def test_the_end_comes_after_what_is_queued_was_answered(serve, tmp_path):
