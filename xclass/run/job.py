@@ -108,7 +108,7 @@ class Job:
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)
-        finish_model(self._spec, self._open_source())
+        finish_model(self._spec, self._open_source)
 
     def _load_and_serve(self) -> None:
         config = self._config
