@@ -19,7 +19,8 @@ from xclass.encoders.identity import IdentityEncoder
 from xclass.errors import ConfigError, ModelError
 from xclass.measure.status import read_status
 from xclass.shapes import ProblemShape
-from xclass.sizing.plan import ANSWERING_CODE_BYTES, make_shape, plan_method
+from xclass.sizing.engines import ANSWERING_CODE_BYTES
+from xclass.sizing.plan import make_shape, plan_method
 from xclass.units import MIB
 
 C, D = 1000, 16

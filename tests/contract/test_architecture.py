@@ -47,6 +47,8 @@ FORBIDDEN = {
                "xclass.cli", *ENGINES},
     "sizing": {"xclass.measure", "xclass.run", "xclass.report", "xclass.cli", "xclass.projection", *ENGINES},
     "projection": {"xclass.measure", "xclass.run", "xclass.report", "xclass.cli", *ENGINES},
+    "objective": {"xclass.measure", "xclass.run", "xclass.report", "xclass.classifiers", "xclass.data",
+                  "xclass.cli", "xclass.config", *ENGINES},
     "serving": {"xclass.run", "xclass.report", "xclass.sizing", "xclass.projection", "xclass.cli",
                 "xclass.estimators", "torch", "faiss"},
     "run": {"xclass.cli", "xclass.report", "xclass.schemas"},

@@ -29,7 +29,7 @@ from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError, ModelError
 from xclass.run.feed import DataFeed, FeedLimits
 from xclass.shapes import ProblemShape
-from xclass.sizing.plan import BASE_BYTES
+from xclass.sizing.engines import BASE_BYTES
 
 NUM_CLASSES, DIM, K = 300, 16, 5
 SHAPE = ProblemShape(

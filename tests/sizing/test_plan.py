@@ -14,14 +14,8 @@ from xclass.data.file_settings import num_train_of
 from xclass.data.lemmas.config import LemmasConfig, train_texts
 from xclass.records.record import Phase
 from xclass.sizing.capacity import Room, explain_misfit, largest_that_fits
-from xclass.sizing.plan import (
-    ANSWERING_CODE_BYTES,
-    BASE_BYTES,
-    FITTING_CODE_BYTES,
-    IMPORTED_BYTES,
-    make_shape,
-    plan_method,
-)
+from xclass.sizing.engines import ANSWERING_CODE_BYTES, BASE_BYTES, FITTING_CODE_BYTES, IMPORTED_BYTES
+from xclass.sizing.plan import make_shape, plan_method
 
 GIB = 1 << 30
 C, D, B, SCAN, THREADS = 1000, 8, 16, 32, 2

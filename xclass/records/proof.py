@@ -15,6 +15,7 @@ from typing import Any
 
 from xclass.errors import RecordError
 from xclass.json_object import read_json_object
+from xclass.records.neighbours import read_neighbours
 from xclass.records.record import Latency, Phase
 from xclass.records.store import write_json
 
@@ -101,6 +102,8 @@ class Proof:
     file_share: float | None = None
     """On a curve: the share of the model's bytes that the cap leaves room for."""
     timeout_seconds: float | None = None
+    conditions: dict[str, Any] = field(default_factory=dict)
+    """As a record's: the machine when the child was started, and who ran beside it."""
     machine: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
@@ -148,6 +151,7 @@ class Proof:
             values["verdict"] = ProofVerdict(values["verdict"])
             values["phase"] = Phase(values["phase"])
             values["latencies"] = _latencies(values)
+            read_neighbours(values.get("conditions", {}))
             recorded = _known(Recorded, values["recorded"])
             values["recorded"] = Recorded(**{**recorded, "latencies": _latencies(recorded)})
             return cls(**values)

@@ -81,7 +81,7 @@ def amend_model(
     change = plan_change(
         class_ids, num_classes=manifest["num_classes"], dim=manifest["dim"], drop=drop, add=add
     )
-    with _new_folder(out) as partial:
+    with new_folder(out) as partial:
         _amend_files(model, partial, manifest, change)
         amend_class_ids(class_ids, partial, change)
         _copy_others(model, partial, row_files | {MANIFEST, SEAL})
@@ -118,7 +118,8 @@ def _amend_files(model: Path, partial: Path, manifest: dict[str, Any], change: C
         amend_head(map_class_vectors(model, manifest), partial / WEIGHTS, change)
         return
     from xclass.classifiers.amend.index import amend_index
-    from xclass.classifiers.nearest_neighbour.server import ADDED_LENGTH, INDEX_FILE
+    from xclass.classifiers.nearest_neighbour.server import ADDED_LENGTH
+    from xclass.classifiers.nearest_neighbour.shards import INDEX_FILE
 
     facts = manifest["facts"]
     length = 1.0 if facts.get("normalise") else facts.get(ADDED_LENGTH)
@@ -148,13 +149,18 @@ def _row_files(kind: str) -> set[str]:
     if kind == "linear":
         return {WEIGHTS, CLASS_IDS}
     # Here and below, so that a softmax head is amended without FAISS.
-    from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, LISTS_FILE
+    from xclass.classifiers.nearest_neighbour.shards import INDEX_FILE, LISTS_FILE
 
     return {INDEX_FILE, LISTS_FILE, EXACT_VECTORS, CLASS_IDS}
 
 
 def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[str]) -> None:
     """A file this module does not know may have a row per class, and would be wrong afterwards."""
+    if (num_shards := manifest["facts"].get("shards", 1)) != 1:
+        raise ModelError(
+            f"{model}: an index in {num_shards} shards cannot be amended; amend the models of its shards "
+            "(index.shard) and merge them again, or build it without index.shards"
+        )
     unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES - {SERVED_JSON})
     if unknown:
         raise ModelError(
@@ -164,7 +170,7 @@ def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[
 
 
 @contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
+def new_folder(folder: Path) -> Iterator[Path]:
     """A folder that appears whole or not at all; what a killed command left of one is cleared away."""
     if folder.exists():
         raise ConfigError(
