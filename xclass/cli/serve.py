@@ -156,7 +156,10 @@ def _say_ready(settings: ServeSettings, supervisor: Supervisor) -> None:
     now = format_bytes(supervisor.ram_bytes())
     promise = read_promise(settings.path.resolve(), settings)
     if isinstance(promise, Promise):
-        _say(f"RAM: promised {format_bytes(promise.total_bytes)}, now {now}")
+        beyond = ""
+        if settings.max_batch > promise.batch_size:
+            beyond = f" (for batches of {promise.batch_size}: max_batch={settings.max_batch} may take more)"
+        _say(f"RAM: promised {format_bytes(promise.total_bytes)}{beyond}, now {now}")
     else:
         _say(f"RAM: now {now}; nothing is promised: {promise}")
 
