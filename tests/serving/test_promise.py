@@ -2,7 +2,8 @@
 
 from serving_models import save_head
 
-from xclass.records.record import Latency, MemoryReading, MemorySplit, Pass, Phase, Record, Verdict
+from xclass.records.memory import MemoryReading, MemorySplit
+from xclass.records.record import Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import write_record
 from xclass.serving.promise import SERVICE_BYTES, SUPERVISOR_BYTES, read_promise
 from xclass.serving.settings import ServeSettings
