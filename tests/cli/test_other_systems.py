@@ -79,7 +79,7 @@ assert not hidden.exists()
 
 def test_estimators_and_amendments_need_no_linux(run_elsewhere):
     program = ESTIMATE.replace("NAMES", "('NearestNeighbour', 'SparseMeans')")
-    amend = ("xclass.amend", "SparseMeans", "--drop", "1", "--out", "smaller")
+    amend = ("xclass.amend", "NearestNeighbour", "--drop", "1", "--out", "smaller")
     done = run_elsewhere("-c", program, "--", *amend, libraries="faiss")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("dropped 1; 2 classes")
