@@ -63,3 +63,7 @@ class RecordError(XclassError):
 
 class ModelError(XclassError):
     """A saved model folder that is incomplete, damaged or of another format."""
+
+
+class RanksError(XclassError):
+    """Processes that train one head together have lost each other."""

@@ -19,6 +19,8 @@ from xclass.schemas import register_schemas
 CONF = ROOT / "conf"
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 INDEXES = sorted(path.stem for path in (CONF / "index").glob("*.yaml"))
+LAUNCHERS = ("one_machine", "ray_cluster", "slurm", "slurm_rehearsal")
+"""Composed in tests/launchers, where what they ask for is looked at."""
 CATALOGUES = sorted(path.stem for path in (CONF / "hardware").glob("*.yaml"))
 CONFIG_MODULES = [ROOT / "xclass" / "config.py", *sorted((ROOT / "xclass").glob("*/**/config.py"))]
 
@@ -45,6 +47,7 @@ def test_no_yaml_escapes_these_tests():
     known = {CONF / "config.yaml", *(CONF / "experiment" / f"{name}.yaml" for name in EXPERIMENTS)}
     known |= {CONF / "index" / f"{name}.yaml" for name in INDEXES}
     known |= {CONF / "hardware" / f"{name}.yaml" for name in CATALOGUES}
+    known |= {CONF / "hydra" / "launcher" / f"{name}.yaml" for name in LAUNCHERS}
     assert set(CONF.rglob("*.y*ml")) == known
 
 
@@ -101,6 +104,7 @@ def test_an_experiment_composes_and_gives_way_to_the_command_line(name):
 def test_an_experiment_says_only_what_differs_from_the_defaults(name):
     document = yaml.safe_load((CONF / "experiment" / f"{name}.yaml").read_text())
     document.pop("defaults", None)
+    document.pop("hydra", None)  # of a sweep: which values are searched, and how
     config, plain = composed(f"experiment={name}"), RunConfig()
     assert set(document) <= {field.name for field in fields(RunConfig)}
     for key in document:

@@ -67,6 +67,8 @@ FROZEN_KEYS = [
     "gpu_peak_bytes",
     "lender",
     "disturbed_by",
+    "num_ranks",
+    "ranks_peak_bytes",
 ]
 
 

@@ -70,6 +70,12 @@ the measurement
 
   experiment=NAME        a named run of conf/experiment      --cfg job   print the whole configuration
   -m, --multirun         sweep over comma-separated values    --version
+  hydra/launcher=NAME    where the runs of a sweep go: basic (in turn, here) | one_machine (side by side)
+                         | slurm | slurm_rehearsal (the same without Slurm) | ray_cluster; CPUs and memory are
+                         asked for by the plan (pip install 'xclass[joblib,submitit,ray]')
+  hydra/sweeper=optuna   a sweep that searches (pip install 'xclass[optuna]'): objective.metric=accuracy as
+                         high as it gets with objective.serving_ram=2GB at the most, of the best method or of
+                         objective.method=NAME; worked out in -m experiment=best_under_2gb
   hydra.run.dir=FOLDER   where to write (default outputs/DATE/TIME)
 
   python -m xclass.plan classes=5e6           RAM, disk, time and server of a run before there is data
@@ -78,7 +84,10 @@ the measurement
   python -m xclass.project runs=A,B +classes=5e7   measured sizes carried over to another: RAM, time, server
   python -m xclass.report runs=A,B            the page for the client: servers, prices, projections
   python -m xclass.prove RUN size=2GB         a recorded phase again under a real cap: proven or refuted
+  python -m xclass.merge MODEL MODEL          indexes over disjoint classes, built apart, as one model
   python -m xclass.amend MODEL                add classes to a saved model and drop some, without training
+  python -m xclass.serve model=MODEL          a saved model answers over HTTP, several workers, hot swap
+  python -m xclass.demo model=MODEL           one page to ask a saved model, with what it gets right and wrong
                                               (each of them has a --help)
 
 each run leaves: report.html (one file) and report.md, summary.json (one row per method and phase),

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from xclass.classifiers.libraries import check_libraries
+from xclass.classifiers.seal import SEAL, SealLevel, check_seal
+from xclass.cli.checking import Checking
 from xclass.cli.parser import EXIT_FAILED, run_words
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
+from xclass.errors import ModelError
 from xclass.measure.door import check_can_measure
 from xclass.records.proof import (
     PROOFS_FOLDER,
@@ -57,12 +60,26 @@ def _carry_out(words: ProveWords) -> int:
     check_can_measure()
     source = find_source(words.run_dir.absolute(), words.method, words.phase)
     check_libraries([source.record.method])
+    _check_models(source, words.check)
     command = _Prover(source, words)
     if words.is_minimum:
         return command.minimum()
     if words.is_curve:
         return command.curve()
     return command.single()
+
+
+def _check_models(source: ProofSource, level: SealLevel) -> None:
+    """Before any trial: a promise is proven of the very model that was measured."""
+    for folder in source.model_folders():
+        with Checking() as progress:
+            fingerprint = check_seal(folder, level=level, progress=progress)
+        measured = source.load.details.get("model_fingerprint") if source.load else None
+        if str(folder) == source.spec.model_dir and measured not in (None, fingerprint):
+            raise ModelError(
+                f"{folder / SEAL}: fingerprint {fingerprint}, the recorded model had {measured}; it was "
+                "changed and sealed anew: prove a run of the new model"
+            )
 
 
 class _Prover:

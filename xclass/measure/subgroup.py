@@ -108,10 +108,10 @@ def _alone_in_a_leaf(folder: Path) -> Iterator[None]:
 
 
 def _own_name() -> str:
-    return f"xclass-{os.getpid()}-{_start_ticks(os.getpid())}-{secrets.token_hex(3)}"
+    return f"xclass-{os.getpid()}-{start_ticks(os.getpid())}-{secrets.token_hex(3)}"
 
 
-def _start_ticks(pid: int) -> int | None:
+def start_ticks(pid: int) -> int | None:
     """When a process began, in clock ticks since boot: with its number it names one process for good."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
@@ -124,7 +124,7 @@ def _sweep(folder: Path) -> None:
     """Remove empty groups whose makers are gone; one in which something still runs stays."""
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
-        if match and _start_ticks(int(match[1])) != int(match[2]):
+        if match and start_ticks(int(match[1])) != int(match[2]):
             with contextlib.suppress(OSError):
                 path.rmdir()
 

@@ -24,7 +24,7 @@ def descendants(pid: int, proc: Path = Path("/proc")) -> list[int]:
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        children = _children(waiting.pop(), proc)
+        children = children_of(waiting.pop(), proc)
         found += children
         waiting += children
     return found
@@ -58,7 +58,8 @@ def own_tree_bytes(pids: list[int], proc: Path = Path("/proc")) -> int:
     )
 
 
-def _children(pid: int, proc: Path) -> list[int]:
+def children_of(pid: int, proc: Path = Path("/proc")) -> list[int]:
+    """Processes that a process started itself and that have not been waited for; empty where it has ended."""
     listed: list[int] = []
     try:
         for thread in (proc / str(pid) / "task").iterdir():

@@ -48,6 +48,16 @@ _LEAKAGE: _Kinds = {
 _DATA_FACTS: _Kinds = {"num_classes": int, "bayes_accuracy": _NUMBER}
 _FAILURES = ("cautions_failure", "metrics_failure", "pictures_failure")
 
+_DETAILS: _Kinds = {
+    "gpu": dict,
+    "leakage": dict,
+    "rank_agent_peak_bytes": int,
+    "traffic_bytes": int,
+    "predicted_step_traffic_bytes": int,
+    "steps": int,
+    **dict.fromkeys(_FAILURES, str),
+}
+
 
 def check_facts(record: Record) -> None:
     """Refuse a record whose free dictionaries hold other kinds of values than a report can show.
@@ -64,7 +74,7 @@ def check_facts(record: Record) -> None:
     read_neighbours(record.conditions)
     _check("config", record.config, _CONFIG)
     _check("data_facts", record.data_facts, _DATA_FACTS)
-    _check("details", record.details, {"gpu": dict, "leakage": dict, **dict.fromkeys(_FAILURES, str)})
+    _check("details", record.details, _DETAILS)
     if leakage := record.details.get("leakage"):
         _check("details.leakage", leakage, _LEAKAGE)
     if gpu := record.details.get("gpu"):

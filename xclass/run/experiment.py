@@ -23,6 +23,7 @@ from xclass.run import interrupts
 from xclass.run.launcher import ChildResult, run_child
 from xclass.run.models import tidy_models
 from xclass.run.neighbours import memory_alone, run_among
+from xclass.run.other_machines import offer_other_machines
 from xclass.run.outcome import add_blame, fill_record
 from xclass.run.progress import ProgressSink
 from xclass.run.recorder import Recorder
@@ -157,6 +158,8 @@ class Experiment:
         for plan in plans:
             misfit = explain_misfit(self._config, plan, shape, room)
             if misfit is not None:
+                spec = self._spec(method, [plan.phase], Pass.RSS, self._run_dir / "models" / method)
+                misfit += offer_other_machines(spec, shape)
                 self._refuse(method, plans, plan.phase, misfit, memory)
                 return
         self._measure_passes(_Subject(method=method, plans=plans, shape=shape, memory=memory))
@@ -235,13 +238,9 @@ class Experiment:
                 current.clear()
 
         run = partial(
-            run_child,
-            spec,
-            environment=self._environment,
-            sample_seconds=measure.sample_seconds,
-            timeout_seconds=measure.timeout_minutes * 60,
-            on_event=show,
-        )
+            run_child, spec, environment=self._environment, sample_seconds=measure.sample_seconds,
+            timeout_seconds=measure.timeout_minutes * 60, on_event=show,
+        )  # fmt: skip
         required_bytes = max((plan.required_bytes for plan in plans), default=0)
         result = run_among(spec, run, required_bytes=required_bytes, progress=self._progress)
         if current:

@@ -39,6 +39,16 @@ def has_come() -> bool:
     return _state.has_come
 
 
+def is_pending() -> bool:
+    """Whether one came, from any thread; it is still raised where the run lets it through."""
+    return _state.has_come
+
+
+def note() -> None:
+    """One came in a way that is not a handler's: a thread waited for it."""
+    _state.has_come = True
+
+
 def ignore() -> None:
     """From now on none counts: the command has done all it was to do."""
     for number in _SIGNALS:

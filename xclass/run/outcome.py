@@ -19,6 +19,7 @@ from xclass.records.record import Accuracy, HeapReading, Latency, Phase, Record,
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult
 from xclass.run.neighbours import CROWDED, conditions_of
+from xclass.run.rank_outcome import add_ranks, settle_ranks
 from xclass.units import format_bytes
 
 _MADE_AFTERWARDS = {Phase.PREPARE: {"cautions"}, Phase.SERVE: {"metrics", "pictures"}}
@@ -34,6 +35,13 @@ def fill_record(record: Record, result: ChildResult) -> None:
         record: with everything set that does not come from the child.
         result: of the child that was to run the phase.
     """
+    settled = settle_ranks(str(record.phase), result)
+    _fill_as_one(record, result)
+    if settled is not None:
+        add_ranks(record, settled, result)
+
+
+def _fill_as_one(record: Record, result: ChildResult) -> None:
     phase = str(record.phase)
     record.command = result.command
     record.conditions |= conditions_of(phase, result)

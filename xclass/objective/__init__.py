@@ -1,0 +1,1 @@
+"""What a sweep that searches is to find: one number per run, from its records."""
