@@ -182,10 +182,8 @@ def test_a_plan_names_who_runs(tmp_path):
     alone = place_here(tmp_path, 0.05).available_words
     with place_for(make_spec(tmp_path), 3 << 30):
         words = place_here(tmp_path, 0.05).available_words
-    assert (
-        words
-        == f"{alone}; beside dense_softmax load, serve of {'/'.join(tmp_path.parts[-2:])} (3.0 GiB reserved)"
-    )
+    folder = "/".join(tmp_path.parts[-2:])
+    assert words == f"{alone}; beside dense_softmax load, serve of {folder} (3 GiB reserved)"
 
 
 def test_a_place_is_free_again_after_a_failure_inside(tmp_path):

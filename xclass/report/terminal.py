@@ -126,9 +126,11 @@ def _caption(rows: Sequence[Row], dropped: Sequence[Column]) -> Text:
         if row["cause_heap"]
     ]
     if disturbed := [row for row in rows if row.get("disturbed_by")]:
-        names = [f"{clean(row['method'])} {row['phase']}" for row in disturbed[:_MOST_NAMED]]
-        names += [f"{len(disturbed) - len(names)} more"] if len(disturbed) > len(names) else []
-        lines.append(f"Times disturbed by other measured children (report.md names them): {', '.join(names)}")
+        places = [f"{clean(row['method'])} {row['phase']}" for row in disturbed[:_MOST_NAMED]]
+        places += [f"{len(disturbed) - len(places)} more"] if len(disturbed) > len(places) else []
+        lines.append(
+            f"Times disturbed by other measured children (report.md names them): {', '.join(places)}"
+        )
     return Text("\n".join(lines), style="not italic dim")
 
 
