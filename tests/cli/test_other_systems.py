@@ -85,7 +85,19 @@ def test_estimators_and_amendments_need_no_linux(run_elsewhere):
     assert done.stdout.startswith("dropped 1; 2 classes")
 
 
-def test_a_softmax_head_and_its_files_need_no_linux(run_elsewhere):
+SERVICE_RAM = """
+import asyncio, os
+from xclass.measure.tree import tree_bytes
+from xclass.serving.memory import MemoryReader
+(reading,) = asyncio.run(MemoryReader().read())
+assert reading.pid == os.getpid()
+assert 20e6 < reading.rss_bytes < 4e9
+assert abs(tree_bytes([os.getpid(), 2**30]) - reading.pss_bytes) < 50e6, "one that is gone counts nothing"
+"""
+
+
+def test_a_softmax_head_its_files_and_a_services_ram_need_no_linux(run_elsewhere):
     program = ESTIMATE.replace("NAMES", "('DenseSoftmax',)")
-    done = run_elsewhere("-c", program, "--", "-c", STORE, libraries="torch")
+    words = ("-c", program, "--", "-c", STORE, "--", "-c", SERVICE_RAM)
+    done = run_elsewhere(*words, libraries="torch asyncio selectors")
     assert done.returncode == 0, done.stderr
