@@ -36,7 +36,7 @@ def test_settings_without_sense_are_refused_by_name(settings):
     [
         (
             {"methods": ["nearest_neighbour"]},
-            "each is fitted in one process; add dense_softmax or sampled_softmax",
+            "in one process; add dense_softmax or sampled_softmax",
         ),
         ({"classes": 3, "ranks": 4}, "1 to 3, the number of classes"),
     ],
