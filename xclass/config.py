@@ -243,8 +243,8 @@ class RunConfig:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
+    """Cores that this process may run on; macOS binds no process to cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def from_dict(cls: type[Any], values: dict[str, Any]) -> Any:

@@ -1,7 +1,5 @@
 """Small problems that are solved by one process and by several, to be compared."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -16,7 +14,6 @@ from xclass.classifiers.kernels.sampled import RowState, TorchSampledKernels
 from xclass.classifiers.nearest_neighbour.index_kind import parse_index_kind
 from xclass.classifiers.products import single_threaded_products
 from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ownership, own_classes
-from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.sampled_softmax.hard import HardNegatives
 from xclass.classifiers.sampled_softmax.negatives import InBatchNegatives, MixedNegatives, RandomNegatives
@@ -24,6 +21,7 @@ from xclass.classifiers.sampled_softmax.samplers import FrequencySampler, LogUni
 from xclass.classifiers.sampled_softmax.step import SampledStep
 from xclass.classifiers.sampled_softmax.step import StepSettings as SampledSettings
 from xclass.classifiers.sampled_softmax.streaming import StreamingFrequency
+from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
 from xclass.data.base import Batch, SparseRows
 from xclass.encoders.projection import ProjectionEncoder
 from xclass.run.feed import DataFeed, FeedLimits
@@ -50,6 +48,9 @@ FITS = {
     "dense_softmax": DenseSoftmaxConfig(learning_rate=0.2, label_smoothing=0.1),
     "sampled_softmax": SampledSoftmaxConfig(sampler=SamplerKind.mixed_uniform, num_samples=20),
 }
+KEPT = {**FITS, "bfloat16": DenseSoftmaxConfig(learning_rate=0.2)}
+"""Name -> method of a checkpoint; the last has class vectors in bfloat16, most with their rounding errors."""
+WEIGHTS = {"bfloat16": WeightsConfig(dtype=WeightDtype.bfloat16, kahan_share=0.7)}
 FIT_STEPS = 14
 
 
@@ -167,12 +168,12 @@ class TinySource:
         return Batch(inputs=inputs, classes_B=self._classes[rows].astype(np.int64))
 
 
-def fit(method, *, ranks=SINGLE_RANK, checkpoints=None, steps=FIT_STEPS, threads=1):
+def fit(name, *, ranks=SINGLE_RANK, checkpoints=None, steps=FIT_STEPS, **weights):
     """A head and its encoder, trained together for so many steps: (classifier, encoder, report)."""
+    config, weights = KEPT[name], WeightsConfig(**weights) if weights else WEIGHTS.get(name)
     encoder = ProjectionEncoder(num_features=23, dim=DIM, seed=0, learning_rate=0.1, is_trainable=True)
-    classifier = import_object(METHOD_CONFIGS[method].implementation)(
-        FITS[method], shape=replace(SHAPE, threads=threads), encoder=encoder, seed=4, ranks=ranks,
-        checkpoints=checkpoints,
+    classifier = import_object(config.implementation)(
+        config, shape=SHAPE, encoder=encoder, seed=4, ranks=ranks, checkpoints=checkpoints, weights=weights
     )  # fmt: skip
     feed = DataFeed(
         TinySource(), encoder, batch_size=SHAPE.batch_size, scan_batch_size=SHAPE.scan_batch_size, threads=1,
@@ -180,6 +181,14 @@ def fit(method, *, ranks=SINGLE_RANK, checkpoints=None, steps=FIT_STEPS, threads
     )  # fmt: skip
     report = classifier.fit(feed)
     return classifier, encoder, report
+
+
+def arrays(classifier, encoder):
+    """What a checkpoint holds of both, as far as this rank has it."""
+    sliced = {stem: array.rows for stem, array in classifier._vectors.sliced().items()}
+    if len(getattr(classifier, "_state_C", ())):
+        sliced["row_state"] = classifier._state_C.numpy()
+    return sliced | encoder.trained_arrays()
 
 
 def examples_of(steps):

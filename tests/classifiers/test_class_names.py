@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xclass.classifiers.class_names import NAMES_FOLDER, open_class_names, save_class_names
@@ -15,6 +15,7 @@ from xclass.errors import ModelError
 HOSTILE = ["", "<script>alert(1)</script>", "a\nb\x00c", "\u202eabc", "=cmd()", "\x1b[31m", "\U0001f600" * 99]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=200))
 def test_every_name_comes_back_as_it_was(tmp_path_factory, names):
     folder = tmp_path_factory.mktemp("model")

@@ -1,6 +1,7 @@
 """Heads on one to four ranks: same results, own classes only, checkpoints that any number of them opens."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +12,17 @@ import rank_problems as problems
 import torch
 
 from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig, Loss
+from xclass.classifiers.device import Device
 from xclass.classifiers.kernels.compiled import CompiledKernels
 from xclass.classifiers.opened_model import OpenedModel
 from xclass.classifiers.ranks.checkpoints import newest_checkpoint
-from xclass.classifiers.ranks.keeper import Checkpoints
+from xclass.classifiers.ranks.keeper import Checkpoints, open_keeper
 from xclass.classifiers.ranks.ranks import SINGLE_RANK, own_classes
 from xclass.classifiers.ranks.traffic import reduce_bytes, step_bytes
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig
 from xclass.classifiers.sampled_softmax.memory import num_found
-from xclass.classifiers.weights.config import Rounding, WeightDtype, WeightsConfig
+from xclass.classifiers.seal import seal
+from xclass.classifiers.weights.config import Rounding, WeightDtype, WeightsConfig, WeightStorage
 from xclass.errors import ConfigError, ModelError
 from xclass.shapes import ProblemShape
 
@@ -101,6 +104,7 @@ def test_a_fit_with_its_encoder_ends_at_the_same_model(found, out, tmp_path, siz
     saved = out / f"model-{method}-{size}"
     ours, alone = (np.load(folder / "weights.npy") for folder in (saved, tmp_path))
     np.testing.assert_allclose(ours, alone, **tolerance)
+    seal(saved)
     assert OpenedModel(saved, threads=1).num_classes == problems.NUM_CLASSES
 
 
@@ -128,24 +132,23 @@ def test_ranks_of_unequal_speed_take_the_same_steps_and_end_together(found, size
         np.testing.assert_array_equal(share, shares[0])
 
 
-@METHODS
-def test_what_four_ranks_saved_three_and_one_open_bit_for_bit(found, out, method):
-    checkpoint = newest_checkpoint(out / f"checkpoints-{method}", SINGLE_RANK)
+@pytest.mark.parametrize("name", list(problems.KEPT))
+def test_what_four_ranks_saved_three_and_one_open_bit_for_bit(found, out, name):
+    checkpoint = newest_checkpoint(out / f"checkpoints-{name}", SINGLE_RANK)
     assert checkpoint.name == "step-000000000007"
-    names = ["weights", "encoder_table", "encoder_state"]
-    names += ["row_state"] if method == "sampled_softmax" else []
-    for name in names:
-        saved = np.load(checkpoint / f"{name}.npy")
-        three = [rank[f"{method}/7/{name}"] for rank in found(3)]
-        is_sliced = name in ("weights", "row_state")
-        for part in [np.concatenate(three)] if is_sliced else three:
-            np.testing.assert_array_equal(part, saved, err_msg=name)
     checkpoints = Checkpoints(folder=checkpoint.parent, every_seconds=1e9)
-    classifier, encoder, report = problems.fit(method, checkpoints=checkpoints, steps=7)
+    classifier, encoder, report = problems.fit(name, checkpoints=checkpoints, steps=7)
     assert report.facts["steps"] == 7, "it had nothing left to do"
-    np.testing.assert_array_equal(classifier._vectors.stored_CD, np.load(checkpoint / "weights.npy"))
-    for name, values in encoder.trained_arrays().items():
-        np.testing.assert_array_equal(values, np.load(checkpoint / f"{name}.npy"))
+    opened = problems.arrays(classifier, encoder)
+    files = {path.stem for path in checkpoint.glob("*.npy")} - {"streaming_gap", "streaming_last"}
+    assert set(opened) == files, "nothing is left out"
+    for stem, values in opened.items():
+        saved = np.load(checkpoint / f"{stem}.npy")
+        np.testing.assert_array_equal(values, saved, err_msg=stem)
+        assert np.any(saved), stem
+        three = [rank[f"{name}/7/{stem}"] for rank in found(3)]
+        for part in three if stem.startswith("encoder_") else [np.concatenate(three)]:
+            np.testing.assert_array_equal(part, saved, err_msg=stem)
 
 
 @METHODS
@@ -161,21 +164,42 @@ def test_going_on_on_three_ranks_ends_where_an_uninterrupted_fit_ends(found, met
         assert_same(three, f"{name}/row_state", state, is_sliced=True, **tolerance)
 
 
-@METHODS
-def test_going_on_in_one_process_is_bit_equal_to_never_having_stopped(tmp_path, method):
-    whole, table = (parts := problems.fit(method))[0], parts[1].trained_arrays()["encoder_table"]
+@pytest.mark.parametrize("name", list(problems.KEPT))
+def test_going_on_in_one_process_is_bit_equal_to_never_having_stopped(tmp_path, name):
+    whole = problems.arrays(*problems.fit(name)[:2])
     checkpoints = Checkpoints(folder=tmp_path, every_seconds=0.0)
-    problems.fit(method, checkpoints=checkpoints, steps=5)
-    again, encoder, report = problems.fit(method, checkpoints=checkpoints)
+    problems.fit(name, checkpoints=checkpoints, steps=5)
+    again, encoder, report = problems.fit(name, checkpoints=checkpoints)
     assert report.facts["went_on_from"] == "step-000000000005"
-    np.testing.assert_array_equal(again._vectors.stored_CD, whole._vectors.stored_CD)
-    np.testing.assert_array_equal(encoder.trained_arrays()["encoder_table"], table)
+    for stem, values in problems.arrays(again, encoder).items():
+        np.testing.assert_array_equal(values, whole[stem], err_msg=stem)
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{problems.FIT_STEPS:012d}"], "one is kept"
 
 
+def test_a_mapped_table_is_kept_and_taken_back_too(tmp_path):
+    (files := tmp_path / "files").mkdir()
+    mapped = {"storage": WeightStorage.memmap, "folder": str(files)}
+    checkpoints = Checkpoints(folder=tmp_path / "checkpoints", every_seconds=0.0)
+    problems.fit("dense_softmax", checkpoints=checkpoints, steps=5, **mapped)
+    again = problems.fit("dense_softmax", checkpoints=checkpoints, **mapped)[0]
+    whole = problems.fit("dense_softmax")[0]
+    np.testing.assert_array_equal(again._vectors.stored_CD, whole._vectors.stored_CD)
+
+
+def test_checkpoints_of_a_gpu_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="device=cuda: allowed is cpu with checkpoints; "):
+        open_keeper(
+            Checkpoints(folder=tmp_path, every_seconds=1.0), encoder=None, feed=None, ranks=SINGLE_RANK,
+            device=Device.cuda,
+        )  # fmt: skip
+
+
 @METHODS
-def test_a_checkpoint_is_a_model_that_can_be_served(out, method):
-    model = OpenedModel(newest_checkpoint(out / f"checkpoints-{method}", SINGLE_RANK), threads=1)
+def test_a_checkpoint_is_a_model_that_can_be_served_once_it_is_sealed(out, tmp_path, method):
+    folder = tmp_path / "model"
+    shutil.copytree(newest_checkpoint(out / f"checkpoints-{method}", SINGLE_RANK), folder)
+    seal(folder)
+    model = OpenedModel(folder, threads=1)
     batch = problems.TinySource().scan_batch(0, 95)
     answers = model.answer(batch.inputs, 1)
     assert (answers.classes_QK[:, 0] == batch.classes_B).mean() > 0.3

@@ -1,14 +1,13 @@
 """Every JSON file that xclass reads, damaged: a document, or one error that names it."""
 
 import json
-from pathlib import Path
 
 import pytest
 from nonsense import any_damage, fuzz, only_own_errors
 from real_runs import ROOT
 
 from xclass.classifiers.model_folder import read_manifest
-from xclass.classifiers.seal import SealLevel, check_seal, seal
+from xclass.classifiers.seal import check_seal
 from xclass.cli.command_file import read_command
 from xclass.data.manifest import read_manifest_document
 from xclass.encoders.factory import load_encoder

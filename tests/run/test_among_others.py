@@ -110,14 +110,7 @@ def test_what_does_not_fit_beside_others_is_refused_by_name(holder, start_run):
     assert "does not fit beside others" in run.folder.report()
     assert run.folder.record("nearest_neighbour-serve-rss")["cause"].startswith("not run: no model")
     assert "waiting" not in run.said()
-
-
-def test_what_would_not_fit_alone_is_refused_without_waiting(holder, start_run):
-    run = start_run("classes=1e9", "dim=4096")
-    assert run.exit_code() == 3, run.said()
-    cause = run.folder.record("nearest_neighbour-build-rss")["cause"]
-    assert cause.startswith("does not fit: needs ")
-    assert "waiting" not in run.said()
+    assert "nearest_neighbour build: does not fit, " in run.said()
 
 
 def test_a_run_waits_for_its_turn_and_its_records_say_who_was_there(waited):

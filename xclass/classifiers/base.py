@@ -61,8 +61,12 @@ class Feed(Protocol):
     num_examples: int
     """Examples that :meth:`examples` yields."""
 
-    def scan(self) -> Iterator[tuple[Encoded, IntArray]]:
-        """Every training example once for each of its classes: encoded (B, D) and classes (B,). For means."""
+    def scan(self, classes: range | None = None) -> Iterator[tuple[Encoded, IntArray]]:
+        """Every training example once for each of its classes: encoded (B, D) and classes (B,). For means.
+
+        Args:
+            classes: whose examples are wanted, as one of several ranks does; None: those of all.
+        """
         ...
 
     def examples(self) -> Iterator[tuple[Encoded, ClassSets]]:
@@ -100,7 +104,10 @@ class Classifier(Protocol):
     def __init__(
         self, config: Any, *, shape: ProblemShape, encoder: Encoder, seed: int, **sections: Any
     ) -> None:
-        """Keep the settings and root sections; allocate nothing that grows with the number of classes."""
+        """Keep the settings and root sections; allocate nothing that grows with the number of classes.
+
+        What can be sharded also takes ``ranks`` and ``checkpoints``, each with a default: alone, and none.
+        """
         ...
 
     def warm_up(self) -> None:

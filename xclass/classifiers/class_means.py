@@ -88,24 +88,6 @@ def accumulate_means(
     return counts_C, _spread(int(num_examples), int(num_seen), dim, squares, between)
 
 
-def of_classes(
-    batches: Iterator[tuple[FloatArray, IntArray]], classes: range, num_classes: int
-) -> Iterator[tuple[FloatArray, IntArray]]:
-    """Those examples of each batch whose class is among some, which are numbered from 0.
-
-    Args:
-        batches: vectors (B, D) and classes (B,).
-        classes: that are kept.
-        num_classes: C; where all are kept, the batches are given on as they are.
-    """
-    if len(classes) == num_classes:
-        yield from batches
-        return
-    for vectors_BD, classes_B in batches:
-        is_kept_B = (classes_B >= classes.start) & (classes_B < classes.stop)
-        yield vectors_BD[is_kept_B], classes_B[is_kept_B] - classes.start
-
-
 def scale_rows(vectors_CD: FloatArray | Rows, length: float) -> None:
     """Give each non-zero row this length, in place, block by block."""
     rows_CD = _as_rows(vectors_CD)

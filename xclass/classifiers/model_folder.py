@@ -20,6 +20,11 @@ MANIFEST = "model.json"
 WEIGHTS = "weights.npy"
 _STORED_DTYPES = {"float32": np.float32, "bfloat16": np.uint16}
 """Value of the fact ``dtype`` -> type of the array in the file."""
+UNREADABLE = (
+    OSError, EOFError, ValueError, SyntaxError, TypeError, OverflowError, tokenize.TokenError,
+    RecursionError, MemoryError,
+)  # fmt: skip
+"""What numpy raises of a file that is no .npy, found by tests/fuzz; the last two of one nested too deeply."""
 _PARTS: dict[str, Callable[[Any], bool]] = {
     "num_classes": lambda value: type(value) is int and value >= 0,
     "dim": lambda value: type(value) is int and value >= 0,
@@ -123,7 +128,7 @@ def map_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.floa
     """
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError, SyntaxError, tokenize.TokenError) as error:
+    except UNREADABLE as error:
         raise ModelError(f"{path}: not a readable array ({error}); train the model again") from error
     if array.shape != shape or array.dtype != dtype:
         raise ModelError(

@@ -17,7 +17,6 @@ from xclass.json_object import read_json_object
 
 SERVED_JSON = "served.json"
 FORMAT_VERSION = 1
-_MAX_BYTES = 1 << 20
 
 _INPUTS = {
     EncoderKind.ngrams: InputKind.texts,
@@ -88,7 +87,7 @@ def open_served_facts(folder: Path) -> ServedFacts:
     if not path.exists():
         return _of_encoder(folder)
     try:
-        document = read_json_object(path, max_bytes=_MAX_BYTES)
+        document = read_json_object(path)
         if document.pop("format_version") != FORMAT_VERSION:
             raise ValueError("another format_version")
         return _checked(ServedFacts(**document))

@@ -10,6 +10,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from xclass.cli.plugins import missing_plugin
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
 from xclass.errors import ConfigError
@@ -90,6 +91,8 @@ def explain(error: Exception, job: list[str]) -> ConfigError:
     key = _full_key(error)
     setting = all_settings().get(key)
     reason = _first_line(error)
+    if (missing := missing_plugin(str(error), words)) is not None:
+        return missing
     if setting is not None and setting.data_names and "not in '" in reason:
         # The data source was chosen by an experiment file.
         return _foreign_data_key(key, words.get(key, "..."), setting)
@@ -99,7 +102,8 @@ def explain(error: Exception, job: list[str]) -> ConfigError:
         return ConfigError(key, value, allowed=setting.allowed(), remedy=remedy)
     for key, value in words.items():
         if is_for_hydra(key) and (key in reason or _last(key) in reason):
-            return ConfigError(key, value, allowed="a setting of Hydra", remedy=reason)
+            remedy = f"{reason}; ++{key} adds it" if "not in struct" in reason else reason
+            return ConfigError(key, value, allowed="a setting of Hydra", remedy=remedy)
     return ConfigError("command line", " ".join(job), allowed="what --help shows", remedy=reason)
 
 
@@ -110,8 +114,9 @@ def split_word(word: str) -> tuple[str, str]:
 
 
 def is_for_hydra(key: str) -> bool:
-    """The key belongs to Hydra's own configuration."""
-    return key == "hydra" or key.startswith(("hydra.", "hydra/"))
+    """The key belongs to Hydra's own configuration; ``++`` adds one to a dictionary in it."""
+    bare = key.lstrip("+")
+    return bare == "hydra" or bare.startswith(("hydra.", "hydra/"))
 
 
 def _check_choice(key: str, value: str, names: list[str]) -> None:

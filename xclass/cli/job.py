@@ -13,7 +13,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -100,6 +100,9 @@ class Job:
         folder, number = elsewhere.folder, int(HydraConfig.get().job.num)
         if folder.is_stopped():
             return float("nan")
+        with suppress(OSError):
+            # Relative paths among the words mean something only from there.
+            os.chdir(self.directory)
         with interrupts.held(), folder.log_path(number).open("w", encoding="utf-8", buffering=1) as log:
             shown = io.StringIO()
             with _stopping(elsewhere):

@@ -12,13 +12,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from xclass.cli.compose import Jobs
 from xclass.cli.explain import split_word
+from xclass.cli.plugins import PLUGIN_GROUPS
 from xclass.config import RunConfig, usable_cores
 from xclass.errors import ConfigError
 from xclass.measure.limits import available_memory
@@ -57,24 +57,13 @@ CPython 3.11, joblib 1.5, submitit 1.5, Ray 2.60).
 """
 
 
-_EXTRAS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
-    "hydra/launcher": {
-        "joblib": ("joblib", ("joblib", "one_machine")),
-        "submitit": ("submitit", ("submitit_local", "submitit_slurm", "slurm", "slurm_rehearsal")),
-        "ray": ("ray", ("ray", "ray_aws", "ray_cluster")),
-    },
-    "hydra/sweeper": {"optuna": ("optuna", ("optuna",))},
-}
-"""Group -> extra of xclass -> the package that it brings, and the choices that need it."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Launch:
     """How the jobs of a command are started."""
 
     launcher: Launcher = Launcher.basic
     words: list[str] = field(default_factory=list)
-    """To be put before the user's own."""
+    """To be put behind the user's own."""
     line: str = ""
     """What is asked for and why."""
     sweep_dir: Path | None = None
@@ -108,8 +97,8 @@ def plan_launch(jobs: Jobs, overrides: Sequence[str]) -> Launch:
     """
     if jobs.hydra is None:
         for key, value in (split_word(word) for word in overrides):
-            if key in _EXTRAS:
-                raise ConfigError(key, value, allowed="a sweep's", remedy="add -m, or leave it out")
+            if key in PLUGIN_GROUPS:
+                raise ConfigError(key, value, allowed="basic for a single run", remedy="add -m for a sweep")
         return Launch()
     hydra = jobs.hydra
     launcher = _launcher(hydra)
@@ -121,42 +110,14 @@ def plan_launch(jobs: Jobs, overrides: Sequence[str]) -> Launch:
     need = _largest_need(jobs.configs, JOB_PROCESS_BYTES[launcher])
     words, asked = _words(launcher, jobs, hydra, need)
     quoted = str(sweep_dir).replace("\\", "\\\\").replace("'", "\\'")
-    # Given, because the time of day in it would be another when Hydra composes it again.
-    given = any(word.startswith("hydra.sweep.dir=") for word in overrides)
-    words += [] if given else [f"hydra.sweep.dir='{quoted}'"]
+    # Given, because Hydra would compose another time of day into it, and jobs may start in another folder.
+    words.append(f"hydra.sweep.dir='{quoted}'")
     return Launch(
         launcher=launcher,
         words=words,
         line=f"{launcher}: {jobs.num_jobs} jobs in {sweep_dir}; {asked}; {need.words}",
         sweep_dir=sweep_dir,
     )
-
-
-def check_plugins(overrides: Sequence[str]) -> None:
-    """Refuse a launcher or sweeper whose package is not here.
-
-    Raises:
-        ConfigError: naming the extra that brings it.
-    """
-    for word in overrides:
-        key, _, value = word.partition("=")
-        for extra, (package, choices) in _EXTRAS.get(key, {}).items():
-            group = key.rpartition("/")[2]
-            plugin = f"hydra_plugins.hydra_{package}_{group}"
-            if value.strip("'\"") in choices and not _is_installed(plugin):
-                raise ConfigError(
-                    key,
-                    value,
-                    allowed="a launcher or sweeper that is installed",
-                    remedy=f"pip install 'xclass[{extra}]'",
-                )
-
-
-def _is_installed(plugin: str) -> bool:
-    try:
-        return find_spec(plugin) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _launcher(hydra: DictConfig) -> Launcher:

@@ -16,6 +16,7 @@ from xclass.cli.checking import Checking
 from xclass.cli.parser import EXIT_FAILED, run_words
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
 from xclass.errors import ModelError
+from xclass.measure.door import check_can_measure
 from xclass.records.proof import (
     PROOFS_FOLDER,
     Proof,
@@ -56,6 +57,7 @@ def main() -> NoReturn:
 
 
 def _carry_out(words: ProveWords) -> int:
+    check_can_measure()
     source = find_source(words.run_dir.absolute(), words.method, words.phase)
     check_libraries([source.record.method])
     _check_models(source, words.check)

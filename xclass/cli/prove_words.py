@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xclass.classifiers.seal import SealLevel
+from xclass.cli.parser import is_folder
 from xclass.errors import ConfigError
 from xclass.measure.caps import CapChoice
 from xclass.records.record import Phase
@@ -116,7 +117,7 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
     folders, values = [], dict(_DEFAULTS)
     for word in words:
         key, equals, value = word.partition("=")
-        if not equals or Path(word).is_dir():
+        if not equals or is_folder(word):
             folders.append(word)
             continue
         key = key.lstrip("+-")

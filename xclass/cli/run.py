@@ -19,13 +19,14 @@ from xclass.cli.arguments import parse_arguments
 from xclass.cli.compose import check_overrides, config_dir
 from xclass.cli.help import HELP
 from xclass.cli.job import Job, unwritable
-from xclass.cli.launchers import Launch, check_plugins, plan_launch
+from xclass.cli.launchers import Launch, plan_launch
 from xclass.cli.overrides import normalise_overrides
 from xclass.cli.parser import EXIT_DOES_NOT_FIT, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
 from xclass.cli.seeds import spread_seeds
 from xclass.cli.sweep_folder import Outcome
 from xclass.cli.sweep_watch import launch_elsewhere
 from xclass.errors import XclassError
+from xclass.measure.door import check_can_measure
 from xclass.records.record import Verdict
 from xclass.run import interrupts
 from xclass.schemas import register_schemas
@@ -51,7 +52,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
         words = normalise_overrides(spread_seeds(words))
         arguments, words = parse_arguments(words)
         if not (arguments.info or arguments.hydra_help or arguments.shell_completion):
-            check_plugins(arguments.overrides)
+            check_can_measure()
             jobs = check_overrides(
                 arguments.overrides, is_sweep=arguments.multirun, extra_dir=arguments.config_dir
             )
@@ -60,7 +61,8 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
     except XclassError as error:
         complain(error)
         sys.exit(EXIT_USAGE)
-    sys.argv[1:] = [*launch.words, *words]
+    # After what was typed, so that the folder is the one that is watched.
+    sys.argv[1:] = [*arguments.overrides, *launch.words, *words[len(arguments.overrides) :]]
     sys.exit(_run_jobs(job, launch))
 
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 from xclass.classifiers.model_folder import MANIFEST
 from xclass.classifiers.seal import SEAL, check_seal, seal
 from xclass.cli.checking import Checking
-from xclass.cli.parser import run_words
+from xclass.cli.parser import is_folder, run_words
 from xclass.errors import ConfigError, ModelError
 
 HELP = """\
@@ -61,7 +61,7 @@ def _split(words: list[str]) -> tuple[Path, dict[str, str]]:
     folders, values = [], dict(_DEFAULTS)
     for word in words:
         key, equals, value = word.partition("=")
-        if not equals or Path(word).is_dir():
+        if not equals or is_folder(word):
             folders.append(word)
         elif key not in values:
             raise ConfigError(key, value, allowed=" and ".join(_DEFAULTS), remedy="see --help")

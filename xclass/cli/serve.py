@@ -42,7 +42,7 @@ how requests are taken
   max_wait_ms=0          how long a batch that is not full waits for more; what comes while the engine works
                          is its next batch in any case
   max_queue=1024         queries that wait in one worker; beyond it, 503 with Retry-After
-  deadline_seconds=10    a request that is not answered by then is answered 503
+  deadline_seconds=30    a request that is not answered by then is answered 503
   max_bytes=4MiB         of one body           max_chars=2000   of one text           max_k=100
   check=contents         how closely a model is compared with its seal before it is opened: contents reads all
                          of it (about 1 s per GB, once for all workers), sizes nothing

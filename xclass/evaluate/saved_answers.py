@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from xclass.data.base import Batch, ClassSets, FloatArray, IntArray
+from xclass.errors import DataError
 from xclass.evaluate.places import find_places
+
+_DAMAGES = (
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, NotImplementedError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What numpy and zipfile raise on bytes that are no archive of arrays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,12 +69,35 @@ class SavedAnswers:
 
     @classmethod
     def load(cls, path: Path) -> SavedAnswers:
-        """Read the file back."""
-        with np.load(path, allow_pickle=False) as saved:
-            several = None
-            if "truth_starts" in saved:
-                several = ClassSets(starts=saved["truth_starts"], classes=saved["truth_classes"])
-            return cls(
-                classes_QK=saved["classes_QK"], scores_QK=saved["scores_QK"], truth_Q=saved["truth_Q"],
-                several=several,
-            )  # fmt: skip
+        """Read the file back.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        try:
+            # Opened here: an array that is refused leaves the archive's own file open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+                several = None
+                if "truth_starts" in saved:
+                    several = ClassSets(starts=saved["truth_starts"], classes=saved["truth_classes"])
+                found = cls(
+                    classes_QK=saved["classes_QK"], scores_QK=saved["scores_QK"], truth_Q=saved["truth_Q"],
+                    several=several,
+                )  # fmt: skip
+            found._check()
+        except _DAMAGES as error:
+            reason = " ".join(str(error).split())
+            raise DataError(
+                f"{path}: the answers of the run cannot be read ({reason}); repeat the run"
+            ) from error
+        return found
+
+    def _check(self) -> None:
+        shape = self.classes_QK.shape
+        num_queries = len(self.truth_Q)
+        if len(shape) != 2 or not shape[1] or self.scores_QK.shape != shape or num_queries != shape[0]:
+            raise ValueError(
+                f"classes of shape {shape}, scores of {self.scores_QK.shape}, {num_queries} truths"
+            )
+        if self.several is not None and len(self.several) != num_queries:
+            raise ValueError(f"{num_queries} queries and {len(self.several)} sets of classes")

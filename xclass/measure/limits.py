@@ -10,6 +10,7 @@ cgroup-v1/memory.rst. That inactive file pages count as free is how Kubernetes c
 from __future__ import annotations
 
 import resource
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,13 @@ def oom_kill_count(proc: Path = Path("/proc")) -> int:
 
 def _machine(proc: Path) -> AvailableMemory:
     meminfo = read_counters(proc / "meminfo")
+    if not meminfo and sys.platform != "linux":
+        # A plan needs no more than a fair figure of what is free; measuring is refused there anyway.
+        # Imported here: the bare interpreter of a child is read before anything heavy.
+        import psutil
+
+        memory = psutil.virtual_memory()
+        return AvailableMemory(memory.available, memory.total, "available memory by psutil")
     try:
         # Only kernels before 3.14 and some sandboxes lack MemAvailable; free memory is then the safe reading.
         available_bytes = meminfo.get("MemAvailable", meminfo["MemFree"]) * KIB

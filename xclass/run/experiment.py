@@ -242,7 +242,7 @@ class Experiment:
             timeout_seconds=measure.timeout_minutes * 60, on_event=show,
         )  # fmt: skip
         required_bytes = max((plan.required_bytes for plan in plans), default=0)
-        result = run_among(spec, run, required_bytes=required_bytes, on_wait=self._progress.wait)
+        result = run_among(spec, run, required_bytes=required_bytes, progress=self._progress)
         if current:
             self._progress.end(Verdict.FAILED)
         self._result.was_interrupted |= result.ended_by == "interrupt"

@@ -7,10 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
+import numpy as np
+
 from xclass.data.base import ClassSets, DataSource, Inputs, IntArray, batch_ranges
+from xclass.data.picking import take_inputs
 from xclass.encoders.base import Encoded, Encoder, Features
 
 ProgressCallback = Callable[[float, float | None, str], None]
@@ -88,14 +92,18 @@ class DataFeed:
             done += len(sets)
             self._progress(done, self.num_examples, "examples")
 
-    def scan(self) -> Iterator[tuple[Encoded, IntArray]]:
-        """Every training example once for each of its classes, in the order that is cheapest to read."""
+    def scan(self, classes: range | None = None) -> Iterator[tuple[Encoded, IntArray]]:
+        """Every training example once for each of its classes, in the order that is cheapest to read.
+
+        Where only some classes are wanted all is read, but only their examples are encoded.
+        """
         self._mark("class means")
         done = 0
-        ranges = batch_ranges(self.num_scan, self._scan_batch_size)
-        for vectors_BD, classes_B in prefetch(self._encoded, ranges, self._threads):
-            yield vectors_BD, classes_B
-            done += len(classes_B)
+        ranges = list(batch_ranges(self.num_scan, self._scan_batch_size))
+        made = prefetch(partial(self._encoded, classes), ranges, self._threads)
+        for (start, stop), item in zip(ranges, made, strict=True):
+            yield item
+            done += stop - start
             self._progress(done, self.num_scan, "class means")
 
     def steps(self) -> Iterator[tuple[Features, IntArray]]:
@@ -171,9 +179,13 @@ class DataFeed:
         batch = self._source.example_batch(*bounds)
         return self._encoder.encode(self._encoder.features(batch.inputs)), batch.sets
 
-    def _encoded(self, bounds: tuple[int, int]) -> tuple[Encoded, IntArray]:
+    def _encoded(self, classes: range | None, bounds: tuple[int, int]) -> tuple[Encoded, IntArray]:
         batch = self._source.scan_batch(*bounds)
-        return self._encoder.encode(self._encoder.features(batch.inputs)), batch.classes_B
+        inputs, classes_B = batch.inputs, batch.classes_B
+        if classes is not None:
+            kept = np.flatnonzero((classes_B >= classes.start) & (classes_B < classes.stop))
+            inputs, classes_B = take_inputs(inputs, kept), classes_B[kept]
+        return self._encoder.encode(self._encoder.features(inputs)), classes_B
 
     def _featurised(self, bounds: tuple[int, int, int]) -> tuple[Features, IntArray]:
         batch = self._source.train_batch(*bounds)

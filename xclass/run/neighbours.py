@@ -21,8 +21,10 @@ from xclass.records.neighbours import (
     Neighbour,
     name_neighbours,
 )
+from xclass.records.record import Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult
+from xclass.run.progress import ProgressSink
 from xclass.run.spec import ChildSpec
 from xclass.units import format_bytes, format_seconds
 
@@ -98,7 +100,7 @@ def place_for(
 
 
 def run_among(
-    spec: ChildSpec, run: Callable[[], ChildResult], *, required_bytes: int, on_wait: WaitCallback
+    spec: ChildSpec, run: Callable[[], ChildResult], *, required_bytes: int, progress: ProgressSink
 ) -> ChildResult:
     """Run a child in its place among others: see :func:`place_for`.
 
@@ -106,7 +108,7 @@ def run_among(
         spec: of the child.
         run: starts it and waits for its end.
         required_bytes: planned.
-        on_wait: called while it waits.
+        progress: where it is shown that it waits, or never had its turn.
 
     Returns:
         Of the child; one that never had its turn has an ``error`` of the kind :data:`CROWDED`.
@@ -115,11 +117,13 @@ def run_among(
         KeyboardInterrupt: while it waited.
     """
     try:
-        with place_for(spec, required_bytes, on_wait) as place:
+        with place_for(spec, required_bytes, progress.wait) as place:
             result = run()
             place.close(result)
             return result
     except CrowdedError as error:
+        progress.begin(spec.method, spec.phases[0], spec.note)
+        progress.end(Verdict.DOES_NOT_FIT, str(error))
         return ChildResult(
             command=[],
             error={"kind": CROWDED, "message": str(error)},

@@ -55,11 +55,7 @@ def settle_ranks(phase: str, result: ChildResult) -> Settled | None:
     if result.exit_code == 0 and all(end.outcome for end in ends):
         leader = max(ends, key=lambda end: _peak_bytes(end.outcome or {}))
         assert leader.outcome is not None
-        result.outcomes[phase] |= {
-            key: leader.outcome[key]
-            for key in ("memory", "heap", "held", "conditions")
-            if key in leader.outcome
-        }
+        result.outcomes[phase] |= {key: leader.outcome[key] for key in _OF_ITS_OWN if key in leader.outcome}
         result.sampler = leader.sampler or result.sampler
         return settled
     result.outcomes.pop(phase, None)

@@ -85,16 +85,13 @@ class _KnownNames:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
-        if scope["type"] == "http":
-            if _name_in(Headers(scope=scope).get("host", "")) not in self._names:
-                app = _json(
-                    {
-                        "error": "another name of this service",
-                        "allowed": ", ".join(self._names),
-                        "remedy": "start the service with hosts=NAME",
-                    },
-                    HTTPStatus.MISDIRECTED_REQUEST,
-                )
+        if scope["type"] == "http" and _name_in(Headers(scope=scope).get("host", "")) not in self._names:
+            document = {
+                "error": "another name of this service",
+                "allowed": ", ".join(self._names),
+                "remedy": "start the service with hosts=NAME",
+            }
+            app = _json(document, HTTPStatus.MISDIRECTED_REQUEST)
         await app(scope, receive, send)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from xclass.classifiers.base import Answers
-from xclass.errors import ModelError
+from xclass.errors import DataError, ModelError
 from xclass.evaluate.confidence import LEAST_QUERIES, Logistic, fit_logistic, score_features
 from xclass.evaluate.places import Float64Array, find_places
 from xclass.evaluate.saved_answers import SavedAnswers
@@ -61,7 +61,7 @@ def fit_confidence(folder: Path) -> Confidence | str:
     try:
         saved = SavedAnswers.load(path)
         is_right_Q = np.asarray(find_places(saved.classes_QK[:, :1], saved.truth).first_places() == 0)
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+    except (DataError, ValueError, IndexError) as error:
         raise ModelError(f"{path}: damaged ({error}); repeat the run, or copy the model alone") from error
     if len(is_right_Q) < LEAST_QUERIES:
         return f"the run asked fewer than {LEAST_QUERIES} queries: too few to fit a chance on"

@@ -22,6 +22,7 @@ from xclass.errors import ModelError
 from xclass.serving.bodies import BodyReader
 from xclass.serving.confidence import Confidence, fit_confidence
 from xclass.serving.inputs import InputReader
+from xclass.serving.promise import read_promise
 from xclass.serving.queries import Ask, Found, Search
 from xclass.serving.seal_check import check_once
 from xclass.serving.settings import ServeSettings, shared_folder
@@ -67,6 +68,8 @@ class ServedModel:
         self.kind = self._opened.kind
         self.num_classes = self._opened.num_classes
         self._posterior = posterior_of(self.kind, is_softmax=self._facts.is_softmax)
+        self.promise = read_promise(self.folder, settings)
+        """What the RAM of the service was promised to stay below, or why nothing was."""
         self._confidence = fit_confidence(self.folder)
         self.bodies = BodyReader(
             inputs=InputReader(

@@ -11,7 +11,7 @@ from xclass.serving.batches import Batcher
 from xclass.serving.memory import MemoryReader
 from xclass.serving.meters import Meters
 from xclass.serving.model import ServedModel
-from xclass.serving.promise import Promise, read_promise
+from xclass.serving.promise import Promise
 from xclass.serving.room import BodyRoom
 from xclass.serving.settings import ServeSettings
 from xclass.serving.swap import Swapper
@@ -46,10 +46,6 @@ class Service:
     def look_again(self) -> None:
         """Open what lies at the model's path now."""
         self.swapper.look_again()
-
-    def promise(self) -> Promise | str:
-        """What the RAM was promised to stay below, or why nothing was."""
-        return read_promise(self.model.folder, self.settings)
 
     def start(self) -> None:
         """Begin to answer and to watch for a new model, in the running loop."""
@@ -91,7 +87,7 @@ class Service:
     async def health(self) -> dict[str, Any]:
         """Whether it answers, with what, since when, and the RAM against the promise."""
         processes = await self.memory.read()
-        promise = self.promise()
+        promise = self.model.promise
         return {
             "ready": True,
             "up_seconds": time.monotonic() - self._begun,
@@ -108,7 +104,7 @@ class Service:
 
     async def metrics(self) -> bytes:
         """Prometheus' text."""
-        promise = self.promise()
+        promise = self.model.promise
         promised_bytes = promise.total_bytes if isinstance(promise, Promise) else None
         self.meters.set_queue(self.batcher.num_waiting)
         return self.meters.text(await self.memory.read(), promised_bytes)

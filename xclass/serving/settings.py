@@ -50,7 +50,7 @@ class ServeSettings:
     """Of one request's body."""
     max_chars: int = 2000
     """Of one text."""
-    deadline_seconds: float = 10.0
+    deadline_seconds: float = 30.0
     """From the arrival of a request's headers; what was not answered by then is answered 503."""
     shutdown_seconds: float = 10.0
     """For what is queued when the service ends."""
@@ -79,7 +79,7 @@ class ServeSettings:
         if self.check not in tuple(SealLevel):
             raise ConfigError("check", self.check, allowed=" or ".join(SealLevel),
                               remedy="sizes is for models that take minutes to read")  # fmt: skip
-        check_range("deadline_seconds", self.deadline_seconds, 0.01, 3600, remedy="try deadline_seconds=10")
+        check_range("deadline_seconds", self.deadline_seconds, 0.01, 3600, remedy="try deadline_seconds=30")
         check_range("shutdown_seconds", self.shutdown_seconds, 0.1, 3600, remedy="try shutdown_seconds=10")
 
     @property

@@ -3,9 +3,6 @@
 Our own and not uvicorn's, because each worker is exec'd with the pinned allocator and threads of a measured
 child (its memory is promised), because a worker that is killed is said with its cause, and because uvicorn's
 takes a worker that does not answer within 5 s for dead and kills it, as one that opens a large model does.
-
-All workers accept on one socket that the supervisor keeps: what waits to be accepted when a worker dies is
-accepted by another.
 """
 
 from __future__ import annotations
@@ -29,9 +26,9 @@ from xclass.errors import ConfigError, ModelError
 from xclass.measure.environment import pinned_environment
 from xclass.measure.limits import oom_kill_count
 from xclass.measure.tree import tree_bytes
+from xclass.serving.listening import find_port, listen
 from xclass.serving.settings import SHARED_FOLDER, ServeSettings
 
-_BACKLOG = 2048
 _SHORT_LIFE_SECONDS, _MOST_WAIT_SECONDS = 10.0, 30.0
 _GRACE_SECONDS = 5.0
 """After which a worker is killed that did not end by itself when its time to end was over."""
@@ -42,6 +39,7 @@ _SAME_WISH_SECONDS = 0.5
 @dataclass(kw_only=True, slots=True, eq=False)
 class _Worker:
     process: subprocess.Popen[str]
+    socket: socket.socket
     started: float = field(default_factory=time.monotonic)
     is_ready: bool = False
     refusal: dict[str, Any] | None = None
@@ -62,8 +60,9 @@ class Supervisor:
         """
         self._settings = settings
         self._say = say
-        self._socket = _bind(settings)
-        self.port: int = self._socket.getsockname()[1]
+        self.port = find_port(settings)
+        self._sockets = [listen(settings, self.port) for _ in range(settings.workers)]
+        """Of workers that do not run."""
         self._events: queue.SimpleQueue[tuple[str, Any, Any]] = queue.SimpleQueue()
         self._workers: list[_Worker] = []
         self._num_ends = 0
@@ -159,9 +158,11 @@ class Supervisor:
         if time.monotonic() - worker.started < _SHORT_LIFE_SECONDS:
             self._wait_seconds = min(_MOST_WAIT_SECONDS, 2 * self._wait_seconds)
             self._start_at.append(time.monotonic() + self._wait_seconds)
+            worker.socket.close()  # while it is away the others get its connections
             when = f"in {self._wait_seconds:g} s"
         else:
             self._start_at.append(time.monotonic())
+            self._sockets.append(worker.socket)
             when = "now"
         self._dead_pids.append(worker.process.pid)
         self._say(_printable(f"worker {worker.process.pid} {_how(code)}{cause}; another is started {when}"))
@@ -174,10 +175,11 @@ class Supervisor:
 
     def _start(self) -> None:
         # From this thread: the kernel ends a worker with the thread that started it.
+        own = self._sockets.pop() if self._sockets else listen(self._settings, self.port)
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "xclass.serving.worker",
-                self._settings.to_json(), str(self._socket.fileno()), json.dumps(self._dead_pids),
+                self._settings.to_json(), str(own.fileno()), json.dumps(self._dead_pids),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -185,12 +187,12 @@ class Supervisor:
             encoding="utf-8",
             errors="replace",
             env=self._environment,
-            pass_fds=[self._socket.fileno()],
+            pass_fds=[own.fileno()],
             # A session of its own: Ctrl-C in a terminal comes to the supervisor alone, who ends it in order.
             start_new_session=True,
         )  # fmt: skip
         self._dead_pids = []
-        worker = _Worker(process=process)
+        worker = _Worker(process=process, socket=own)
         self._workers.append(worker)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
 
@@ -202,8 +204,10 @@ class Supervisor:
 
     def _end(self) -> bool:
         """Ask all workers to end, and wait for them; what does not end is killed."""
-        self._socket.close()
+        for unused in self._sockets:
+            unused.close()
         for worker in self._workers:
+            worker.socket.close()
             worker.process.terminate()
         deadline = time.monotonic() + self._settings.shutdown_seconds + _GRACE_SECONDS
         while self._num_ends < 2 and time.monotonic() < deadline:
@@ -214,7 +218,12 @@ class Supervisor:
         for worker in left:
             worker.process.kill()
             worker.process.wait()
-        return not left and all(worker.process.returncode == 0 for worker in self._workers)
+        for worker in self._workers:
+            # By SIGTERM ends only one that has not begun to answer: from then on it is a wish to it.
+            if (code := worker.process.returncode) not in (0, -signal.SIGTERM):
+                self._say(f"worker {worker.process.pid} {_how(code)} while it was to end")
+                left.append(worker)
+        return not left
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -236,18 +245,6 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _bind(settings: ServeSettings) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        raise ConfigError(
-            "port", f"{settings.port} (host={settings.host})",
-            allowed="an address of this machine that is free",
-            remedy=f"{error.strerror or error}; port=0 takes any free port",
-        ) from None  # fmt: skip
 
 
 def _how(code: int) -> str:

@@ -81,7 +81,7 @@ class Swapper:
                 await self._try_new()
 
     def _first(self) -> ServedModel:
-        """What lies there, or what a worker before took: it may have been killed while a bad one lay there."""
+        """What lies there, or what a worker before took, which may have been killed while a bad one lay."""
         try:
             return ServedModel(self._settings)
         except XclassError as error:

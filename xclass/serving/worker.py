@@ -29,7 +29,6 @@ _PR_SET_PDEATHSIG = 1
 _KEEP_ALIVE_SECONDS = 75
 """Longer than clients and proxies keep a connection that is idle (60 s is nginx's default), so that they
 close it and not we, while their next request is on its way."""
-_BACKLOG = 2048
 
 
 class LineHandler(logging.Handler):
@@ -75,7 +74,6 @@ def main(arguments: list[str] | None = None) -> int:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
     )
@@ -89,9 +87,12 @@ def _run(server: uvicorn.Server, service: Service, descriptor: int) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.look_again)
         await server.serve(sockets=[socket.socket(fileno=descriptor)])
 
-    # uvicorn raises the signal that ended it again when it is done: it has done its work by then.
+    def end(*_: object) -> None:
+        """Of a signal before uvicorn listens, and of the one that it raises again when it is done."""
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, end)
     asyncio.run(serve())
 
 
@@ -100,6 +101,8 @@ def _log_lines() -> None:
     logger.handlers[:] = [LineHandler()]
     logger.setLevel(logging.WARNING)
     logging.getLogger("xclass").setLevel(logging.INFO)
+    # Else whoever sends what is no HTTP writes a line of the log each time.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def _end_with_parent() -> None:
@@ -107,7 +110,9 @@ def _end_with_parent() -> None:
 
     Source: man prctl(2), PR_SET_PDEATHSIG.
     """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None)
+    if prctl is not None:  # Linux
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def save_on_four(ranks, out):
 
     from xclass.classifiers.ranks.keeper import Checkpoints
 
-    for method in problems.FITS:
+    for method in problems.KEPT:
         checkpoints = Checkpoints(folder=out / f"checkpoints-{method}", every_seconds=0.0)
         problems.fit(method, ranks=ranks, checkpoints=checkpoints, steps=7)
 
@@ -156,7 +156,7 @@ def go_on(ranks, out):
     from xclass.classifiers.ranks.keeper import Checkpoints
 
     found = {}
-    for method in problems.FITS:
+    for method in problems.KEPT:
         for steps in (7, problems.FIT_STEPS):
             folder = out / f"three-{method}-{steps}"
             if ranks.rank == 0:
@@ -167,10 +167,7 @@ def go_on(ranks, out):
                 method, ranks=ranks, checkpoints=checkpoints, steps=steps
             )
             name = f"{method}/{steps}"
-            found[f"{name}/weights"] = classifier._vectors.stored_CD
-            found |= {f"{name}/{key}": value for key, value in encoder.trained_arrays().items()}
-            if method == "sampled_softmax":
-                found[f"{name}/row_state"] = classifier._state_C.numpy()
+            found |= {f"{name}/{key}": value for key, value in problems.arrays(classifier, encoder).items()}
             found[f"{name}/steps"] = report.facts["steps"]
     return found
 

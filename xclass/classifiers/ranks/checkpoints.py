@@ -1,8 +1,9 @@
 """Checkpoints of a head while it is trained, which any number of ranks opens again.
 
 A checkpoint is a folder with one .npy file per array, whole and in the order of all classes: each rank writes
-its rows of it. It is a model folder too: what can be served of it is opened as any saved model. It appears
-whole or not at all: a rank that dies while writing leaves the checkpoint before.
+its rows of it. It appears whole or not at all: a rank that dies while writing leaves the checkpoint before.
+It is a model folder too, and can be served once it is sealed (``python -m xclass.seal CHECKPOINT new=true``):
+hashing it while training waits would read every byte back, so what is opened to go on is checked by sizes.
 
 Several machines write into one folder: on a file system that they share.
 """

@@ -245,8 +245,8 @@ def open_ranks(*, device: Device = Device.cpu, patience_seconds: float = _PATIEN
     except (RuntimeError, ValueError) as error:
         raise RanksError(
             f"rank {os.environ.get('RANK')} of {os.environ['WORLD_SIZE']} cannot reach the others at "
-            f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')} ({_reason(error)}); start all of "
-            "them with torchrun"
+            f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')} ({_reason(error)}); start all "
+            "of them with torchrun"
         ) from error
     return ProcessRanks(device=device)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from xclass.classifiers.base import Feed
-from xclass.classifiers.class_means import accumulate_means, of_classes, scale_rows
+from xclass.classifiers.class_means import accumulate_means, scale_rows
 from xclass.classifiers.device import Device
 from xclass.classifiers.init import Init
 from xclass.classifiers.model_folder import WEIGHTS, save_array, write_manifest
@@ -21,7 +22,7 @@ from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ownership, Ranks
 from xclass.classifiers.ranks.sliced_file import SlicedArray, save_sliced
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig, WeightStorage
 from xclass.classifiers.weights.rows import Bfloat16Rows, FloatRows
-from xclass.data.base import batch_ranges
+from xclass.data.base import FloatArray, IntArray, batch_ranges
 from xclass.shapes import ProblemShape
 
 _RANDOM_CLASSES = 1 << 14
@@ -149,8 +150,7 @@ class ClassVectors:
     def _start_from_means(self, feed: Feed, seed: int, ranks: Ranks) -> dict[str, Any]:
         is_low = self.config.dtype is WeightDtype.bfloat16
         rows = Bfloat16Rows(self.stored_CD, seed) if is_low else FloatRows(self.stored_CD)
-        batches = of_classes(feed.scan(), self.classes, self.num_classes)
-        _, spread = accumulate_means(rows, batches, ranks=ranks)
+        _, spread = accumulate_means(rows, self._own_examples(feed), ranks=ranks)
         length = self.config.init_length or spread.softmax_scale
         scale_rows(rows, length)
         if isinstance(rows, Bfloat16Rows):
@@ -160,6 +160,14 @@ class ClassVectors:
             "init_seen_classes": spread.num_seen_classes,
             "init_scale": length,
         }
+
+    def _own_examples(self, feed: Feed) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Those of the classes that are here, which are numbered from 0."""
+        if len(self.classes) == self.num_classes:
+            yield from feed.scan()
+            return
+        for vectors_BD, classes_B in feed.scan(self.classes):
+            yield vectors_BD, classes_B - self.classes.start
 
     def _start_from_random(self, seed: int) -> None:
         """Block by block of all classes, each with a seed of its own: any rank can begin anywhere."""

@@ -1,7 +1,6 @@
-"use strict";
 // Asks the server while somebody types, and says so when it does not answer. shown.js stands before this file.
-const TYPING_MS = 250, LOOK_MS = 2000, NUM_ANSWERS = 5, NUM_KNOWN = 3, NUM_PICKS = 3, MOST_RETRIES = 5;
-const state = { facts: null, asking: null, knowing: null, timer: 0, truth: null, starts: { right: 0, wrong: 0 } };
+const TYPING_MS = 250, LOOK_MS = 2000, FACTS_EVERY = 5, NUM_ANSWERS = 5, NUM_KNOWN = 3, NUM_PICKS = 3, MOST_RETRIES = 5;
+const state = { facts: null, seen: "", asking: null, knowing: null, timer: 0, truth: null, starts: { right: 0, wrong: 0 } };
 
 class Unanswered extends Error {}
 class Refused extends Error {
@@ -24,8 +23,12 @@ async function call(path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new Unanswered();
   }
+  const document_ = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    if (response.ok) throw new Unanswered();  // it died while it answered
+    return {};
+  });
   isDead(false);
-  const document_ = await response.json().catch(() => ({}));
   if (!response.ok) throw new Refused(response.status, document_, Number(response.headers.get("retry-after")) || 1);
   return document_;
 }
@@ -135,10 +138,7 @@ async function askKnown(query, one) {
 
 async function lookAtMemory() {
   try {
-    const { ram: memory, model } = await call("/health");
-    if (model.opened_at !== state.facts?.model.opened_at || model.folder !== state.facts?.model.folder) {
-      if (state.facts) return begin();
-    }
+    const { ram: memory } = await call("/health");
     byId("ram-now").textContent = inBytes(memory.now_bytes);
     byId("ram-promised").textContent = memory.promised_bytes ? inBytes(memory.promised_bytes) : "nothing";
     byId("ram-bar").hidden = !memory.promised_bytes;
@@ -194,6 +194,7 @@ function showFacts(facts) {
   const chosen = byId("context").value;
   byId("context").replaceChildren(...model.contexts.map((name) => new Option(name, name)));
   byId("context-field").hidden = !model.contexts.length;
+  byId("context-label").textContent = facts.context_noun[0].toUpperCase() + facts.context_noun.slice(1);
   const wanted = [chosen, ...navigator.languages.map((name) => name.split("-")[0])];
   byId("context").value = wanted.find((name) => model.contexts.includes(name)) ?? model.contexts[0] ?? "";
   if (accuracy) {
@@ -216,24 +217,31 @@ function showFacts(facts) {
     showPicks(which);
   }
 }
+// What is shown of the model; another one may have taken the place of the first since the page was opened.
 async function begin() {
   try {
-    state.facts = await call("/demo/facts");
-    showFacts(state.facts);
-    lookAtMemory();
+    const facts = await call("/demo/facts");
+    // Each worker of a service has opened the model at a time of its own.
+    const seen = JSON.stringify({ ...facts, model: { ...facts.model, opened_at: null } });
+    if (seen !== state.seen) {
+      Object.assign(state, { facts, seen });
+      showFacts(facts);
+    }
   } catch (error) {
     if (error instanceof Unanswered) isDead(true);
     else if (error instanceof Refused) say(error.message, true);
     else throw error;
   }
 }
-// Another model may have taken the place of the first one, and a server that was gone may be back.
-async function look() {
-  if (document.visibilityState === "visible") {
-    if (!state.facts) await begin();
-    else await lookAtMemory();
+async function look(times) {
+  try {
+    if (document.visibilityState === "visible") {
+      if (!state.facts || times % FACTS_EVERY === 0) await begin();
+      await lookAtMemory();
+    }
+  } finally {
+    setTimeout(look, LOOK_MS, times + 1);
   }
-  setTimeout(look, LOOK_MS);
 }
 byId("form").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
 byId("query").addEventListener("input", (event) => {
@@ -248,6 +256,6 @@ byId("query").addEventListener("keydown", (event) => {
   ask();
 });
 byId("context").addEventListener("change", () => { state.truth = null; ask(); });
-byId("retry").addEventListener("click", () => (state.facts ? lookAtMemory() : begin()));
+byId("retry").addEventListener("click", begin);
 for (const which of ["right", "wrong"]) byId(`more-${which}`).addEventListener("click", () => showPicks(which));
-begin().then(() => setTimeout(look, LOOK_MS));
+look(0);

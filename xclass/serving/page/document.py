@@ -19,7 +19,7 @@ def page_and_policy() -> tuple[str, str]:
     """The HTML, and the value of its header ``content-security-policy``."""
     style = _text("demo.css")
     # One script: shown.js declares what demo.js uses, and neither is seen from outside.
-    script = "\n".join(["(() => {", _text("shown.js"), _text("demo.js"), "})();"])
+    script = "\n".join(["(() => {", '"use strict";', _text("shown.js"), _text("demo.js"), "})();"])
     page = _text("demo.html").replace("{{style}}", style).replace("{{script}}", script)
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; connect-src 'self'; "

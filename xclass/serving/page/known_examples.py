@@ -26,7 +26,7 @@ class KnownExamples:
     def __init__(self, source: DataSource) -> None:
         """Keep the data of the run."""
         self._source = source
-        self.num_classes = source.num_classes
+        self.num_classes, self.group_noun = source.num_classes, source.group_noun
         self._turn = threading.Lock()
 
     def nearest(

@@ -51,11 +51,7 @@ class RunFacts:
         Raises:
             DataError: the file is gone or damaged.
         """
-        path = self.folder / "answers" / f"{self.record.method}.npz"
-        try:
-            return SavedAnswers.load(path)
-        except (OSError, EOFError, KeyError, ValueError) as error:
-            raise DataError(f"{path}: the answers of the run cannot be read: {error}") from error
+        return SavedAnswers.load(self.folder / "answers" / f"{self.record.method}.npz")
 
 
 def find_run(model: Path) -> RunFacts:

@@ -55,6 +55,8 @@ class RunView:
             "task": run.record.data_facts.get("task") if run else None,
             "accuracy": _accuracy(run) if run else None,
             "run_reason": None if run else self.run,
+            # The context of a text is its group: the language of a word.
+            "context_noun": "context" if isinstance(self.known, str) else self.known.group_noun,
             "known_reason": self.known if isinstance(self.known, str) else None,
             "held_out": counts,
             "held_out_reason": held_out if isinstance(held_out, str) else None,

@@ -73,10 +73,10 @@ const shortly = (value) => Number(value.toPrecision(4)).toLocaleString("en");
 function showChance(answers, found) {
   const chance = found.confidence[0], has = answers.some((one) => isNumber(one.probability));
   byId("sure").hidden = !isNumber(chance);
-  if (isNumber(chance)) byId("sure").replaceChildren("The first answer is right with a chance of ",
-    element("strong", "", percent(chance)), ".");
+  if (isNumber(chance)) byId("sure").replaceChildren("Going by the questions that were held out, the first answer "
+    + "is right with a chance of ", element("strong", "", percent(chance)), ".");
   const words = !answers.length ? "No class was found for this."
-    : has ? `Percent: probability of the class; ${found.probability}.`
+    : has ? `Percent in the list: what the model itself believes (${found.probability}), which may be too sure.`
       : "The bars are scores relative to the first and no probability: scores of this method are none.";
   const kind = found.confidence_kind.replace(/^none: /, "why no chance is stated: ");
   byId("chance").textContent = `${words} ${kind[0].toUpperCase()}${kind.slice(1)}.`;
@@ -99,7 +99,7 @@ function showKnown(one, found) {
   }));
   let words = "Training examples of ";
   const many = found.num_compared.toLocaleString("en");
-  const of = found.is_all ? `of the ${many} that it has` : `of the first ${many} of it`;
+  const of = found.is_all ? `of the ${many} that were found` : `of the first ${many} of it`;
   if (!found.num_compared) words = "No training example was found of ";
   const how = found.examples.some((example) => example.cosine !== null)
     ? `, those nearest to the question by what the model sees of both, ${of}.`
