@@ -53,6 +53,8 @@ the methods
                          rabitq1 | rabitq2 | rabitq3 | rabitq4 | ivf_rabitq4 | pq_fast_scan
   index.factory=IVF1024,SQ8     any FAISS factory string    index.rerank=200   second stage by float16 vectors
   index.target_recall=0.95      search effort tuned at the size served; or index.num_probes, .search_width
+  index.shards=8         built piece by piece, one in memory at a time, and searched together; index.shard=0
+                         builds one of them alone, on another machine too (python -m xclass.merge)
   index.vectors=means|dense_softmax|sampled_softmax      class means, or the class vectors of a trained head
   method.nearest_neighbour.encoder=projection                text only; or a trained method of this run
   method.dense_softmax_autograd.optimizer=adam|sgd
