@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help run test test-fast bench check format clean
+.PHONY: help run test test-fast bench check docs audit fuzz format clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this help
@@ -41,7 +41,16 @@ check: $(VENV)/.installed-dev  ## Lint, format, types, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/codespell xclass conf scripts tests benchmarks README.md CHANGELOG.md CONTRIBUTING.md
+	$(BIN)/codespell xclass conf scripts tests benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md
+
+docs: $(VENV)/.installed-dev  ## Build the API reference from the docstrings into build/api
+	$(BIN)/python scripts/api_reference.py
+
+audit: $(VENV)/.installed-dev  ## Known vulnerabilities of what ships, and its bill of materials in dist/
+	$(BIN)/python scripts/audit.py
+
+fuzz: $(VENV)/.installed-dev  ## Feed the parsers and the model loader nonsense for an hour; FUZZ_EXAMPLES=100000 for a night
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -n 2 tests/fuzz --timeout 36000
 
 format: $(VENV)/.installed-dev  ## Apply the formatter
 	$(BIN)/ruff format .

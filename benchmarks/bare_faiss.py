@@ -67,7 +67,8 @@ def _train_and_add(index: Any, means_CD: Any) -> None:
 
 def search_pairs(spec: dict[str, Any]) -> dict[str, Any]:
     """The same file opened twice in one process, searched in turns: batches, and queries one by one."""
-    from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, FaissServer
+    from xclass.classifiers.nearest_neighbour.server import FaissServer
+    from xclass.classifiers.nearest_neighbour.shards import INDEX_FILE
 
     queries_QD = open_vectors(spec).queries()
     server = FaissServer(threads=spec["threads"])

@@ -51,12 +51,12 @@ class VectorSet:
 
     def queries(self) -> FloatArray:
         """Unit vectors, shape (Q, D), float32."""
-        queries_QD: FloatArray = np.load(self.folder / "queries.npy")
+        queries_QD: FloatArray = np.load(self.folder / "queries.npy", allow_pickle=False)
         return queries_QD
 
     def truth(self) -> IntArray:
         """The exact nearest classes, shape (Q, 10), best first."""
-        truth_QK: IntArray = np.load(self.folder / "truth.npy")
+        truth_QK: IntArray = np.load(self.folder / "truth.npy", allow_pickle=False)
         return truth_QK
 
     def facts(self) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _measure_rival(method: str, sample: Path, arguments: argparse.Namespace) -> 
             )  # fmt: skip
             if "failed" in row[phase]:
                 return row | {"failed": f"{phase}: {row[phase]['failed'].removeprefix('exit code 1: ')}"}
-        return row | {"metrics": score(sample, np.load(Path(scratch) / "answers.npy"))}
+        return row | {"metrics": score(sample, np.load(Path(scratch) / "answers.npy", allow_pickle=False))}
 
 
 def _child(arm: dict[str, Any]) -> dict[str, Any]:

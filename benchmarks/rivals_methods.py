@@ -69,7 +69,7 @@ def _load_means_of_texts(model: Path, threads: int, max_n: int = 5) -> Callable[
     from sklearn.feature_extraction.text import TfidfTransformer
 
     weighting = TfidfTransformer(sublinear_tf=True)
-    weighting.idf_ = np.load(model / "idf.npy")
+    weighting.idf_ = np.load(model / "idf.npy", allow_pickle=False)
     answer = _load_means(model, threads)
     return lambda lines: answer(weighting.transform(_hashed(lines, max_n), copy=False))
 
@@ -130,7 +130,8 @@ def _fit_linear(sample: Path, model: Path, threads: int) -> None:
 
 
 def _load_linear(model: Path, threads: int) -> Answer:
-    weights, bias = np.load(model / "weights.npy"), np.load(model / "bias.npy")
+    weights = np.load(model / "weights.npy", allow_pickle=False)
+    bias = np.load(model / "bias.npy", allow_pickle=False)
     return lambda queries: np.argsort(-(queries @ weights.T + bias), axis=1)[:, :TOP_K]
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from real_runs import ROOT, Finished, RunFolder, command
@@ -14,6 +15,12 @@ def pytest_configure():
     # A shell that starts this in the background has SIGINT ignored, and every child would inherit that:
     # Ctrl-C could not be tested. A handler, unlike "ignore", does not survive exec.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Tests neither wait for measurements that somebody makes on this machine, nor for one another.
+    os.environ["XCLASS_NEIGHBOURS"] = tempfile.mkdtemp(prefix="xclass-tests-")
+
+
+def pytest_unconfigure():
+    shutil.rmtree(os.environ["XCLASS_NEIGHBOURS"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from xclass.config import RunConfig
 from xclass.errors import ConfigError
-from xclass.projection.projector import refuse_misfit
+from xclass.projection.reference import Reference
+from xclass.projection.refusals import refuse_misfit
 from xclass.projection.result import (
     MARKED_BEYOND,
     REFUSED_BEYOND,
@@ -27,6 +28,7 @@ class StandInProjector:
 
     def __init__(self, *, is_hostile=False):
         self.suffix = HOSTILE if is_hostile else ""
+        self.reference = Reference.load()
         config = RunConfig(classes=MEASURED_CLASSES, dim=MEASURED_DIM)
         low = replace(config, weights=replace(config.weights, dtype=type(config.weights.dtype)("bfloat16")))
         self.configs = {

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from xclass.classifiers.device import Device
 from xclass.classifiers.nearest_neighbour.config import PROJECTION
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, VectorSource
+from xclass.classifiers.ranks.config import CheckpointConfig
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.classifiers.weights.config import WeightsConfig, WeightStorage
 from xclass.data.synthetic.config import SyntheticConfig
@@ -26,7 +27,7 @@ from xclass.evaluate.config import EvaluateConfig
 from xclass.measure.config import MeasureConfig
 from xclass.objective.config import ObjectiveConfig
 
-MAX_CLASSES, DEFAULT_DIM = 10**12, 64
+MAX_CLASSES, MAX_RANKS, DEFAULT_DIM = 10**12, 4096, 64
 
 MethodsConfig = make_dataclass(
     "MethodsConfig",
@@ -105,6 +106,7 @@ class RunConfig:
     bag: BagConfig = field(default_factory=BagConfig)
     """Settings of the sparse features of texts, for methods that learn from features."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
@@ -128,7 +130,7 @@ class RunConfig:
         check_range("scan_batch_size", self.scan_batch_size, 1, 1 << 20, remedy="1024 is the default")
         if self.threads is not None:
             check_range("threads", self.threads, 1, 4096, remedy=f"this process may use {usable_cores()}")
-        check_range("ranks", self.ranks, 1, 4096, remedy="1 is the default")
+        check_range("ranks", self.ranks, 1, MAX_RANKS, remedy="1 is the default")
         if self.device is not Device.cpu and self.weights.storage is WeightStorage.memmap:
             raise ConfigError(
                 "weights.storage",
@@ -164,6 +166,7 @@ class RunConfig:
             raise ConfigError(
                 "methods", ",".join(self.methods), allowed="each method once", remedy="remove the repetition"
             )
+        self._check_ranks()
         if self.objective.method not in (None, *self.methods):
             raise ConfigError(
                 "objective.method",
@@ -172,6 +175,19 @@ class RunConfig:
                 remedy="null takes the best of them",
             )
         self._check_lender()
+
+    def _check_ranks(self) -> None:
+        if self.classes is not None and self.ranks > self.classes:
+            allowed = f"1 to {self.classes}, the number of classes"
+            raise ConfigError("ranks", self.ranks, allowed=allowed, remedy="take fewer")
+        if self.ranks > 1 and not any(METHOD_CONFIGS[name].can_shard for name in self.methods):
+            able = " or ".join(name for name, method in METHOD_CONFIGS.items() if method.can_shard)
+            raise ConfigError(
+                "ranks",
+                self.ranks,
+                allowed=f"1 with methods=[{','.join(self.methods)}]: each is fitted in one process",
+                remedy=f"add {able}, or leave ranks out",
+            )
 
     def _check_lender(self) -> None:
         encoder, vectors = self.method.nearest_neighbour.encoder, self.index.vectors
@@ -227,8 +243,8 @@ class RunConfig:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
+    """Cores that this process may run on; macOS binds no process to cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def from_dict(cls: type[Any], values: dict[str, Any]) -> Any:

@@ -53,9 +53,17 @@ class MeasurementError(XclassError):
     """A meter that cannot be read or whose reading must not be used."""
 
 
+class CrowdedError(XclassError):
+    """What would fit this machine but for other measured children, and was not given the time to wait."""
+
+
 class RecordError(XclassError):
     """A record file that is damaged or of a schema version this program cannot read."""
 
 
 class ModelError(XclassError):
     """A saved model folder that is incomplete, damaged or of another format."""
+
+
+class RanksError(XclassError):
+    """Processes that train one head together have lost each other."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from math import floor, log10
+from math import ceil, floor, log10
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -117,6 +117,22 @@ def percent_decimals(half_width: float) -> int:
         half_width: half of its 95 % interval, a share; its first significant digit is the last that is shown.
     """
     return max(0, -floor(log10(max(half_width * 100, 1e-4))))
+
+
+def share_with_interval(share: float, low: float, high: float) -> tuple[str, str, str]:
+    """A share and its interval in percent, with no digit that the interval makes meaningless.
+
+    The last digit shown is that of the first significant digit of the interval's half width; the ends
+    are rounded outwards, so that what is printed covers at least what was computed.
+
+    Returns:
+        (share, low, high) without the percent sign, e.g. ``("37.3", "37.1", "37.5")``.
+    """
+    digits = percent_decimals((high - low) / 2)
+    # The inner round keeps 35.00000000001 from becoming 35.1.
+    low_steps = floor(round(low * 100 * 10**digits, 6))
+    high_steps = ceil(round(high * 100 * 10**digits, 6))
+    return tuple(f"{x:.{digits}f}" for x in (share * 100, low_steps / 10**digits, high_steps / 10**digits))  # type: ignore[return-value]
 
 
 def format_count(number: int | None) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from xclass.classifiers.linear_server import LinearServer
 from xclass.classifiers.model_folder import save_array, write_manifest
 from xclass.classifiers.nearest_neighbour.server import FaissServer
+from xclass.classifiers.seal import seal
 from xclass.classifiers.weights.bfloat16 import round_nearest
 from xclass.encoders.identity import IdentityEncoder
 
@@ -55,6 +56,7 @@ def save_model(kind, folder, *, vectors=CENTRES, has_exact_vectors=False):
         facts = {"normalise": True, "num_probes": 8, "search_width": 64}
         write_manifest(folder, kind="faiss", shape=shape, facts=facts)
     IdentityEncoder(dim=DIM).save(folder)
+    seal(folder)
     return folder
 
 

@@ -21,6 +21,7 @@ from xclass.classifiers.amend.change import BLOCK_CLASSES
 from xclass.classifiers.amend.folder import amend_model
 from xclass.classifiers.linear_server import LinearServer
 from xclass.classifiers.nearest_neighbour.server import FaissServer
+from xclass.classifiers.seal import seal
 from xclass.classifiers.weights.bfloat16 import to_float32
 from xclass.encoders.factory import load_encoder
 from xclass.errors import ConfigError, ModelError
@@ -158,6 +159,7 @@ def test_vectors_of_an_l2_index_are_added_as_they_are(tmp_path):
     model = save_model("Flat", tmp_path / "model")
     text = (model / "model.json").read_text().replace('"normalise": true', '"normalise": false')
     (model / "model.json").write_text(text)
+    seal(model)
     amend_model(model, tmp_path / "new", add=4 * NEW)
     server = FaissServer(threads=1)
     server.load(tmp_path / "new")
@@ -224,6 +226,7 @@ def test_a_file_that_is_not_known_is_not_carried_along(tmp_path):
     (model / "biases.npy").write_bytes(b"x")
     document["files"]["biases.npy"] = 1
     (model / "model.json").write_text(json.dumps(document))
+    seal(model)
     with pytest.raises(ModelError, match=r"biases.npy: not a file that can be amended"):
         amend_model(model, tmp_path / "new", drop=GONE)
 

@@ -12,13 +12,15 @@ from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
 from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbourConfig
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, VectorSource
 from xclass.classifiers.nearest_neighbour.server import FaissServer
+from xclass.classifiers.seal import seal
 from xclass.cli.explain import check_words
 from xclass.config import RunConfig
 from xclass.encoders.identity import IdentityEncoder
 from xclass.errors import ConfigError, ModelError
 from xclass.measure.status import read_status
 from xclass.shapes import ProblemShape
-from xclass.sizing.plan import ANSWERING_CODE_BYTES, make_shape, plan_method
+from xclass.sizing.engines import ANSWERING_CODE_BYTES
+from xclass.sizing.plan import make_shape, plan_method
 from xclass.units import MIB
 
 C, D = 1000, 16
@@ -51,6 +53,7 @@ def build(folder, *, metric=Metric.cosine, **index):
     )  # fmt: skip
     report = classifier.fit(OnePerClass())
     classifier.save(folder)
+    seal(folder)
     return report.facts
 
 
@@ -65,6 +68,7 @@ def save_head(folder, lengths):
     save_array(folder / "weights.npy", (CENTRES * lengths[:, None]).astype(np.float32))
     shape = {"num_classes": C, "dim": D}
     write_manifest(folder, kind="linear", shape=shape, facts={"dtype": "float32"})
+    seal(folder)
     return folder
 
 
@@ -142,6 +146,7 @@ def test_codes_in_blocks_are_those_of_a_new_index_after_dropping_and_adding(fact
         facts = {"normalise": True, "num_probes": 8, "search_width": 64}
         shape = {"num_classes": len(vectors), "dim": D}
         write_manifest(tmp_path / name, kind="faiss", shape=shape, facts=facts)
+        seal(tmp_path / name)
         return tmp_path / name
 
     old = save("old", CENTRES)

@@ -11,7 +11,7 @@ from xclass.classifiers.nearest_neighbour.classifier import NearestNeighbour
 from xclass.classifiers.nearest_neighbour.config import NearestNeighbourConfig
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
 from xclass.classifiers.nearest_neighbour.index_kind import parse_index_kind
-from xclass.classifiers.nearest_neighbour.server import decode_rows, faiss_index_bytes
+from xclass.classifiers.nearest_neighbour.index_parts import decode_rows, faiss_index_bytes
 from xclass.encoders.identity import IdentityEncoder
 from xclass.errors import ConfigError
 from xclass.shapes import ProblemShape

@@ -273,3 +273,58 @@ def test_the_typed_command_takes_seconds_and_loads_no_engine(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("set()\n")
     assert time.monotonic() - begun < 10, "0.8 s on a quiet machine; the goal is 2"
+
+
+def flowing(text):
+    return " ".join(text.split())
+
+
+def test_what_no_machine_holds_is_offered_on_several(plan, tmp_path):
+    out_file = tmp_path / "plan.json"
+    code, out, _ = plan("+classes=5e8", "dim=128", "ram=64GB", f"out={out_file}")
+    text = flowing(out)
+    assert code == 3
+    assert "dense_softmax needs 5 x 64.0 GB, the fewest that do" in text
+    assert "one on each machine (ranks=5): 48.5 GiB on each, with 100,000,000 classes" in text
+    assert "examples: each rank sends 222 KiB, about 1.33 ms at 10 Gbit/s and 50 us a message" in text
+    assert "nearest_neighbour: built within 51.9 GiB in 5 shards" in text
+    found = {one["method"]: one for one in json.loads(out_file.read_text())["methods"]}
+    spread = found["dense_softmax"]["spread"]
+    assert (spread["num_ranks"], found["nearest_neighbour"]["shards"]) == (5, 5)
+    assert spread["usd_per_month"] == 5 * spread["server"]["usd_per_month"]
+    assert found["nearest_neighbour"]["spread"] is None
+
+
+def test_ranks_with_ram_are_machines_of_so_much_each(plan):
+    words = ("+classes=5e8", "dim=128", "methods=[dense_softmax]", "ram=64GB")
+    code, out, _ = plan(*words, "ranks=8")
+    text = flowing(out)
+    assert code == 0
+    assert text.startswith("Fits: 500,000,000 classes x 128 with dense_softmax on 8 machines of 64.0 GB")
+    assert "train: bytes of each of 8 ranks; a machine with one of them" in text
+    assert "8 x " in text.split("the cheapest server")[1]
+    code, out, _ = plan(*words, "ranks=3")
+    assert code == 3
+    assert "dense_softmax needs 5 x 64.0 GB, the fewest that do" in flowing(out)
+
+
+def test_ranks_without_ram_are_all_on_this_machine():
+    found = make_estimate(
+        parse_words(["+classes=1e5", "dim=64", "ranks=4", "hardware=bare", "methods=[dense_softmax]"])
+    )
+    (method,) = found.methods
+    plan = plan_method(method.config, "dense_softmax", make_shape(method.config, 100_000))[0]
+    assert plan.layout.ranks_here == 4
+    assert method.phases[0].required_bytes == plan.required_bytes
+    assert method.spread is None
+    assert "a machine with 4 of them" in flowing(plan_text(found))
+
+
+def test_where_the_network_takes_longer_the_plan_warns():
+    words = ["ranks=64", "ram=64GB", "hardware=bare", "methods=[dense_softmax]"]
+    few, many = (
+        flowing(plan_text(make_estimate(parse_words([*words, f"+classes={classes}"]))))
+        for classes in ("1e5", "1e8")
+    )
+    assert "THE NETWORK TAKES LONGER" in few
+    assert "THE NETWORK TAKES LONGER" not in many

@@ -116,3 +116,28 @@ def test_help_explains_and_engines_stay_out():
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert loaded.stdout == "set()\n"
+
+
+def test_a_projection_to_ranks_rents_a_machine_for_each(tmp_path):
+    words = (f"runs={SIZES}", "methods=[dense_softmax]", "+classes=8e6")
+    done = project(*words, "ranks=8", f"out={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    assert "trained in 8 ranks, one on each machine (ranks=8)" in text
+    assert "8 x " in text
+    assert "in all" in text
+    (variant,) = json.loads((tmp_path / "projection.json").read_text())["variants"]
+    train = variant["phases"][0]
+    assert train["layout"] == {"num_ranks": 8, "ranks_here": 1}
+    assert train["extrapolation"] == 1.0, "a rank has a million classes, which were measured"
+    assert train["basis"] == "projected"
+    assert variant["servers"]["train"]["needed_bytes"] > train["peak"]["high"], "torchrun's process besides"
+    assert variant["spread"]["cluster"]["num_ranks"] == 8
+
+
+def test_what_no_server_holds_is_offered_in_ranks():
+    done = project(f"runs={SIZES}", "methods=[dense_softmax]", "+classes=9e11", "far=true", "hardware=bare")
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    assert "no server of the catalogue offers" in text
+    assert "one on each machine (ranks=" in text

@@ -46,9 +46,8 @@ def test_the_wheel_carries_the_schema_types_and_nothing_of_the_tests(wheel):
         names = archive.namelist()
     assert "xclass/conf/config.yaml" in names
     assert "xclass/py.typed" in names
-    data = [
-        path for path in (ROOT / "xclass").rglob("*") if path.suffix in (".json", ".jinja", ".css", ".js")
-    ]
+    kinds = (".json", ".jinja", ".html", ".css", ".js")
+    data = [path for path in (ROOT / "xclass").rglob("*") if path.suffix in kinds]
     assert len(data) > 5
     missing = {path.relative_to(ROOT).as_posix() for path in data} - set(names)
     assert not missing, "each is read by a command"

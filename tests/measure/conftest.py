@@ -12,7 +12,7 @@ import pytest
 from xclass.measure.environment import pinned_environment
 from xclass.measure.session import PhaseMemory, combine
 from xclass.measure.timeline import TimelineSampler
-from xclass.records.record import MemoryReading
+from xclass.records.memory import MemoryReading
 
 CHILDREN = Path(__file__).parent / "children"
 

@@ -132,4 +132,5 @@ def test_a_limit_of_the_process_is_seen(name):
         "available_bytes": 2**29,
         "total_bytes": 2**29,
         "limit_source": name,
+        "scope": "process",
     }

@@ -7,7 +7,7 @@ from xclass.errors import MeasurementError
 from xclass.measure.rows import NOTHING, Maxima
 from xclass.measure.session import MemorySession, PhaseMemory, combine
 from xclass.measure.timeline import Samples
-from xclass.records.record import MemorySplit
+from xclass.records.memory import MemorySplit
 
 MB = 10**6
 

@@ -14,8 +14,9 @@ from xclass.classifiers.kernels.sampled import (
     TorchSampledKernels,
 )
 from xclass.classifiers.products import single_threaded_products
+from xclass.classifiers.ranks.ranks import SINGLE_RANK
 from xclass.classifiers.sampled_softmax.hard import HardNegatives
-from xclass.classifiers.sampled_softmax.loss import StepBuffers, sampled_softmax_gradient
+from xclass.classifiers.sampled_softmax.loss import StepBuffers, differentiate, exponentiate, take_losses
 from xclass.classifiers.sampled_softmax.negatives import InBatchNegatives, MixedNegatives, RandomNegatives
 from xclass.classifiers.sampled_softmax.samplers import FrequencySampler, LogUniformSampler, UniformSampler
 from xclass.classifiers.sampled_softmax.step import SampledStep, StepSettings
@@ -48,16 +49,21 @@ def gradient_of(weights, inputs, classes, negatives, log_expected_count, kernels
     touched = kernels.touch(classes.numpy(), negatives.numpy(), buffers.layout)
     first = np.unique(negatives.numpy(), return_index=True)[1]
     part = buffers.part(0, slice(0, len(inputs)), len(touched.sampled_K))
-    losses = sampled_softmax_gradient(
+    rows = weights[torch.from_numpy(touched.sampled_K)]
+    terms = exponentiate(
         inputs,
         weights[classes],
-        weights[torch.from_numpy(touched.sampled_K)],
+        rows,
         offsets_S=(log_expected_count[first] - torch.from_numpy(np.log(touched.times_K))).to(inputs.dtype),
         hits=(torch.from_numpy(touched.hit_places_H), torch.from_numpy(touched.hit_examples_H)),
+        is_mine_B=torch.ones(len(inputs), dtype=torch.bool),
         kernels=kernels,
         product=product,
         buffers=part,
     )
+    losses, shares = take_losses([terms], SINGLE_RANK)
+    errors = torch.expm1(-losses)
+    differentiate(inputs, rows, shares_B=shares, errors_B=errors, product=product, buffers=part)
     dense = torch.zeros(weights.shape, dtype=inputs.dtype)
     dense.index_add_(0, classes, part.positive_gradient_BD.to(inputs.dtype))
     dense.index_add_(0, torch.from_numpy(touched.sampled_K), part.negative_gradient_SD.to(inputs.dtype))

@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, replace
 
 from xclass.config import RunConfig
-from xclass.records.record import Accuracy, MemoryReading, MemorySplit, Pass, Phase, Record, Verdict
+from xclass.records.memory import MemoryReading, MemorySplit
+from xclass.records.record import Accuracy, Pass, Phase, Record, Verdict
 from xclass.sizing.plan import make_shape, plan_method
 
 BASE_BYTES = {"train": 250_000_000, "build": 66_000_000, "load": 66_000_000, "serve": 66_000_000}

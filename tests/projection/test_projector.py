@@ -12,7 +12,7 @@ from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
 from xclass.projection.result import Basis
 from xclass.records.store import parse_record, write_record
-from xclass.sizing.plan import IMPORTED_BYTES
+from xclass.sizing.engines import IMPORTED_BYTES
 
 RECORDS = ROOT / "benchmarks" / "records"
 

@@ -8,20 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xclass.errors import RecordError
+from xclass.records.memory import MemoryReading, MemorySplit
 from xclass.records.metric import IntervalKind, Metric, MetricName
 from xclass.records.pictures import ClassMap, Pictures
-from xclass.records.record import (
-    Accuracy,
-    Allocation,
-    HeapReading,
-    Latency,
-    MemoryReading,
-    MemorySplit,
-    Pass,
-    Phase,
-    Record,
-    Verdict,
-)
+from xclass.records.record import Accuracy, Allocation, HeapReading, Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import read_records, record_path, write_record
 from xclass.report.write import write_reports
 

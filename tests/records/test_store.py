@@ -12,18 +12,9 @@ import numpy as np
 import pytest
 
 from xclass.errors import RecordError
+from xclass.records.memory import MemoryReading, MemorySplit
 from xclass.records.pictures import ClassMap, Pictures
-from xclass.records.record import (
-    Accuracy,
-    HeapReading,
-    Latency,
-    MemoryReading,
-    MemorySplit,
-    Pass,
-    Phase,
-    Record,
-    Verdict,
-)
+from xclass.records.record import Accuracy, HeapReading, Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import read_records, record_path, write_json, write_record, write_text
 
 

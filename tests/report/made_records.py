@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from xclass.records.record import (
-    Accuracy,
-    HeapReading,
-    Latency,
-    MemoryReading,
-    MemorySplit,
-    Pass,
-    Phase,
-    Record,
-    Verdict,
-)
+from xclass.records.memory import MemoryReading, MemorySplit
+from xclass.records.record import Accuracy, HeapReading, Latency, Pass, Phase, Record, Verdict
 from xclass.report.markdown import run_sections
 from xclass.report.page.document import Document
 

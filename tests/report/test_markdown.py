@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from made_records import render_markdown
 
-from xclass.records.record import MemorySplit, Pass, Phase, Verdict
+from xclass.records.memory import MemorySplit
+from xclass.records.record import Pass, Phase, Verdict
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.page.document import Document
 from xclass.report.rows import rows

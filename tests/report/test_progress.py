@@ -38,6 +38,32 @@ def test_a_log_file_gets_one_plain_line_per_phase(force):
     assert "\x1b" not in file.getvalue()
 
 
+def wait_and_begin(console):
+    with LiveProgress(console, 2) as live:
+        for _ in range(2):
+            live.wait("waiting for memory held by sampled_softmax\x1b[2J")
+            live.wait("waiting for memory held by sampled_softmax")
+            live.begin("dense_softmax", "train")
+            live.end("measured")
+
+
+def test_a_log_file_gets_one_line_per_wait():
+    file = io.StringIO()
+    wait_and_begin(Console(file=file, width=40, color_system=None))
+    lines = file.getvalue().splitlines()
+    assert [line.split()[0] for line in lines] == ["waiting", "1/2", "waiting", "2/2"]
+    assert lines[0].startswith("waiting for memory held by sampled_softmax")
+
+
+def test_a_terminal_shows_a_wait_only_while_it_lasts():
+    file = Terminal()
+    wait_and_begin(Console(file=file, width=100, force_terminal=True, legacy_windows=False))
+    assert "waiting for memory" in file.getvalue()
+    assert "\x1b[2J" not in file.getvalue()
+    last = file.getvalue().rindex("waiting for memory")
+    assert "2/2  dense_softmax train" in file.getvalue()[last:]
+
+
 @pytest.mark.parametrize("width", [20, 80, 140])
 def test_a_terminal_gets_bars_and_keeps_the_lines(width):
     file = Terminal()

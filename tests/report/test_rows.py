@@ -66,6 +66,9 @@ FROZEN_KEYS = [
     "index",
     "gpu_peak_bytes",
     "lender",
+    "disturbed_by",
+    "num_ranks",
+    "ranks_peak_bytes",
 ]
 
 

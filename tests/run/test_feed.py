@@ -110,6 +110,23 @@ def test_a_shortened_scan_stops_there_and_says_so():
     assert make().num_scan == 100
 
 
+def test_a_scan_for_some_classes_gives_their_examples_only_and_all_of_the_progress():
+    progress = []
+    feed = make(progress=lambda done, total, _: progress.append((done, total)))
+    batches = list(feed.scan(range(20, 41)))
+    assert examples_of(batches) == [(-1, i) for i in range(20, 41)]
+    assert all(vectors.shape == (len(classes), 2) for vectors, classes in batches)
+    assert progress[-1] == (100, 100)
+
+
+def test_a_feed_can_begin_behind_batches_that_were_taken_before():
+    whole = list(make(examples=150).steps())
+    feed = make(examples=150)
+    feed.start_at(steps=17, seconds=3.0)
+    assert examples_of(feed.steps()) == examples_of(whole[17:])
+    assert feed.seconds_spent() >= 3.0
+
+
 def test_progress_reaches_its_total():
     seen = []
     feed = make(progress=lambda done, total, what: seen.append((done, total)), examples=250)

@@ -5,7 +5,7 @@ import pytest
 
 from xclass.data.base import Batch, ClassSets
 from xclass.evaluate.places import find_places
-from xclass.run.judging import SavedAnswers
+from xclass.evaluate.saved_answers import SavedAnswers
 
 
 @pytest.mark.parametrize("has_several", [False, True])

@@ -75,6 +75,8 @@ def test_the_peak_of_the_plain_torch_head_is_its_closed_form(optimizer, tmp_path
     ("index", "num_classes"),
     [
         (IndexConfig(factory="Flat"), 600_000),
+        (IndexConfig(factory="Flat", shards=4), 600_000),
+        (IndexConfig(factory="IVF128,SQ8", shards=4), 600_000),
         (IndexConfig(factory="SQ8"), 600_000),
         (IndexConfig(factory="SQ8", means_storage=MeansStorage.memory), 600_000),
         (IndexConfig(factory="RaBitQ2", rerank=50), 600_000),
@@ -86,7 +88,9 @@ def test_the_peak_of_the_plain_torch_head_is_its_closed_form(optimizer, tmp_path
         (IndexConfig(factory="IVF128,PQ16"), 600_000),
         (IndexConfig(factory="HNSW8,SQ8", search_width=16), 150_000),
     ],
-    ids=lambda value: f"{value.factory}-{value.means_storage}" if isinstance(value, IndexConfig) else "",
+    ids=lambda value: (
+        f"{value.factory}-{value.means_storage}-{value.shards}" if isinstance(value, IndexConfig) else ""
+    ),
 )
 def test_an_index_takes_its_closed_form_to_build_to_open_and_to_ask(index, num_classes, tmp_path):
     config = RunConfig(

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from xclass.records.record import MemoryReading, MemorySplit, Pass, Phase, Record, Verdict
+from xclass.records.memory import MemoryReading, MemorySplit
+from xclass.records.record import Pass, Phase, Record, Verdict
 from xclass.sizing.ledger import TINY_BYTES, explain_peak
 
 MB = 1_000_000

@@ -14,14 +14,8 @@ from xclass.data.file_settings import num_train_of
 from xclass.data.lemmas.config import LemmasConfig, train_texts
 from xclass.records.record import Phase
 from xclass.sizing.capacity import Room, explain_misfit, largest_that_fits
-from xclass.sizing.plan import (
-    ANSWERING_CODE_BYTES,
-    BASE_BYTES,
-    FITTING_CODE_BYTES,
-    IMPORTED_BYTES,
-    make_shape,
-    plan_method,
-)
+from xclass.sizing.engines import ANSWERING_CODE_BYTES, BASE_BYTES, FITTING_CODE_BYTES, IMPORTED_BYTES
+from xclass.sizing.plan import make_shape, plan_method
 
 GIB = 1 << 30
 C, D, B, SCAN, THREADS = 1000, 8, 16, 32, 2
@@ -141,7 +135,9 @@ def test_text_adds_the_encoders_table():
     synthetic, lemmas = (plans("dense_softmax", data=data)[0] for data in (None, LemmasConfig()))
     table = 4 * D * make_config().encoder.num_buckets
     assert lemmas.over_base_bytes > synthetic.over_base_bytes + table - BATCHES
-    assert lemmas.disk_bytes == synthetic.disk_bytes + 2 * table  # the heap pass saves one of its own
+    names = LemmasConfig().names_bytes(C)
+    # The heap pass saves one of its own, without names.
+    assert lemmas.disk_bytes == synthetic.disk_bytes + 2 * table + names
     # a held-out text per class: length, class, an eighth of a byte of its block's start; and the languages
     index = 5 * C + C // 8 + C
     serve = plans("dense_softmax", data=LemmasConfig())[2]

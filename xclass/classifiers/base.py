@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -61,8 +61,12 @@ class Feed(Protocol):
     num_examples: int
     """Examples that :meth:`examples` yields."""
 
-    def scan(self) -> Iterator[tuple[Encoded, IntArray]]:
-        """Every training example once for each of its classes: encoded (B, D) and classes (B,). For means."""
+    def scan(self, classes: range | None = None) -> Iterator[tuple[Encoded, IntArray]]:
+        """Every training example once for each of its classes: encoded (B, D) and classes (B,). For means.
+
+        Args:
+            classes: whose examples are wanted, as one of several ranks does; None: those of all.
+        """
         ...
 
     def examples(self) -> Iterator[tuple[Encoded, ClassSets]]:
@@ -75,6 +79,14 @@ class Feed(Protocol):
 
     def share_spent(self) -> float:
         """Share of the budget that steps have spent so far, 0 to 1: for learning-rate schedules."""
+        ...
+
+    def seconds_spent(self) -> float:
+        """Of the budget, by steps so far; the same on all ranks that share a clock."""
+        ...
+
+    def start_at(self, *, steps: int, seconds: float) -> None:
+        """Have :meth:`steps` begin behind so many batches, with so many seconds of the budget spent."""
         ...
 
     def class_counts(self) -> IntArray:
@@ -92,7 +104,10 @@ class Classifier(Protocol):
     def __init__(
         self, config: Any, *, shape: ProblemShape, encoder: Encoder, seed: int, **sections: Any
     ) -> None:
-        """Keep the settings and root sections; allocate nothing that grows with the number of classes."""
+        """Keep the settings and root sections; allocate nothing that grows with the number of classes.
+
+        What can be sharded also takes ``ranks`` and ``checkpoints``, each with a default: alone, and none.
+        """
         ...
 
     def warm_up(self) -> None:
@@ -143,6 +158,15 @@ class Server(Protocol):
 
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes this model occupies when every page of it is resident."""
+        ...
+
+
+@runtime_checkable
+class NormalisingServer(Protocol):
+    """A server whose scores become probabilities when each query's total is taken off."""
+
+    def log_totals(self, queries_QD: Encoded) -> FloatArray:
+        """Log of the sum of exponentials of the scores of all classes, shape (Q,)."""
         ...
 
 

@@ -40,6 +40,13 @@ class ClassIds:
         named_QK: IntArray = np.where(rows_QK < 0, np.int64(-1), self.ids_C[rows_QK])
         return named_QK
 
+    def has(self, classes_B: IntArray) -> bool:
+        """Whether each of these classes has a row."""
+        if self.ids_C is None:
+            return bool(np.all((classes_B >= 0) & (classes_B < self.next_id)))
+        rows_B = np.minimum(np.searchsorted(self.ids_C, classes_B), len(self.ids_C) - 1)
+        return bool(np.array_equal(self.ids_C[rows_B], classes_B))
+
     def rows(self, classes_B: IntArray) -> IntArray:
         """The row of each class, which must have one."""
         if self.ids_C is None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks
 from xclass.classifiers.weights.rows import FloatRows, Rows
 from xclass.data.base import FloatArray, IntArray, batch_ranges
 
@@ -49,6 +50,7 @@ def accumulate_means(
     batches: Iterator[tuple[FloatArray, IntArray]],
     *,
     length: float | None = None,
+    ranks: Ranks = SINGLE_RANK,
 ) -> tuple[CountArray, Spread]:
     """Add every example to the row of its class and divide by the counts, in place.
 
@@ -57,6 +59,7 @@ def accumulate_means(
             without examples stay 0.
         batches: vectors (B, D) and classes (B,).
         length: that the means are given in the same pass over the rows; None: they keep their own.
+        ranks: that have the other classes and their examples; the spread is that of all.
 
     Returns:
         Examples per class, shape (C,), int32, and their spread.
@@ -80,7 +83,9 @@ def accumulate_means(
             between += float(squares_C @ counts)
             if length is not None:
                 _scale_block(block, squares_C, length)
-    return counts_C, _spread(counts_C, dim, squares, between)
+    seen = [counts_C.sum(dtype=np.int64), np.count_nonzero(counts_C)]
+    num_examples, num_seen, squares, between = ranks.sum_numbers([*map(int, seen), squares, between])
+    return counts_C, _spread(int(num_examples), int(num_seen), dim, squares, between)
 
 
 def scale_rows(vectors_CD: FloatArray | Rows, length: float) -> None:
@@ -116,9 +121,7 @@ def _add_rows(sums_CD: Rows, counts_C: CountArray, vectors_BD: FloatArray, class
     counts_C[rows] += np.diff(starts, append=len(ordered)).astype(np.int32)
 
 
-def _spread(counts_C: CountArray, dim: int, squares: float, between: float) -> Spread:
-    num_examples = int(counts_C.sum(dtype=np.int64))
-    num_seen = int(np.count_nonzero(counts_C))
+def _spread(num_examples: int, num_seen: int, dim: int, squares: float, between: float) -> Spread:
     freedom = dim * (num_examples - num_seen)
     within = max(0.0, squares - between) / freedom if freedom else 0.0
     mean_square = squares / max(1, num_examples) - dim * within

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,25 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.errors import ModelError
+from xclass.json_object import read_json_object
 
 FORMAT_VERSION = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.npy"
 _STORED_DTYPES = {"float32": np.float32, "bfloat16": np.uint16}
 """Value of the fact ``dtype`` -> type of the array in the file."""
+UNREADABLE = (
+    OSError, EOFError, ValueError, SyntaxError, TypeError, OverflowError, tokenize.TokenError,
+    RecursionError, MemoryError,
+)  # fmt: skip
+"""What numpy raises of a file that is no .npy, found by tests/fuzz; the last two of one nested too deeply."""
+_PARTS: dict[str, Callable[[Any], bool]] = {
+    "num_classes": lambda value: type(value) is int and value >= 0,
+    "dim": lambda value: type(value) is int and value >= 0,
+    "facts": lambda value: isinstance(value, dict),
+    "files": lambda value: isinstance(value, dict),
+}
+"""Key of the manifest -> whether a value can be its."""
 
 
 def write_manifest(folder: Path, *, kind: str, shape: dict[str, int], facts: dict[str, Any]) -> None:
@@ -54,9 +67,7 @@ def read_manifest(folder: Path, *, kind: str | tuple[str, ...], facts: Sequence[
     """
     path = folder / MANIFEST
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict):
-            raise ValueError(f"a {type(document).__name__}, not an object")
+        document = read_json_object(path)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a readable model manifest ({error}); train the model again") from error
     kinds = (kind,) if isinstance(kind, str) else kind
@@ -65,17 +76,24 @@ def read_manifest(folder: Path, *, kind: str | tuple[str, ...], facts: Sequence[
             f"{path}: format {document.get('format_version')} of kind {document.get('kind')}; this program "
             f"opens format {FORMAT_VERSION} of kind {' or '.join(kinds)}; train the model again"
         )
-    missing = [name for name in ("num_classes", "dim", "facts", "files") if name not in document]
-    missing += [f"facts.{name}" for name in facts if name not in document.get("facts", {})]
+    missing = [name for name, is_right in _PARTS.items() if not is_right(document.get(name))]
+    if not missing:
+        missing = [f"facts.{name}" for name in facts if name not in document["facts"]]
     if missing:
         raise ModelError(f"{path}: lacks {', '.join(missing)}; the model is damaged, train it again")
     for name, size in document["files"].items():
-        file = folder / name
-        if not file.is_file() or file.stat().st_size != size:
+        if _size(folder / name) != size:
             raise ModelError(
-                f"{file}: missing or not {size} bytes long; the model is damaged, train it again"
+                f"{folder / name}: missing or not {size} bytes long; the model is damaged, train it again"
             )
     return document
+
+
+def _size(file: Path) -> int | None:
+    try:
+        return file.stat().st_size if file.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def check_num_classes(folder: Path, manifest: dict[str, Any]) -> None:
@@ -110,7 +128,7 @@ def map_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.floa
     """
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError, SyntaxError, tokenize.TokenError) as error:
+    except UNREADABLE as error:
         raise ModelError(f"{path}: not a readable array ({error}); train the model again") from error
     if array.shape != shape or array.dtype != dtype:
         raise ModelError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from xclass.errors import ConfigError
 class NamelessFile:
     """An array in a file without a name: a run that is killed leaves nothing behind.
 
-    Source: man open(2), O_TMPFILE.
+    macOS has no such files: there it is a hidden one, deleted with this object, and what is killed leaves it.
+
+    Source: man open(2), O_TMPFILE (Linux 3.11).
     """
 
     def __init__(self, folder: str, *, key: str) -> None:
@@ -32,10 +35,15 @@ class NamelessFile:
         """
         self._descriptor = -1
         self._map: mmap.mmap | None = None
+        self._name: str | None = None
         self.first_byte = 0
         """Where the values begin."""
         try:
-            self._descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
+            if hasattr(os, "O_TMPFILE"):
+                self._descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644)
+            else:
+                self._descriptor, self._name = tempfile.mkstemp(".partial", ".xclass-", folder)
+                os.fchmod(self._descriptor, 0o644)
         except OSError as error:
             raise ConfigError(
                 key,
@@ -47,11 +55,13 @@ class NamelessFile:
     def __del__(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
+        if self._name is not None:
+            Path(self._name).unlink(missing_ok=True)
 
     @property
     def path(self) -> str:
         """What a library in this process can open it by."""
-        return f"/proc/self/fd/{self._descriptor}"
+        return self._name or f"/proc/self/fd/{self._descriptor}"
 
     def map(self, size: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Zeros of this size behind a .npy header, shared with the file."""
@@ -63,7 +73,8 @@ class NamelessFile:
         """Write the header and take the room: values begin at ``first_byte`` then.
 
         Raises:
-            OSError: the disk is full. Without taking the room now, a store would end in SIGBUS later.
+            OSError: the disk is full. Without taking the room now, a store would end in SIGBUS later, as it
+                does on macOS, where only the length can be set.
         """
         kind = np.dtype(dtype)
         header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": size}
@@ -72,7 +83,11 @@ class NamelessFile:
             np.lib.format.write_array_header_1_0(file, header)
             file.flush()
             self.first_byte = file.tell()
-            os.posix_fallocate(self._descriptor, 0, self.first_byte + num_bytes)
+            end = self.first_byte + num_bytes
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(self._descriptor, 0, end)
+            else:
+                os.ftruncate(self._descriptor, end)
 
     def read(self, values: npt.NDArray[Any], offset: int) -> None:
         """Fill a contiguous array with what lies at a place; half the time of copying it out of the map."""

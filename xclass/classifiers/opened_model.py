@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from pathlib import Path
 from typing import Any
 
-from xclass.classifiers.base import Answers, Server, import_object
+from xclass.classifiers.base import Answers, NormalisingServer, Server, import_object
 from xclass.classifiers.model_folder import MANIFEST
 from xclass.classifiers.registry import METHOD_CONFIGS
-from xclass.data.base import Inputs
+from xclass.classifiers.seal import Progress, SealLevel, check_seal
+from xclass.data.base import FloatArray, Inputs
+from xclass.encoders.base import Encoded
 from xclass.encoders.factory import load_encoder
 from xclass.errors import ModelError
+from xclass.json_object import read_json_object
 
 SERVERS: dict[str, str] = {
     "linear": "xclass.classifiers.linear_server:LinearServer",
@@ -38,16 +40,29 @@ class OpenedModel:
     Memory: that of the server and of the encoder; what they map lies in ``folder``, on the disk.
     """
 
-    def __init__(self, folder: Path, *, threads: int) -> None:
-        """Warm the engine up and open the model.
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int,
+        check: SealLevel | None = SealLevel.contents,
+        progress: Progress | None = None,
+    ) -> None:
+        """Check the seal, warm the engine up and open the model.
 
         Args:
             folder: of the saved model and its encoder.
             threads: of the server.
+            check: how closely the folder is compared with its seal; None: not at all, for a folder that
+                this very process has just written into a place of its own.
+            progress: of the check.
 
         Raises:
-            ModelError: the folder is incomplete, damaged, or of a kind that this xclass does not know.
+            ModelError: the folder is not sealed, incomplete, damaged, or of a kind that this xclass does not
+                know.
         """
+        if check is not None:
+            check_seal(folder, level=check, progress=progress)
         self.folder = folder
         manifest = _read(folder / MANIFEST)
         self.kind = str(manifest.get("kind"))
@@ -72,7 +87,17 @@ class OpenedModel:
         the threads of the server.
         """
         with self._turn:
-            return self._server.search(self._encoder.encode(self._encoder.features(inputs)), k)
+            return self._server.search(self.encode(inputs), k)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Queries, or examples to compare them with, as the method takes them; safe in several threads."""
+        return self._encoder.encode(self._encoder.features(inputs))
+
+    def log_totals(self, inputs: Inputs) -> FloatArray:
+        """By what a softmax head divides, as logarithms, shape (Q,): of models of kind ``linear`` only."""
+        assert isinstance(self._server, NormalisingServer), self.kind
+        with self._turn:
+            return self._server.log_totals(self.encode(inputs))
 
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes of model and encoder when every page of them is resident."""
@@ -81,11 +106,8 @@ class OpenedModel:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{path}: not a readable model manifest ({error}); give a folder of a run's models/"
         ) from error
-    if not isinstance(document, dict):
-        raise ModelError(f"{path}: a {type(document).__name__}, not an object; train the model again")
-    return document

@@ -41,6 +41,7 @@ class MethodConfig(Protocol):
     is_estimate: ClassVar[bool]
     is_seeded: ClassVar[bool]
     server_engine: ClassVar[str]
+    can_shard: ClassVar[bool]
     libraries: ClassVar[tuple[str, ...]]
     extra: ClassVar[str | None]
     """See :class:`xclass.classifiers.traits.MethodTraits`, which has them all."""
@@ -76,6 +77,14 @@ class MethodConfig(Protocol):
 
     def refusal(self, shape: ProblemShape, *_: Any, **sections: Any) -> str | None:
         """Why it cannot bear this size although the memory is there; None: it can."""
+        ...
+
+    def rank_law(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> MemoryLaw:
+        """Closed-form peak of the fit phase in the largest of several ranks, where ``can_shard``."""
+        ...
+
+    def traffic_bytes(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> int:
+        """Bytes that cross between all ranks in one step."""
         ...
 
     def works(self, shape: ProblemShape, num_examples: int, *_: Any, **sections: Any) -> dict[str, Work]:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from xclass.classifiers.base import Feed, FitReport
+from xclass.classifiers.ranks.inputs import encode_together
+from xclass.classifiers.ranks.keeper import Keeper, Progress, Resumable
+from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks
 from xclass.classifiers.schedule import Schedule, rate_factor
 from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoded, Encoder
@@ -24,7 +27,15 @@ class StepSettings(Protocol):
 
 
 def take_steps(
-    feed: Feed, encoder: Encoder, settings: StepSettings, step: Step, *, loss_name: str = "last_loss"
+    feed: Feed,
+    encoder: Encoder,
+    settings: StepSettings,
+    step: Step,
+    *,
+    loss_name: str = "last_loss",
+    ranks: Ranks = SINGLE_RANK,
+    keeper: Keeper | None = None,
+    head: Resumable | None = None,
 ) -> FitReport:
     """Step until the feed ends.
 
@@ -34,15 +45,22 @@ def take_steps(
         settings: learning rate and how it falls.
         step: one step, in place.
         loss_name: of the fact that holds the last loss; null before the first step.
+        ranks: that take the same steps, each on its own classes; their feeds share one clock.
+        keeper: of checkpoints; None: none are written.
+        head: what they are of.
     """
-    examples_seen = steps = 0
-    loss = float("nan")
+    done = keeper.go_on(head) if keeper and head else Progress()
+    loss: float | None = None
     for features, classes in feed.steps():
         factor = rate_factor(settings.schedule, feed.share_spent(), settings.warm_up_share)
-        loss, gradient_BD = step(encoder.encode(features), classes, settings.learning_rate * factor)
+        inputs = encode_together(encoder, features, len(classes), ranks)
+        loss, gradient_BD = step(inputs, classes, settings.learning_rate * factor)
         if gradient_BD is not None:
             encoder.apply_gradient(features, gradient_BD)
-        examples_seen += len(classes)
-        steps += 1
-    facts = {"steps": steps, loss_name: loss if steps else None}
-    return FitReport(examples_seen=examples_seen, facts=facts)
+        done.examples += len(classes)
+        done.steps += 1
+        if keeper and head:
+            keeper.after_step(head, done)
+    facts = {"steps": done.steps, loss_name: loss}
+    facts |= keeper.facts() if keeper else {}
+    return FitReport(examples_seen=done.examples, facts=facts)

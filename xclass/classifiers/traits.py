@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from xclass.encoders.kinds import Takes
-from xclass.shapes import ProblemShape
+from xclass.shapes import MemoryLaw, ProblemShape
 
 
 class MethodTraits:
@@ -30,6 +30,9 @@ class MethodTraits:
     """Equal seeds give equal models on one thread; False: its library draws as it likes."""
     server_engine: ClassVar[str] = "faiss"
     """Engine whose import cost the plan adds where it answers: a key of BASE_BYTES."""
+    can_shard: ClassVar[bool] = False
+    """It can be trained in several processes, each with a slice of the classes: its constructor takes
+    ``ranks`` and ``checkpoints``."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Modules that a plain installation lacks."""
     extra: ClassVar[str | None] = None
@@ -46,3 +49,24 @@ class MethodTraits:
         Of the shape, ``num_examples`` and the features are 0 where nobody knows them yet.
         """
         return None
+
+    def rank_law(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> MemoryLaw:
+        """Closed-form peak of the fit phase in the largest of several ranks, where ``can_shard``.
+
+        Args:
+            shape: of all classes.
+            ranks: R, at most as many as there are classes.
+            sections: root sections of the configuration that the method takes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is not sharded")
+
+    def traffic_bytes(self, shape: ProblemShape, ranks: int, *_: Any, **sections: Any) -> int:
+        """Bytes that cross between all ranks together in one step; 0: it is not sharded.
+
+        Args:
+            shape: of all classes.
+            ranks: R.
+            sections: root sections of the configuration that the method takes, and ``is_trained``: the
+                encoder is trained too, so that the gradient at the inputs crosses.
+        """
+        return 0

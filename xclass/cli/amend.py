@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from xclass.classifiers.seal import SealLevel
+from xclass.cli.checking import Checking
 from xclass.cli.parser import OneLineParser, run_command
 
 _DESCRIPTION = """\
@@ -51,12 +53,15 @@ def _amend(arguments: argparse.Namespace) -> int:
     from xclass.classifiers.amend.change import read_ids, read_vectors
     from xclass.classifiers.amend.folder import amend_model
 
-    done = amend_model(
-        arguments.model,
-        arguments.out,
-        drop=None if arguments.drop is None else read_ids(arguments.drop),
-        add=None if arguments.add is None else read_vectors(arguments.add),
-    )
+    with Checking() as progress:
+        done = amend_model(
+            arguments.model,
+            arguments.out,
+            drop=None if arguments.drop is None else read_ids(arguments.drop),
+            add=None if arguments.add is None else read_vectors(arguments.add),
+            check=SealLevel(arguments.check),
+            progress=progress,
+        )
     parts = [f"dropped {done.num_dropped}"] if done.num_dropped else []
     if done.added:
         ids = str(done.added[0]) if len(done.added) == 1 else f"{done.added[0]} to {done.added[-1]}"
@@ -67,7 +72,7 @@ def _amend(arguments: argparse.Namespace) -> int:
 
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = OneLineParser(
-        allowed="MODEL_FOLDER, --add, --drop and --out",
+        allowed="MODEL_FOLDER, --add, --drop, --check and --out",
         prog="python -m xclass.amend",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -79,5 +84,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "--add", metavar="VECTORS.npy", help="one row of D values per new class: an encoded example or a mean"
     )
     parser.add_argument("--drop", metavar="IDS", help="class ids, 3,17,99, or a .npy file of them")
+    parser.add_argument(
+        "--check", choices=[str(level) for level in SealLevel], default=str(SealLevel.contents),
+        help="of the model before it is opened: every byte against its seal (the default), or names and "
+        "sizes of its files only",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="NEW_FOLDER", type=Path, required=True, help="folder to make")
     return parser.parse_args(words)

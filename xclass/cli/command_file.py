@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xclass.errors import RecordError
+from xclass.json_object import read_json_object
 from xclass.records.store import write_json
 
 COMMAND_FILE = "command.json"
@@ -42,7 +42,7 @@ def read_command(folder: Path) -> Command:
     """
     path = folder / COMMAND_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json_object(path)
         version = document.pop("schema_version")
         command = Command(**document)
         words_are_text = all(isinstance(word, str) for word in command.words)

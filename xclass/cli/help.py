@@ -84,7 +84,10 @@ the measurement
   python -m xclass.project runs=A,B +classes=5e7   measured sizes carried over to another: RAM, time, server
   python -m xclass.report runs=A,B            the page for the client: servers, prices, projections
   python -m xclass.prove RUN size=2GB         a recorded phase again under a real cap: proven or refuted
+  python -m xclass.merge MODEL MODEL          indexes over disjoint classes, built apart, as one model
   python -m xclass.amend MODEL                add classes to a saved model and drop some, without training
+  python -m xclass.serve model=MODEL          a saved model answers over HTTP, several workers, hot swap
+  python -m xclass.demo model=MODEL           one page to ask a saved model, with what it gets right and wrong
                                               (each of them has a --help)
 
 each run leaves: report.html (one file) and report.md, summary.json (one row per method and phase),

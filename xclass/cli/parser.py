@@ -6,9 +6,11 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from xclass.errors import ConfigError, XclassError
+from xclass.report.text import clean
 
 EXIT_FAILED, EXIT_USAGE, EXIT_DOES_NOT_FIT, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -31,8 +33,16 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def complain(message: object) -> None:
-    """Say one line on standard error."""
-    sys.stderr.write(f"xclass: {' '.join(str(message).splitlines())}\n")
+    """Say one line on standard error, without control characters of what was typed or read."""
+    sys.stderr.write(f"xclass: {clean(' '.join(str(message).splitlines()))}\n")
+
+
+def is_folder(word: str) -> bool:
+    """Whether a word of the command line is the name of a folder that is there, whatever was typed."""
+    try:
+        return Path(word).is_dir()
+    except (OSError, ValueError):  # longer than a name can be
+        return False
 
 
 def run_words(

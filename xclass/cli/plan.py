@@ -66,7 +66,9 @@ def make_estimate(words: PlanWords) -> Estimate:
     methods: list[MethodEstimate] = []
     room = place.room
     for name, changed, method in _subjects(words):
-        phases = projector.project(changed, method, is_far_allowed=words.is_far_allowed)
+        phases = projector.project(
+            changed, method, is_far_allowed=words.is_far_allowed, num_machines=room.num_machines
+        )
         found = estimate_method(changed, method, context, room, name=name, phases=phases)
         methods.append(found)
         is_kept = config.keep_models or method == config.lender
@@ -105,6 +107,6 @@ def _place(words: PlanWords) -> Place:
     place = (
         place_here(Path.cwd(), reserve_share)
         if words.ram_bytes is None
-        else rented_place(words.ram_bytes, words.hardware, reserve_share)
+        else rented_place(words.ram_bytes, words.hardware, reserve_share, num_machines=words.config.ranks)
     )
     return place if words.disk_bytes is None else place.with_disk(words.disk_bytes)

@@ -25,12 +25,14 @@ servers that hold training and serving. Runs nothing and loads no engine: second
   python -m xclass.plan +classes=5e6 dim=768                 on this machine
   python -m xclass.plan +classes=5e6 dim=768 ram=64GB        on a machine of 64 GB
   python -m xclass.plan +classes=5e7 dim=128 ram=64GB disk=500GB "methods=[sampled_softmax]"
+  python -m xclass.plan +classes=5e8 dim=128 ranks=8 ram=64GB   on 8 machines of 64 GB, a slice on each
   python -m xclass.plan +classes=5e6 indexes=flat,ivf_sq8,pq_fast_scan      kinds of index side by side
   python -m xclass.plan +classes=5e6 runs=outputs/A,outputs/B               by measurements of your own
 
 where
   ram=SIZE           64GB (thousands) or 64GiB (1024s): a machine of so much, its system running;
-                     default: what this machine has free now
+                     default: what this machine has free now; with ranks=N one of N such machines for each
+                     rank, without ram= all of them are on this one
   disk=SIZE          room for the models; default: what is free here, and no limit with ram=
   hardware=NAME      servers to choose from: clouds (default), bare, or a YAML file of your own
 

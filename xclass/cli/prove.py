@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from xclass.classifiers.libraries import check_libraries
+from xclass.classifiers.seal import SEAL, SealLevel, check_seal
+from xclass.cli.checking import Checking
 from xclass.cli.parser import EXIT_FAILED, run_words
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
+from xclass.errors import ModelError
+from xclass.measure.door import check_can_measure
 from xclass.records.proof import (
     PROOFS_FOLDER,
     Proof,
@@ -53,14 +57,29 @@ def main() -> NoReturn:
 
 
 def _carry_out(words: ProveWords) -> int:
+    check_can_measure()
     source = find_source(words.run_dir.absolute(), words.method, words.phase)
     check_libraries([source.record.method])
+    _check_models(source, words.check)
     command = _Prover(source, words)
     if words.is_minimum:
         return command.minimum()
     if words.is_curve:
         return command.curve()
     return command.single()
+
+
+def _check_models(source: ProofSource, level: SealLevel) -> None:
+    """Before any trial: a promise is proven of the very model that was measured."""
+    for folder in source.model_folders():
+        with Checking() as progress:
+            fingerprint = check_seal(folder, level=level, progress=progress)
+        measured = source.load.details.get("model_fingerprint") if source.load else None
+        if str(folder) == source.spec.model_dir and measured not in (None, fingerprint):
+            raise ModelError(
+                f"{folder / SEAL}: fingerprint {fingerprint}, the recorded model had {measured}; it was "
+                "changed and sealed anew: prove a run of the new model"
+            )
 
 
 class _Prover:
@@ -143,7 +162,7 @@ class _Prover:
         record = self._source.record
         show = bytes_format(trial.size_text)
         with _Line(f"{record.phase} of {record.method} under a cap of {show(trial.size_bytes)}") as line:
-            proof = prove(self._source, trial, line.follow)
+            proof = prove(self._source, trial, line.follow, line.wait)
         write_proof(self._source.run_dir, proof)
         return proof
 
@@ -174,6 +193,7 @@ class _Line:
     def __init__(self, text: str) -> None:
         self._text = text
         self._is_shown = sys.stderr.isatty()
+        self._has_waited = False
 
     def __enter__(self) -> _Line:
         self._show(self._text)
@@ -188,6 +208,14 @@ class _Line:
             self._show(f"{self._text}: {event['phase']}")
         elif event["event"] == "progress":
             self._show(f"{self._text}: {event['what']} {event['done']:,.0f}")
+
+    def wait(self, what: str) -> None:
+        """It waits for its turn; where no terminal shows it, it is said once."""
+        self._show(f"{self._text}: {what}")
+        if not self._is_shown and not self._has_waited:
+            sys.stderr.write(f"{self._text}: {what}\n")
+            sys.stderr.flush()
+        self._has_waited = True
 
     def _show(self, text: str) -> None:
         if self._is_shown:

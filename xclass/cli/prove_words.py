@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from xclass.classifiers.seal import SealLevel
+from xclass.cli.parser import is_folder
 from xclass.errors import ConfigError
 from xclass.measure.caps import CapChoice
 from xclass.records.record import Phase
@@ -39,6 +41,8 @@ how
   timeout_minutes=30     after which a trial is ended and counts as refuted
   max_slowdown=20        minimum: a trial so many times slower than recorded does not work
   queries=512            curve: how many are asked, besides single ones (50, or as many as take 10 seconds)
+  check=contents         of the saved model before it is opened: every byte against its seal; sizes: only the
+                         files' names and sizes, where reading a huge model takes minutes
 
 what counts: all memory of the process from its first instruction on: imports, page tables, and every page of
 the files it reads. Model and data files are evicted from the page cache first, for what is cached already
@@ -50,7 +54,7 @@ exit codes: 0 proven; 1 refuted, not proven or failed; 2 the command is wrong; 1
 
 _DEFAULTS = {
     "method": "", "phase": "serve", "size": "", "cap": "auto", "minimum": "false", "curve": "false",
-    "timeout_minutes": "30", "max_slowdown": "20", "queries": "512",
+    "timeout_minutes": "30", "max_slowdown": "20", "queries": "512", "check": "contents",
 }  # fmt: skip
 
 
@@ -69,6 +73,7 @@ class ProveWords:
     timeout_minutes: float
     max_slowdown: float
     queries: int
+    check: SealLevel
 
 
 def parse_words(words: list[str]) -> ProveWords:
@@ -104,6 +109,7 @@ def parse_words(words: list[str]) -> ProveWords:
         timeout_minutes=_number("timeout_minutes", values["timeout_minutes"], 0.01, 43_200),
         max_slowdown=_number("max_slowdown", values["max_slowdown"], 1.0, 1e6),
         queries=int(_number("queries", values["queries"], 10, 1e7)),
+        check=SealLevel(_choice("check", values["check"], list(SealLevel))),
     )
 
 
@@ -111,7 +117,7 @@ def _split(words: list[str]) -> tuple[list[str], dict[str, str]]:
     folders, values = [], dict(_DEFAULTS)
     for word in words:
         key, equals, value = word.partition("=")
-        if not equals or Path(word).is_dir():
+        if not equals or is_folder(word):
             folders.append(word)
             continue
         key = key.lstrip("+-")

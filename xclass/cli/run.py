@@ -26,6 +26,7 @@ from xclass.cli.seeds import spread_seeds
 from xclass.cli.sweep_folder import Outcome
 from xclass.cli.sweep_watch import launch_elsewhere
 from xclass.errors import XclassError
+from xclass.measure.door import check_can_measure
 from xclass.records.record import Verdict
 from xclass.run import interrupts
 from xclass.schemas import register_schemas
@@ -51,6 +52,7 @@ def main(words: list[str] | None = None, *, is_resumed: bool = False) -> NoRetur
         words = normalise_overrides(spread_seeds(words))
         arguments, words = parse_arguments(words)
         if not (arguments.info or arguments.hydra_help or arguments.shell_completion):
+            check_can_measure()
             jobs = check_overrides(
                 arguments.overrides, is_sweep=arguments.multirun, extra_dir=arguments.config_dir
             )

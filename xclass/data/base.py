@@ -156,6 +156,13 @@ class DataSource(Protocol):
         """Whole training examples ``start <= i < stop`` (at most num_examples), in the cheapest order."""
         ...
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Training examples of one class, at most ``limit``, in the order that is cheapest to find them in.
+
+        For people who look at single answers: where nothing is sorted by class, every class is read.
+        """
+        ...
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """A seeded random sample of held-out examples, never a prefix; at most num_test of them."""
         ...
@@ -177,6 +184,10 @@ class DataSource(Protocol):
 
     def class_name(self, class_id: int) -> str:
         """What people call a class; text from the data, which may be hostile."""
+        ...
+
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """What people call classes ``start <= i < stop``, read in one go."""
         ...
 
 

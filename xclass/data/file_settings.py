@@ -86,6 +86,15 @@ def num_train_of(facts: Mapping[str, Any] | None, num_classes: int) -> int:
     return max(num_classes, int((facts or {}).get("num_examples", 0)))
 
 
+def number_name_bytes(num_classes: int | None) -> float:
+    """Mean bytes of ``class N`` where files number their classes: most have the digits of the largest.
+
+    Args:
+        num_classes: that there are; None: nobody has counted them, and eight digits are assumed.
+    """
+    return float(len(f"class {num_classes or 10_000_000}"))
+
+
 def query_index_bytes(facts: Mapping[str, Any] | None, shape: ProblemShape, bytes_per_row: float) -> int:
     """Mapped bytes of the index that a random sample of test rows touches: all of it, or pages around each.
 

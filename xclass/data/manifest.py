@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xclass.errors import DataError
+from xclass.json_object import read_json_object
 
 MANIFEST = "manifest.json"
 
@@ -39,7 +40,7 @@ def read_manifest_document(folder: Path, *, version: int) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
+        document = read_json_object(path)
         if document["format_version"] != version:
             raise DataError(
                 f"{path}: format_version={document['format_version']}, not {version}; {_remedy(folder)}"

@@ -69,6 +69,14 @@ class DataConfig(Protocol):
         """Component -> bytes that reading adds to fitting: a scan, and steps in random order after it."""
         ...
 
+    def mean_name_bytes(self) -> float:
+        """See :class:`xclass.data.traits.DataTraits`, which has this and ``names_bytes``."""
+        ...
+
+    def names_bytes(self, num_classes: int) -> int:
+        """What the names of classes take beside a saved model."""
+        ...
+
     def num_train(self, num_classes: int) -> int:
         """Training examples of so many classes, before they are prepared: to a few percent."""
         ...

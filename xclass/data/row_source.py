@@ -91,6 +91,10 @@ class RowSource(ABC):
         assert 0 <= start <= stop <= self.num_examples
         return self._whole(self._train, self._train_rows, np.arange(start, stop))
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Rows of one class, in the order of the file."""
+        return self._pairs(self._train.places_of(class_id, limit))
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """A seeded sample without replacement of held-out examples; at most ``num_test`` of them."""
         num_queries = min(num_queries, self.num_test)
@@ -115,6 +119,10 @@ class RowSource(ABC):
         """Its number in the files."""
         assert 0 <= class_id < self.num_classes
         return f"class {self._numbers[class_id]}"
+
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Their numbers in the files."""
+        return [f"class {number}" for number in self._numbers[start:stop].tolist()]
 
     def facts(self) -> dict[str, Any]:
         """What a report says of the data, as far as it does not depend on what a row is."""

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from xclass.data.base import ClassSets, IntArray
+from xclass.data.base import ClassSets, IntArray, batch_ranges
 from xclass.data.text_store import BLOCK, TextStore, gather_pieces
 
 _PART_BLOCKS = 1 << 6
 """Blocks read at a time: with 20 classes per example 1.6 MB of positions and classes."""
+_SEARCHED_PAIRS = 1 << 16
 
 
 class SetStore:
@@ -68,6 +69,22 @@ class SetStore:
             chosen = bases[inverse[mine] - first] + places[mine]
             found_rows[mine], found_classes[mine] = rows[chosen], classes[chosen]
         return found_rows, found_classes
+
+    def places_of(self, class_id: int, limit: int) -> IntArray:
+        """The first pairs of one class, int64, rising, at most ``limit``: for :meth:`pairs_at`.
+
+        Reads the classes of every pair before the last that is found: of 20 million pairs it takes 20 ms,
+        where examples have several classes or classes are left out 0.9 s.
+
+        Memory: 1.5 MB.
+        """
+        found: IntArray = np.zeros(0, np.int64)
+        for start, stop in batch_ranges(self.num_pairs, _SEARCHED_PAIRS):
+            classes = self.pairs_at(np.arange(start, stop))[1]
+            found = np.concatenate([found, start + np.flatnonzero(classes == class_id)])
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     def sets_at(self, places: IntArray) -> tuple[IntArray, ClassSets]:
         """Whole examples, those kept numbered through.

@@ -12,6 +12,7 @@ from typing import Any
 
 from xclass.data.manifest import MANIFEST
 from xclass.errors import ConfigError, XclassError
+from xclass.json_object import read_json_object
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,5 +92,4 @@ def prepared_facts(folder: Callable[[], Path]) -> dict[str, Any] | None:
 @lru_cache(maxsize=4)
 def _read(path: str, changed_ns: int) -> dict[str, Any]:
     """A plan asks some hundred times."""
-    document: dict[str, Any] = json.loads(Path(path).read_bytes())
-    return document
+    return read_json_object(Path(path))

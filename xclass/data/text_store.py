@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,6 +141,12 @@ class TextStore:
     def text(self, position: int) -> str:
         """One text."""
         return self.slice(position, position + 1)[0].tobytes().decode()
+
+    def texts(self, start: int, stop: int) -> list[str]:
+        """Texts ``start <= i < stop``."""
+        bytes_, offsets = self.slice(start, stop)
+        whole, ends = bytes_.tobytes(), offsets.tolist()
+        return [whole[first:last].decode() for first, last in pairwise(ends)]
 
     def _read(self, descriptor: int, dtype: np.dtype[Any], first: int, num_elements: int) -> npt.NDArray[Any]:
         array = np.empty(num_elements, dtype)

@@ -32,6 +32,19 @@ class DataTraits:
         """
         return None
 
+    def mean_name_bytes(self) -> float:
+        """Bytes of the name of a class in the mean, as UTF-8; 0: its classes have none but their numbers."""
+        return 0.0
+
+    def names_bytes(self, num_classes: int) -> int:
+        """What :mod:`xclass.classifiers.class_names` writes beside a saved model, its document not counted.
+
+        Memory: each name, 1 B of its length and 1/8 B of its block's start; 2 or 4 in place of 1 where a name
+        has more than 255 bytes.
+        """
+        mean_bytes = self.mean_name_bytes()
+        return round(num_classes * (mean_bytes + 9 / 8)) if mean_bytes else 0
+
     def known_facts(self) -> Mapping[str, Any] | None:
         """What is known of an example before the data is prepared, by the names of the facts of ``prepare``.
 

@@ -81,6 +81,10 @@ class BagEncoder:
     def apply_gradient(self, features: Features, gradient_BD: FloatArray) -> None:
         """Nothing to train."""
 
+    def trained_arrays(self) -> dict[str, FloatArray]:
+        """None."""
+        return {}
+
     def held_bytes(self) -> dict[str, int]:
         """The weights, file pages if they were loaded."""
         return held_idf(self._idf_M)

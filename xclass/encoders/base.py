@@ -43,6 +43,13 @@ class Encoder(Protocol):
         """One in-place training step from dloss/dvectors; does nothing where ``is_trainable`` is False."""
         ...
 
+    def trained_arrays(self) -> dict[str, FloatArray]:
+        """File stem -> live array of what :meth:`apply_gradient` changes; filled anew to go on from there.
+
+        ``encoder_table`` is the file that :meth:`save` writes too.
+        """
+        ...
+
     def held_bytes(self) -> dict[str, int]:
         """Component -> bytes that this encoder owns now."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from xclass.encoders.kinds import FROZEN, EncoderKind
 from xclass.encoders.raw import RawEncoder
 from xclass.encoders.text_model import check_library, read_text_model
 from xclass.errors import ConfigError, ModelError
+from xclass.json_object import read_json_object
 
 
 def build_encoder(
@@ -82,7 +82,7 @@ def load_encoder(folder: Path) -> Encoder:
     """
     path = folder / ENCODER_JSON
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json_object(path)
         if document["format_version"] != FORMAT_VERSION:
             raise ModelError(f"{path}: format_version={document['format_version']}, not {FORMAT_VERSION}")
         if document["kind"] not in set(EncoderKind):

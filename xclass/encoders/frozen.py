@@ -53,6 +53,10 @@ class FrozenEncoder:
     def apply_gradient(self, features: Features, gradient_BD: FloatArray) -> None:
         """Nothing to train."""
 
+    def trained_arrays(self) -> dict[str, FloatArray]:
+        """None."""
+        return {}
+
     def save(self, folder: Path) -> None:
         """Write ``encoder.json`` and a copy of the model's files."""
         shutil.copytree(self.model.folder, folder / MODEL_FOLDER, ignore=_LEFT_BEHIND)

@@ -48,6 +48,8 @@ class EncoderKind(StrEnum):
     """Whatever it is, unchanged."""
 
 
+TRAINED = (EncoderKind.ngrams, EncoderKind.projection)
+"""With a table that a head trains jointly."""
 FROZEN = (EncoderKind.static, EncoderKind.sentence)
 """Read from a folder (``encoder.model``) and never trained."""
 

@@ -35,6 +35,10 @@ class RawEncoder:
     def apply_gradient(self, features: Features, gradient_BD: FloatArray) -> None:
         """Nothing to train."""
 
+    def trained_arrays(self) -> dict[str, FloatArray]:
+        """None."""
+        return {}
+
     def held_bytes(self) -> dict[str, int]:
         """Nothing held."""
         return {}

@@ -99,6 +99,12 @@ class TableEncoder:
         )
         return rows_U, transposed @ gradient_BD
 
+    def trained_arrays(self) -> dict[str, FloatArray]:
+        """The table and its optimiser; the slots are scratch of a step."""
+        if not self.is_trainable:
+            return {}
+        return {TABLE_FILE.removesuffix(".npy"): self._table_MD, "encoder_state": self._adagrad_M}
+
     def held_bytes(self) -> dict[str, int]:
         """Bytes of the table (file pages if it was loaded) and of the optimiser."""
         is_mapped = not self._table_MD.flags.writeable

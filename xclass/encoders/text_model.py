@@ -11,7 +11,6 @@ Weights in pickled files and folders that bring their own code are refused. Stan
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from typing import Any
 from xclass.data.embeddings.layout import ArrayLayout, safetensors_arrays
 from xclass.encoders.kinds import EncoderKind
 from xclass.errors import ConfigError, DataError
+from xclass.json_object import read_json
 
 KEY = "encoder.model"
 MODULES, TOKENIZER, WEIGHTS = "modules.json", "tokenizer.json", "model.safetensors"
@@ -122,10 +122,13 @@ def _modules(path: Path) -> list[dict[str, Any]] | None:
     file = path / MODULES
     if not file.is_file():
         return None
-    modules: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    modules: list[dict[str, Any]] = read_json(file)
     foreign = [module["type"] for module in modules if not module["type"].startswith(_OWN_MODULES)]
     if foreign:
         raise ValueError(f"{file}: {foreign[0]} is code of its own, which is never run")
+    for module in modules:
+        if ".." in Path(module["path"]).parts or Path(module["path"]).is_absolute():
+            raise ValueError(f"{file}: {module['path']} leaves the folder")
     return modules
 
 
@@ -154,7 +157,7 @@ def _read_static(folder: str, base: Path) -> TextModel:
 
 def _read_sentence(folder: str, path: Path, modules: list[dict[str, Any]]) -> TextModel:
     base = path / modules[0]["path"]
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_json(base / "config.json")
     dim, weights_bytes = int(config["hidden_size"]), 0
     for module in modules:
         place = path / module["path"]
@@ -165,7 +168,7 @@ def _read_sentence(folder: str, path: Path, modules: list[dict[str, Any]]) -> Te
                 raise ValueError(f"{place}: no .safetensors; pickled weights are not opened")
             weights_bytes += sum(file.stat().st_size for file in weights)
         if kind == "Dense":
-            dim = int(json.loads((place / "config.json").read_text(encoding="utf-8"))["out_features"])
+            dim = int(read_json(place / "config.json")["out_features"])
     return TextModel(
         kind=EncoderKind.sentence,
         folder=folder,

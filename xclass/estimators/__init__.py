@@ -16,15 +16,14 @@ ESTIMATORS: dict[str, type[Any]] = {
 }
 """Name of the class (``SampledSoftmax``) -> the class, one per method."""
 
+globals().update(ESTIMATORS)
 __all__ = ["ESTIMATORS", *ESTIMATORS]
 
 
-def __getattr__(name: str) -> type[Any]:
-    """An estimator by name.
+def __getattr__(name: str) -> Any:
+    """No estimator of this name.
 
     Raises:
-        AttributeError: there is none of this name; names those that there are.
+        AttributeError: names those that there are.
     """
-    if name not in ESTIMATORS:
-        raise AttributeError(f"xclass has no estimator {name!r}; there are {', '.join(ESTIMATORS)}")
-    return ESTIMATORS[name]
+    raise AttributeError(f"xclass has no estimator {name!r}; there are {', '.join(ESTIMATORS)}")

@@ -15,14 +15,16 @@ from sklearn.utils.validation import check_is_fitted, check_random_state, valida
 
 from xclass.classifiers.opened_model import OpenedModel
 from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.seal import SealLevel, check_seal
 from xclass.config import usable_cores
 from xclass.data.base import FloatArray, Inputs, IntArray, batch_ranges, slice_inputs
 from xclass.encoders.kinds import InputKind, Takes
 from xclass.errors import ModelError
 from xclass.estimators.fitting import QUERY_BATCH, FitSettings, fit_model
 from xclass.estimators.inputs import encode_texts, is_texts, kind_of, to_inputs
-from xclass.estimators.model_files import json_value, open_owned, read_files, write_files
+from xclass.estimators.model_files import appearing, json_value, open_owned, read_files, write_files
 from xclass.estimators.targets import read_targets, true_places
+from xclass.json_object import read_json_object
 
 _CLASSES_FILE, _ORDER_FILE, _DOCUMENT = "classes.npy", "class_order.npy", "estimator.json"
 _FORMAT_VERSION = 1
@@ -104,14 +106,12 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
     def save(self, folder: str | Path) -> None:
         """Write the fitted model into a new folder: .npy, JSON and files of the engine, never pickle.
 
+        The folder appears complete and sealed (``checksums.json``), or not at all.
+
         Raises:
             FileExistsError: the folder is there already.
         """
         check_is_fitted(self)
-        folder = Path(folder)
-        shutil.copytree(self._model.folder, folder)
-        np.save(folder / _CLASSES_FILE, self.classes_, allow_pickle=False)
-        np.save(folder / _ORDER_FILE, self._order_C, allow_pickle=False)
         params = {name: json_value(value) for name, value in self.get_params(deep=False).items()}
         document = {
             "format_version": _FORMAT_VERSION,
@@ -120,18 +120,29 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
             "inputs": self._input_kind.value,
             "n_features_in": getattr(self, "n_features_in_", None),
         }
-        (folder / _DOCUMENT).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        with appearing(Path(folder)) as partial:
+            shutil.copytree(self._model.folder, partial, dirs_exist_ok=True)
+            np.save(partial / _CLASSES_FILE, self.classes_, allow_pickle=False)
+            np.save(partial / _ORDER_FILE, self._order_C, allow_pickle=False)
+            (partial / _DOCUMENT).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path, *, check: str = "contents") -> Self:
         """Open a saved model, memory-mapped where its format allows; the folder must stay where it is.
 
+        Args:
+            folder: what :meth:`save` made.
+            check: ``contents`` compares every byte with the folder's seal before anything is opened,
+                ``sizes`` only which files there are and their sizes: for models that take minutes to read.
+
         Raises:
-            ModelError: it is no model of this estimator, or damaged.
+            ModelError: it is no model of this estimator, not sealed, or damaged.
+            ValueError: check is neither.
         """
         folder = Path(folder)
+        check_seal(folder, level=SealLevel(check))
         try:
-            document = json.loads((folder / _DOCUMENT).read_text(encoding="utf-8"))
+            document = read_json_object(folder / _DOCUMENT)
             if (document["format_version"], document["estimator"]) != (_FORMAT_VERSION, cls.__name__):
                 raise ModelError(
                     f"{folder / _DOCUMENT}: {document['estimator']} of format {document['format_version']}, "
@@ -145,7 +156,12 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
                 self.n_features_in_ = int(document["n_features_in"])
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder}: not a saved {cls.__name__} ({error}); save it again") from error
-        self._model = OpenedModel(folder, threads=self._threads())
+        self._model = OpenedModel(folder, threads=self._threads(), check=None)  # it was, above
+        num_classes = self._model.num_classes
+        if not self.classes_.shape == self._order_C.shape == (num_classes,):
+            raise ModelError(
+                f"{folder / _CLASSES_FILE}: not the names of {num_classes} classes; save it again"
+            )
         return self
 
     def __getstate__(self) -> dict[str, Any]:

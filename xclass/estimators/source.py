@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xclass.data.base import Batch, ClassSets, Inputs, IntArray, SparseRows, Texts, slice_inputs
+from xclass.data.base import Batch, ClassSets, Inputs, IntArray, slice_inputs
 from xclass.data.permutation import EpochOrder
-from xclass.data.text_store import gather_pieces
+from xclass.data.picking import take_inputs
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +65,10 @@ class MemorySource:
             several=several,
         )
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Examples of one class in the order they were given."""
+        return self._pairs(np.flatnonzero(self._targets.sets.classes == class_id)[:limit])
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """None are held out: the caller asks its own."""
         return self.example_batch(0, 0)
@@ -85,33 +89,10 @@ class MemorySource:
         """Its number: names are the estimator's."""
         return f"class {class_id}"
 
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Their numbers."""
+        return [self.class_name(class_id) for class_id in range(start, stop)]
+
     def _pairs(self, positions: IntArray) -> Batch:
         inputs = take_inputs(self._inputs, self._examples[positions])
         return Batch(inputs=inputs, classes_B=self._targets.sets.classes[positions])
-
-
-def take_inputs(inputs: Inputs, rows: IntArray) -> Inputs:
-    """Copies of these inputs, in this order.
-
-    Args:
-        inputs: of N examples.
-        rows: shape (B,), int64, each in [0, N).
-    """
-    if isinstance(inputs, Texts):
-        sizes = inputs.offsets[rows + 1] - inputs.offsets[rows]
-        bytes_ = gather_pieces(inputs.bytes_, inputs.offsets[rows], sizes)
-        return Texts(bytes_=bytes_, offsets=_starts(sizes), contexts=inputs.contexts[rows])
-    if isinstance(inputs, SparseRows):
-        first, sizes = inputs.starts[rows], inputs.starts[rows + 1] - inputs.starts[rows]
-        return SparseRows(
-            starts=_starts(sizes),
-            columns=gather_pieces(inputs.columns, first, sizes),
-            values=gather_pieces(inputs.values, first, sizes),
-            num_columns=inputs.num_columns,
-        )
-    return inputs[rows]
-
-
-def _starts(sizes: IntArray) -> IntArray:
-    """Where pieces of these sizes begin behind each other, and where the last one ends."""
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])

@@ -33,6 +33,8 @@ class MeasureConfig:
     """Interval of the timeline, 0.005 to 10; the peak does not depend on it."""
     timeout_minutes: float = 240.0
     """A child that runs longer is killed and recorded as failed."""
+    wait_minutes: float = 60.0
+    """How long a child waits that would fit but for others measured on this machine; 0 refuses at once."""
     reserve_share: float = 0.05
     """Share of the available memory that the plan leaves alone, 0 to 0.5."""
 
@@ -54,4 +56,8 @@ class MeasureConfig:
         check_range(
             "measure.timeout_minutes", self.timeout_minutes, 0.01, 60.0 * 24 * 30, remedy="240 is the default"
         )
+        check_range(
+            "measure.wait_minutes", self.wait_minutes, 0.0, 60.0 * 24 * 30,
+            remedy="60 is the default; 0 refuses at once what does not fit beside others",
+        )  # fmt: skip
         check_range("measure.reserve_share", self.reserve_share, 0.0, 0.5, remedy="0.05 is the default")

@@ -67,14 +67,16 @@ def pinned_environment(
         raise ConfigError(
             "measure.allocator", allocator, allowed="pinned or system", remedy="use measure.allocator=pinned"
         )
-    variables = {
-        name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    }
-    variables["PYTHONHASHSEED"] = "0"
+    variables = {**thread_variables(threads), "PYTHONHASHSEED": "0"}
     if allocator == "system":
         return variables
     _refuse_other_allocator(os.environ if inherited is None else inherited)
     return {**variables, **_ALLOCATOR}
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Sizes of the three pools of threads: of torch, faiss and numpy."""
+    return {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
 def _refuse_other_allocator(inherited: Mapping[str, str]) -> None:

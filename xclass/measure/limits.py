@@ -10,6 +10,7 @@ cgroup-v1/memory.rst. That inactive file pages count as free is how Kubernetes c
 from __future__ import annotations
 
 import resource
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from pathlib import Path
 from xclass.errors import MeasurementError
 from xclass.measure.cgroups import Cgroup, find_cgroups, read_counters, read_number
 from xclass.units import KIB
+
+MACHINE, PROCESS = "machine", "process"
+"""Scopes of a limit that is no control group's: it binds everybody, or this process and its children."""
 
 # v1 writes "no limit" as the largest multiple of the page size below 2**63; no machine has an exbibyte.
 _NO_LIMIT = 1 << 60
@@ -31,6 +35,8 @@ class AvailableMemory:
     """The whole of that same limit: the machine's RAM, or the control group's or process's limit."""
     limit_source: str
     """``MemAvailable``, ``RLIMIT_AS``, ``RLIMIT_DATA``, or e.g. ``cgroup v2 memory.max of /docker/1f``."""
+    scope: str = MACHINE
+    """Whom it binds together: :data:`MACHINE`, :data:`PROCESS`, or a control group's :func:`scope_of`."""
 
 
 def available_memory(proc: Path = Path("/proc")) -> AvailableMemory:
@@ -42,10 +48,37 @@ def available_memory(proc: Path = Path("/proc")) -> AvailableMemory:
     Raises:
         MeasurementError: /proc/meminfo cannot be read.
     """
-    candidates = [_machine(proc), *_process_limits()]
+    return min(memory_limits(proc), key=lambda limit: limit.available_bytes)
+
+
+def memory_limits(proc: Path = Path("/proc")) -> list[AvailableMemory]:
+    """Every limit that holds for this process and its children, the machine's own first.
+
+    Args:
+        proc: where procfs is mounted; another folder only in tests.
+
+    Raises:
+        MeasurementError: /proc/meminfo cannot be read.
+    """
+    limits = [_machine(proc), *_process_limits()]
     for cgroup in find_cgroups("memory", proc):
-        candidates.extend(_cgroup_limits(cgroup))
-    return min(candidates, key=lambda candidate: candidate.available_bytes)
+        limits.extend(_cgroup_limits(cgroup))
+    return limits
+
+
+def memory_scopes(proc: Path = Path("/proc")) -> list[str]:
+    """The control groups, visible ones above included, whose limits this process shares."""
+    folders = (folder for cgroup in find_cgroups("memory", proc) for folder in cgroup.folders())
+    return [scope for folder in folders if (scope := scope_of(folder))]
+
+
+def scope_of(folder: Path) -> str:
+    """A control group by its inode, because its path differs from one namespace to the next."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return ""
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def oom_kill_count(proc: Path = Path("/proc")) -> int:
@@ -66,6 +99,13 @@ def oom_kill_count(proc: Path = Path("/proc")) -> int:
 
 def _machine(proc: Path) -> AvailableMemory:
     meminfo = read_counters(proc / "meminfo")
+    if not meminfo and sys.platform != "linux":
+        # A plan needs no more than a fair figure of what is free; measuring is refused there anyway.
+        # Imported here: the bare interpreter of a child is read before anything heavy.
+        import psutil
+
+        memory = psutil.virtual_memory()
+        return AvailableMemory(memory.available, memory.total, "available memory by psutil")
     try:
         # Only kernels before 3.14 and some sandboxes lack MemAvailable; free memory is then the safe reading.
         available_bytes = meminfo.get("MemAvailable", meminfo["MemFree"]) * KIB
@@ -82,7 +122,7 @@ def _process_limits() -> Iterator[AvailableMemory]:
     for name in ("RLIMIT_AS", "RLIMIT_DATA"):
         soft_bytes, _ = resource.getrlimit(getattr(resource, name))
         if soft_bytes != resource.RLIM_INFINITY:
-            yield AvailableMemory(soft_bytes, soft_bytes, name)
+            yield AvailableMemory(soft_bytes, soft_bytes, name, PROCESS)
 
 
 def _cgroup_limits(cgroup: Cgroup) -> Iterator[AvailableMemory]:
@@ -107,4 +147,5 @@ def _cgroup_limits(cgroup: Cgroup) -> Iterator[AvailableMemory]:
                     min(free_bytes, limit_bytes),
                     limit_bytes,
                     f"cgroup v{cgroup.version} {name} of {cgroup.name_of(folder)}",
+                    scope_of(folder),
                 )

@@ -27,7 +27,7 @@ from typing import Any
 from xclass.errors import MeasurementError
 from xclass.measure.status import counter_error_bytes, read_status, reset_peak, trim_heap
 from xclass.measure.timeline import Samples
-from xclass.records.record import MemoryReading, MemorySplit
+from xclass.records.memory import MemoryReading, MemorySplit
 from xclass.units import format_bytes
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from xclass.errors import MeasurementError
-from xclass.records.record import MemorySplit
+from xclass.records.memory import MemorySplit
 from xclass.units import KIB
 
 _LINES = re.compile(rb"^(VmHWM|VmRSS|RssAnon|RssFile|RssShmem|VmSwap|Threads):\s*(\d+)", re.MULTILINE)

@@ -15,39 +15,20 @@ from xclass.classifiers.libraries import missing_library
 from xclass.classifiers.work import STEP
 from xclass.config import RunConfig
 from xclass.projection.duration import MethodDuration, budget_steps, method_duration, untimed_phases
+from xclass.projection.leaner import cheaper_servers, fitting_leaner
+from xclass.projection.phase_estimate import PhaseEstimate, judge_phase
 from xclass.projection.reference import Reference
 from xclass.projection.result import ProjectedPhase, ProjectedTime, TimeRange
+from xclass.projection.spread import Spread, divided_step, shards_that_fit, spread_over_machines
 from xclass.projection.time_forms import TimeTerm, time_terms
-from xclass.records.record import Phase
 from xclass.shapes import ProblemShape
-from xclass.sizing.alternatives import Alternative, suggest
+from xclass.sizing.alternatives import Alternative
 from xclass.sizing.capacity import Capacity, Room, advise, capacity
 from xclass.sizing.choice import Choice, choose
 from xclass.sizing.hardware import Hardware
 from xclass.sizing.naive import Naive
 from xclass.sizing.place import Place
-from xclass.sizing.plan import PhasePlan, gpu_bytes, make_shape, plan_method, saved_bytes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PhaseEstimate:
-    """One phase of one method, and whether it can run."""
-
-    projected: ProjectedPhase
-    required_bytes: int
-    """Memory without which it cannot run: its peak less mapped pages, or the peak of its imports."""
-    promised_bytes: int
-    """Memory with which it runs as fast as was measured: its peak, or the peak of its imports."""
-    rented_bytes: int
-    """The same with the upper end of its interval: the side on which an error costs."""
-    shortage: str | None
-    """What is short, in words; None where it fits."""
-    missing_bytes: int
-    """Of memory, or else of disk; 0 where it fits."""
-    is_tight: bool
-    """It fits, but the upper end of its interval does not."""
-    is_from_disk: bool
-    """It fits, but not with all pages of its mapped files in memory: they will be read again and again."""
+from xclass.sizing.plan import gpu_bytes, make_shape, plan_method, saved_bytes
 
 
 class _Timing(TypedDict):
@@ -86,6 +67,10 @@ class MethodEstimate:
     """The cheapest that holds training or building."""
     serve_server: Choice
     """The cheapest that holds serving with every page in memory."""
+    spread: Spread | None
+    """Of a method that is trained, or would have to be, on several machines."""
+    shards: int | None
+    """The fewest in which an index that does not fit is built there (``index.shards``)."""
     cheaper: tuple[Alternative, ...]
     """Leaner settings for which a cheaper server would do, the cheapest of each phase."""
     epoch_steps: int
@@ -181,10 +166,11 @@ def estimate_method(
     """
     assert config.classes is not None
     shape = make_shape(config, config.classes)
-    plans = plan_method(config, method, shape)
+    plans = plan_method(config, method, shape, num_machines=room.num_machines)
     known = context.reference.times(config, method)
     timed = [replace(phase, times=_completed(phase.times, known[phase.phase])) for phase in phases]
-    judged = tuple(_judge(plan, phase, room) for plan, phase in zip(plans, timed, strict=True))
+    timed[0] = replace(timed[0], times=divided_step(config, method, shape, timed[0]))
+    judged = tuple(judge_phase(plan, phase, room) for plan, phase in zip(plans, timed, strict=True))
     fit, *served = judged
     serve = max(served, key=lambda phase: phase.rented_bytes)
     is_short = any(phase.shortage for phase in judged)
@@ -195,12 +181,14 @@ def estimate_method(
         method=method,
         phases=judged,
         advice=advise(config, method, shape, room) if is_short else None,
-        leaner=_fitting_leaner(config, method, judged, context.place.as_hardware),
+        leaner=fitting_leaner(config, method, judged, context.place),
         saved_bytes=saved_bytes(config, method, shape),
         capacity=capacity(config, method, context.place.room),
         fit_server=choose(context.hardware, fit.rented_bytes, gpu_bytes=gpu_bytes(config, method, shape)),
         serve_server=choose(context.hardware, serve.rented_bytes),
-        cheaper=_cheaper(config, method, judged, context.hardware),
+        cheaper=cheaper_servers(config, method, judged, context.hardware, room.num_machines),
+        spread=spread_over_machines(config, method, fit, context.place, context.hardware, context.reference),
+        shards=shards_that_fit(config, method, fit, context.place),
         **timing,
     )
 
@@ -209,50 +197,6 @@ def _completed(own: Sequence[ProjectedTime], known: Sequence[ProjectedTime]) -> 
     """Times of one's own runs, and of the reference what they do not have."""
     found = {time.quantity: time for time in known} | {time.quantity: time for time in own}
     return tuple(found.values())
-
-
-def _judge(plan: PhasePlan, projected: ProjectedPhase, room: Room) -> PhaseEstimate:
-    def required(peak_bytes: int) -> int:
-        return max(peak_bytes - projected.mapped_bytes, plan.import_peak_bytes)
-
-    required_bytes = required(projected.peak.value)
-    # What load and serve read was written by the fit phase.
-    shortage = projected.refusal or room.shortage(required_bytes=required_bytes, disk_bytes=plan.disk_bytes)
-    promised_bytes = max(projected.peak.value, plan.import_peak_bytes)
-    return PhaseEstimate(
-        projected=projected,
-        required_bytes=required_bytes,
-        promised_bytes=promised_bytes,
-        rented_bytes=max(projected.peak.high, plan.import_peak_bytes),
-        shortage=shortage,
-        missing_bytes=room.missing_bytes(required_bytes=required_bytes, disk_bytes=plan.disk_bytes),
-        is_tight=shortage is None and promised_bytes <= room.usable_bytes < required(projected.peak.high),
-        is_from_disk=shortage is None and promised_bytes > room.usable_bytes,
-    )
-
-
-def _fitting_leaner(
-    config: RunConfig, method: str, phases: Sequence[PhaseEstimate], place: Hardware
-) -> tuple[Alternative, ...]:
-    """Of what does not fit, or not in memory: the settings that give up least and would."""
-    found = []
-    for phase in phases:
-        if phase.shortage is not None or phase.is_from_disk:
-            options = suggest(config, method, phase.projected.phase, phase.rented_bytes, place)
-            # One without settings is the same phase with less room: that it is from disk is said already.
-            found += [option for option in options if option.settings][-1:]
-    return tuple(found)
-
-
-def _cheaper(
-    config: RunConfig, method: str, phases: Sequence[PhaseEstimate], hardware: Hardware
-) -> tuple[Alternative, ...]:
-    """Of every phase the leaner settings for which the cheapest server would do."""
-    found = []
-    for phase in phases:
-        if phase.projected.phase is not Phase.LOAD:
-            found += suggest(config, method, phase.projected.phase, phase.rented_bytes, hardware)[:1]
-    return tuple(found)
 
 
 def _timing(

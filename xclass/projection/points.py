@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from statistics import median_low
 
+from xclass.classifiers.class_slices import largest_slice
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.recorded_config import recorded_config
@@ -66,23 +67,27 @@ class Point:
     @cached_property
     def size(self) -> tuple[int, int]:
         """What points of a variant are ordered by: values of the table, and the batch."""
-        classes, dim, batch = axes_of(self.shape, self.phase)
+        classes, dim, batch = axes_of(self.shape, self.plan)
         return classes * dim, batch
 
     @cached_property
     def axes(self) -> tuple[int, int, int]:
         """See :func:`axes_of`."""
-        return axes_of(self.shape, self.phase)
+        return axes_of(self.shape, self.plan)
 
 
-def axes_of(shape: ProblemShape, phase: Phase) -> tuple[int, int, int]:
-    """Classes, dim, and the batch that matters in a phase: of a step, of a chunk of the data, of queries."""
+def axes_of(shape: ProblemShape, plan: PhasePlan) -> tuple[int, int, int]:
+    """Classes, dim, and the batch that matters in a phase: of a step, of a chunk of the data, of queries.
+
+    Of a rank its classes.
+    """
     batches = {
         Phase.TRAIN: shape.batch_size,
         Phase.BUILD: shape.scan_batch_size,
         Phase.SERVE: shape.query_batch_size,
     }
-    return shape.num_classes, shape.dim, batches.get(phase, 1)
+    classes = largest_slice(shape.num_classes, plan.layout.num_ranks)
+    return classes, shape.dim, batches.get(plan.phase, 1)
 
 
 def extrapolation_of(asked: tuple[int, ...], seen: Iterable[tuple[int, ...]]) -> float:

@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from statistics import median_low
 
-from xclass.classifiers.nearest_neighbour.index_kind import INDEX_KEY
 from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import RunConfig
-from xclass.errors import ConfigError, RecordError
+from xclass.errors import RecordError
 from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy, accuracies_of, trend_of
 from xclass.projection.byte_fit import ByteFit
 from xclass.projection.byte_series import ESTIMATE_ERROR, PEAK, byte_series, measured_interval
@@ -19,14 +18,15 @@ from xclass.projection.hold_outs import Miss
 from xclass.projection.phase_fit import PhaseFit
 from xclass.projection.points import Point, axes_of, points_of, read_runs, shape_of
 from xclass.projection.reference import Reference
+from xclass.projection.refusals import refuse_misfit, too_far
 from xclass.projection.result import REFUSED_BEYOND, Basis, ByteRange, HeldOut, ProjectedPhase, ProjectedTime
 from xclass.projection.time_forms import time_terms
 from xclass.projection.time_series import Place, project_time
 from xclass.projection.variants import variant_of
 from xclass.records.record import Phase, Record
 from xclass.shapes import MAPPED, ProblemShape
-from xclass.sizing.plan import IMPORTED_BYTES, PhasePlan, plan_method, refusal_of, saved_bytes
-from xclass.units import format_count
+from xclass.sizing.engines import GLOO_BYTES, IMPORTED_BYTES
+from xclass.sizing.plan import PhasePlan, plan_method, refusal_of, saved_bytes
 
 
 class Projector:
@@ -86,29 +86,33 @@ class Projector:
         return {variant: (point.config, point.method) for variant, point in largest.items()}
 
     def project(
-        self, config: RunConfig, method: str, *, is_far_allowed: bool = False
+        self, config: RunConfig, method: str, *, is_far_allowed: bool = False, num_machines: int = 1
     ) -> list[ProjectedPhase]:
         """Fit, load and serve of one method at the size of ``config``; measured there or not.
+
+        With several ranks the bytes of fitting are of one, on as many machines (of one, all on it).
 
         Raises:
             ConfigError: beyond REFUSED_BEYOND and not ``is_far_allowed``, naming the largest measured size;
                 or an index that cannot be built over so many classes or dimensions.
         """
         shape, variant = shape_of(config), variant_of(config, method)
+        # A rank with its slice is a process with so many classes.
+        alone = variant if config.ranks == 1 else variant_of(replace(config, ranks=1), method)
         refuse_misfit(config, method, shape)
         phases = []
         # Asked once for all phases: the calculator projects ten thousand sizes while a page is made.
-        plans = plan_method(config, method, shape)
-        is_known = all((variant, plan.phase) in self._fits for plan in plans)
-        times = {} if is_known else self._reference.times(config, method)
-        for plan in plans:
-            fit = self._fits.get((variant, plan.phase))
+        plans = plan_method(config, method, shape, num_machines=num_machines)
+        known = self._fits.get
+        fits = [known((variant, plan.phase)) or known((alone, plan.phase)) for plan in plans]
+        times = {} if all(fits) else self.reference.times(config, method)
+        for plan, fit in zip(plans, fits, strict=True):
             if fit is None:
                 phases.append(self._predicted(config, variant, plan, shape, times.get(plan.phase, ())))
                 continue
-            extrapolation = fit.extrapolation_to(axes_of(shape, plan.phase))
+            extrapolation = fit.extrapolation_to(axes_of(shape, plan))
             if extrapolation > REFUSED_BEYOND and not is_far_allowed:
-                raise _too_far(fit, extrapolation, shape)
+                raise too_far(fit, extrapolation, shape)
             phases.append(self._projected(config, fit, plan, shape, extrapolation))
         return _refused(phases, refusal_of(config, method, shape))
 
@@ -135,8 +139,9 @@ class Projector:
     ) -> ProjectedPhase:
         """A phase of a variant that was measured, here or at other sizes."""
         variant, phase, peaks = fit.largest.variant, plan.phase, fit.peaks
-        point = fit.measured_at(plan, axes_of(shape, phase))
+        point = fit.measured_at(plan, axes_of(shape, plan))
         components, base = fit.bytes_fit.components(plan), fit.bytes_fit.base_bytes
+        base += GLOO_BYTES if plan.layout.num_ranks > fit.largest.plan.layout.num_ranks == 1 else 0
         others = self._others(variant, phase, PEAK)
         if point:
             components, base = _scaled(components, point.over_base_bytes), point.base_bytes
@@ -151,7 +156,7 @@ class Projector:
             mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
             times=self._times(config, fit, shape, phase, extrapolation, point), extrapolation=extrapolation,
             error_words=words, held_out=peaks.largest_held_out(others),
-            caveats=fit.caveats_at(shape),
+            caveats=fit.caveats_at(shape), layout=plan.layout,
         )  # fmt: skip
 
     def _predicted(
@@ -174,7 +179,7 @@ class Projector:
             basis=Basis.PREDICTED, base_bytes=fit.base_bytes, components=components,
             factors=fit.factors_of(plan), peak=_range(fit.base_bytes, components, low, high),
             mapped_bytes=_mapped(components), disk_bytes=_disk_bytes(config, plan, shape),
-            times=times, extrapolation=float("inf"), error_words=words,
+            times=times, extrapolation=float("inf"), error_words=words, layout=plan.layout,
         )  # fmt: skip
 
     def _times(
@@ -220,7 +225,8 @@ class Projector:
         return median_low(bases or [0])
 
     @cached_property
-    def _reference(self) -> Reference:
+    def reference(self) -> Reference:
+        """Times of the machine that the package was measured on."""
         return Reference.load()
 
 
@@ -265,28 +271,3 @@ def _scaled(components: dict[str, int], over_base_bytes: int) -> dict[str, int]:
 def _disk_bytes(config: RunConfig, plan: PhasePlan, shape: ProblemShape) -> int:
     """What fitting writes, and what must lie on the disk to be opened and served."""
     return plan.disk_bytes or saved_bytes(config, plan.method, shape)
-
-
-def refuse_misfit(config: RunConfig, method: str, shape: ProblemShape) -> None:
-    """What FAISS would refuse to build has a closed form all the same.
-
-    Raises:
-        ConfigError: the index cannot be built over so many classes or dimensions.
-    """
-    if index := config.sections_of(method).get("index"):
-        allowed = index.kind(shape.num_classes).misfit(shape.num_classes, shape.dim)
-        if allowed:
-            remedy = "choose another index, or leave it out with methods=[...]"
-            raise ConfigError(INDEX_KEY, index.factory, allowed=allowed, remedy=remedy)
-
-
-def _too_far(fit: PhaseFit, extrapolation: float, shape: ProblemShape) -> ConfigError:
-    classes, dim, batch = (max(axis) for axis in zip(*(p.axes for p in fit.points), strict=True))
-    return ConfigError(
-        "classes",
-        f"{shape.num_classes}, dim={shape.dim}",
-        allowed=f"up to {REFUSED_BEYOND:g}x beyond what was measured, and this is {extrapolation:.3g}x: "
-        f"{fit.largest.phase} of {fit.largest.variant} was measured up to {format_count(classes)} classes, "
-        f"dim {dim}, batch {batch}",
-        remedy="measure a larger size, or add far=true for a figure that is marked as a guess",
-    )

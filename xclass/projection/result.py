@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from xclass.records.record import Phase
+from xclass.sizing.ranks import ONE_PROCESS, RankLayout
 
 MARKED_BEYOND, REFUSED_BEYOND = 10.0, 100.0
 """Extrapolation (see :class:`ProjectedPhase`) from which a figure is marked, and refused unless asked for."""
@@ -136,6 +137,8 @@ class ProjectedPhase:
 
     refusal: str | None = None
     """Why the method would not be started at this size although the memory is there; also a caveat."""
+    layout: RankLayout = ONE_PROCESS
+    """Over how many processes and machines it is spread: bytes but those of the disk are of one process."""
 
     @property
     def is_marked(self) -> bool:

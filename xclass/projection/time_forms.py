@@ -105,9 +105,12 @@ def _answer_times(record: Record) -> dict[str, float]:
 
 
 def _step_seconds(record: Record) -> float | None:
-    """From the mark that steps begin to the one that saving does; records before marks say the rest."""
+    """From the mark that steps begin to the one that saving does; records before marks say the rest.
+
+    None of training that went on from a checkpoint: of its steps, some were taken before this phase.
+    """
     steps, begun = record.details.get("steps"), {name: seconds for seconds, name in record.marks}
-    if not steps or record.seconds is None:
+    if not steps or record.seconds is None or record.details.get("went_on_from"):
         return None
     if "steps" in begun and "saving" in begun:
         return (begun["saving"] - begun["steps"]) / float(steps)

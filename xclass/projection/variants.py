@@ -15,6 +15,7 @@ from xclass.errors import ConfigError
 from xclass.measure.config import Allocator
 from xclass.shapes import ProblemShape
 from xclass.sizing.plan import encoder_of, plan_method
+from xclass.sizing.ranks import ranks_of
 
 _BARE = ("factory", "dtype", "storage", "optimizer", "metric", "device", "loss")
 """Settings whose value says by itself what it is; all others are shown as ``name=value``."""
@@ -48,7 +49,8 @@ def variant_of(config: RunConfig, method: str) -> str:
     """
     encoders = (config.encoder, config.bag)
     settings = (getattr(config.method, method), config.sections_of(method), encoders, config.data)
-    return _variant(repr((method, settings, config.measure.allocator)), _Held(config, method))
+    ranks = ranks_of(config, method)
+    return _variant(repr((method, settings, config.measure.allocator, ranks)), _Held(config, method))
 
 
 class _Held:
@@ -78,6 +80,8 @@ def _variant(_: str, held: _Held) -> str:
     if config.measure.allocator is not Allocator.pinned:
         # Freed blocks then stay in the heap: not the same law (research/memory.md 1d, 138 % at 8x).
         words.append(f"allocator={config.measure.allocator}")
+    if (ranks := ranks_of(config, method)) > 1:
+        words.append(f"ranks={ranks}")
     return ", ".join(words)
 
 

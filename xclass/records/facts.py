@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xclass.records.neighbours import NEIGHBOURS_FAILURE, read_neighbours
 from xclass.records.record import Record
 
 _Kinds = dict[str, type | tuple[type, ...]]
@@ -28,6 +29,7 @@ _GPU: _Kinds = {
 _MACHINE: _Kinds = {"rss_counter_error_bytes": int, "packages": dict}
 _CONDITIONS: _Kinds = {
     "load_average": _NUMBER,
+    NEIGHBOURS_FAILURE: str,
     "available_bytes": int,
     "allocator": str,
     "num_threads": int,
@@ -46,6 +48,16 @@ _LEAKAGE: _Kinds = {
 _DATA_FACTS: _Kinds = {"num_classes": int, "bayes_accuracy": _NUMBER}
 _FAILURES = ("cautions_failure", "metrics_failure", "pictures_failure")
 
+_DETAILS: _Kinds = {
+    "gpu": dict,
+    "leakage": dict,
+    "rank_agent_peak_bytes": int,
+    "traffic_bytes": int,
+    "predicted_step_traffic_bytes": int,
+    "steps": int,
+    **dict.fromkeys(_FAILURES, str),
+}
+
 
 def check_facts(record: Record) -> None:
     """Refuse a record whose free dictionaries hold other kinds of values than a report can show.
@@ -59,9 +71,10 @@ def check_facts(record: Record) -> None:
         _check("predicted.components", components, dict.fromkeys(components, int), are_required=True)
     _check("machine", record.machine, _MACHINE)
     _check("conditions", record.conditions, _CONDITIONS)
+    read_neighbours(record.conditions)
     _check("config", record.config, _CONFIG)
     _check("data_facts", record.data_facts, _DATA_FACTS)
-    _check("details", record.details, {"gpu": dict, "leakage": dict, **dict.fromkeys(_FAILURES, str)})
+    _check("details", record.details, _DETAILS)
     if leakage := record.details.get("leakage"):
         _check("details.leakage", leakage, _LEAKAGE)
     if gpu := record.details.get("gpu"):

@@ -7,7 +7,6 @@ over.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from xclass.errors import RecordError
+from xclass.json_object import read_json_object
+from xclass.records.neighbours import read_neighbours
 from xclass.records.record import Latency, Phase
 from xclass.records.store import write_json
 
@@ -101,6 +102,8 @@ class Proof:
     file_share: float | None = None
     """On a curve: the share of the model's bytes that the cap leaves room for."""
     timeout_seconds: float | None = None
+    conditions: dict[str, Any] = field(default_factory=dict)
+    """As a record's: the machine when the child was started, and who ran beside it."""
     machine: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
@@ -148,6 +151,7 @@ class Proof:
             values["verdict"] = ProofVerdict(values["verdict"])
             values["phase"] = Phase(values["phase"])
             values["latencies"] = _latencies(values)
+            read_neighbours(values.get("conditions", {}))
             recorded = _known(Recorded, values["recorded"])
             values["recorded"] = Recorded(**{**recorded, "latencies": _latencies(recorded)})
             return cls(**values)
@@ -191,11 +195,9 @@ def read_proofs(run_dir: Path) -> list[Proof]:
     proofs = []
     for path in (run_dir / PROOFS_FOLDER).glob("*.json"):
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = read_json_object(path)
         except (OSError, ValueError) as error:
             raise RecordError(f"{path}: damaged ({error}); delete it and prove again") from error
-        if not isinstance(document, dict):
-            raise RecordError(f"{path}: damaged: not a JSON object; delete it and prove again")
         proofs.append(Proof.from_json(document, source=str(path)))
     return sorted(proofs, key=lambda proof: (proof.method, proof.phase, proof.size_bytes))
 

@@ -15,8 +15,10 @@ from typing import Any
 from xclass.errors import RecordError
 from xclass.records.cautions import Caution, read_cautions
 from xclass.records.kinds import check_kinds
+from xclass.records.memory import MemoryReading
 from xclass.records.metric import Metric
 from xclass.records.pictures import Pictures
+from xclass.records.ranks import RankReading
 
 SCHEMA_VERSION = 1
 
@@ -56,49 +58,6 @@ SHORT_CHUNKS, SHORT_STEPS = 4, 2
 allocated after as many; and so many steps, Adam's state exists from the second on."""
 SHORT_BATCHES, SHORT_SINGLES = 2, 2
 """The same of serving: batches, and single queries besides the first answer."""
-
-
-@dataclass(kw_only=True, slots=True)
-class MemorySplit:
-    """Resident bytes of a process at one moment, as /proc/PID/status splits them."""
-
-    rss_bytes: int
-    anon_bytes: int
-    file_bytes: int
-    shmem_bytes: int
-    swap_bytes: int
-
-
-@dataclass(kw_only=True, slots=True)
-class MemoryReading:
-    """What the kernel saw during one phase (RSS pass only)."""
-
-    interpreter: MemorySplit
-    """Before the engine was imported."""
-    base: MemorySplit
-    """After imports and warm-up, before any data: what every run of this engine costs."""
-    end: MemorySplit
-    """When the phase ended."""
-    peak_rss_bytes: int
-    """VmHWM, reset at the start of the phase: never sampled; true to ``machine.rss_counter_error_bytes``."""
-    peak_anon_bytes: int
-    """Most anonymous memory: sampled from outside, and at least peak_rss - largest file + shmem seen."""
-    peak_file_bytes: int
-    """Most file pages seen by the sampler: reclaimable, they can be dropped and read again."""
-    peak_shmem_bytes: int
-    sampled_peak_rss_bytes: int
-    """What the sampler alone would have reported; the gap to peak_rss_bytes is what samplers miss."""
-    num_samples: int
-    num_processes: int = 1
-    """Most processes seen at one moment, the child's own children and theirs counted."""
-    peak_tree_bytes: int | None = None
-    """Most that all of them held together, pages that several share counted once (sum of PSS); sampled. None
-    where the child was alone, whose exact peak is peak_rss_bytes."""
-
-    @property
-    def over_base_bytes(self) -> int:
-        """What the phase itself took: peak less base."""
-        return self.peak_rss_bytes - self.base.rss_bytes
 
 
 @dataclass(kw_only=True, slots=True)
@@ -207,6 +166,9 @@ class Record:
     held: dict[str, int] | None = None
     """Component -> bytes the method owned at the end of the phase."""
     memory: MemoryReading | None = None
+    """Of several ranks their sums; each on its own is in ``ranks``."""
+    ranks: list[RankReading] = field(default_factory=list)
+    """Of a head that several processes trained, each with a slice of the classes; else empty."""
     heap: HeapReading | None = None
     latencies: list[Latency] = field(default_factory=list)
     accuracy: Accuracy | None = None
@@ -266,7 +228,8 @@ class Record:
             values["phase"] = Phase(values["phase"])
             values["pass_"] = Pass(values["pass_"])
             values["verdict"] = Verdict(values["verdict"])
-            values["memory"] = _memory(values.get("memory"))
+            values["memory"] = _optional(MemoryReading.from_json, values.get("memory"))
+            values["ranks"] = [RankReading.from_json(rank) for rank in values.get("ranks", [])]
             values["heap"] = _heap(values.get("heap"))
             values["marks"] = [(float(seconds), str(name)) for seconds, name in values.get("marks", [])]
             values["accuracy"] = _optional(lambda part: Accuracy(**part), values.get("accuracy"))
@@ -291,10 +254,3 @@ def _heap(document: dict[str, Any] | None) -> HeapReading | None:
     if document is None:
         return None
     return HeapReading(**{**document, "top": [Allocation(**top) for top in document.get("top", [])]})
-
-
-def _memory(document: dict[str, Any] | None) -> MemoryReading | None:
-    if document is None:
-        return None
-    splits = {name: MemorySplit(**document[name]) for name in ("interpreter", "base", "end")}
-    return MemoryReading(**{**document, **splits})

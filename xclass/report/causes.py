@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from xclass.records.neighbours import company
 from xclass.records.record import Record
 from xclass.report.text import flatten
 from xclass.units import format_bytes, format_count
@@ -16,7 +17,7 @@ _SWITCHES = 3.0
 _SHARE = 0.3
 """Part of a disagreement that a kind of memory must make up to be named as where it lies."""
 
-NO_CAUSE = "no cause found: allocator, huge pages, file pages, threads and load were alike"
+NO_CAUSE = "no cause found: allocator, huge pages, file pages, threads, load and neighbours were alike"
 
 
 def find_causes(low: Record, high: Record) -> list[str]:
@@ -79,6 +80,9 @@ def _conditions(low: Record, high: Record) -> Iterator[str]:
     ours, theirs = _number(low, "load_average"), _number(high, "load_average")
     if abs(ours - theirs) >= LOUD_LOAD:
         yield f"load: {ours:.1f} and {theirs:.1f} when they began"
+    beside = [company(record.conditions) for record in (low, high)]
+    if any(beside):
+        yield f"neighbours: beside {beside[0] or 'nobody'}, and beside {beside[1] or 'nobody'}"
     fewer, more = sorted(_number(record, "num_involuntary_switches") for record in (low, high))
     if more > _SWITCHES * max(fewer, 100.0):
         yield f"load: {fewer:,.0f} and {more:,.0f} times another program took the processor"

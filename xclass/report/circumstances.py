@@ -7,6 +7,7 @@ from typing import Any
 
 from xclass.records.record import Phase, Record, Verdict
 from xclass.report.causes import LOUD_LOAD
+from xclass.report.disturbed import disturbed_by
 from xclass.report.sides import Run, Side
 from xclass.report.text import flatten
 
@@ -24,6 +25,7 @@ _ALLOCATOR = (
     "machine transparent_huge_pages",
     "machine page_bytes",
 )
+_BESIDE = "beside other measured children"
 _SPEED = (
     "environment OMP_",
     "setting threads",
@@ -31,6 +33,7 @@ _SPEED = (
     "machine num_cpus",
     "machine cgroup_cpus",
     "load when they began",
+    _BESIDE,
 )
 _UNKNOWN = "a summary.json says nothing of settings, versions and machine: whether they differ is not known"
 
@@ -59,7 +62,7 @@ def find_warnings(before: Side, after: Side, circumstances: Sequence[Circumstanc
     said = []
     for starts, warning in (
         (_ALLOCATOR, "the allocator or its pages differ: bytes do not compare"),
-        (_SPEED, "processor, threads or load differ: times do not compare"),
+        (_SPEED, "processor, threads, load or neighbours differ: times do not compare"),
     ):
         if any(start in what for what, _, _ in circumstances for start in starts):
             said.append(warning)
@@ -81,7 +84,15 @@ def _differing(before: Run, after: Run) -> list[Circumstance]:
     if quiet and loud and abs(max(quiet) - max(loud)) >= LOUD_LOAD:
         one, other = (f"{min(side):.1f} to {max(side):.1f}" for side in (quiet, loud))
         found.append(("load when they began", one, other))
+    one, other = (_company(run.records) for run in (before, after))
+    if one != other:
+        found.append((_BESIDE, one, other))
     return found
+
+
+def _company(records: Sequence[Record]) -> str:
+    disturbed = sum(bool(disturbed_by([record])) for record in _measured(records))
+    return f"{disturbed} of {len(_measured(records))} measurements" if disturbed else "none"
 
 
 def _loads(records: Sequence[Record]) -> list[float]:

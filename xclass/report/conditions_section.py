@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xclass.records.neighbours import NEIGHBOURS, NEIGHBOURS_FAILURE, company
 from xclass.records.record import Pass, Record
+from xclass.report.disturbed import time_text
 from xclass.report.rows import Row
 from xclass.report.text import code, escape, rate_text, table
 from xclass.sizing.ledger import TINY_BYTES
@@ -30,7 +32,7 @@ def repeats_section(merged: Sequence[Row]) -> str:
             format_bytes(row["peak_over_base_bytes"]),
             _ends(row, "peak_over_base_{}_bytes", format_bytes),
             _width(row),
-            format_seconds(row["seconds"]),
+            time_text(row, "seconds"),
             _ends(row, "seconds_{}", format_seconds),
             _ends(row, "latency_p50_{}_seconds", format_seconds),
             _ends(row, "queries_per_second_{}", rate_text),
@@ -57,6 +59,7 @@ def conditions_section(records: Sequence[Record]) -> str:
             str(record.phase) + (f", repeat {record.repeat + 1}" if record.repeat else ""),
             *_condition_cells(record.conditions),
             _processes(record),
+            _company(record.conditions),
         ]
         for record in records
         if record.pass_ is Pass.RSS and record.conditions
@@ -73,6 +76,7 @@ def conditions_section(records: Sequence[Record]) -> str:
         "huge pages",
     ]
     headers += ["faults that waited for the disk", "times others took the processor", "processes"]
+    headers += ["other measured children beside it"]
     return "Conditions of each measurement:\n\n" + table(headers, cells, num_text_columns=2)
 
 
@@ -87,6 +91,15 @@ def _condition_cells(conditions: dict[str, Any]) -> list[str]:
         format_count(conditions.get("num_major_faults")),
         format_count(conditions.get("num_involuntary_switches")),
     ]
+
+
+def _company(conditions: dict[str, Any]) -> str:
+    """Who ran beside; a dash where nobody looked (a record of an earlier version), or why nobody could."""
+    if failure := conditions.get(NEIGHBOURS_FAILURE):
+        return f"not known: {escape(failure)}"
+    if NEIGHBOURS not in conditions:
+        return "-"
+    return escape(company(conditions)) or "none"
 
 
 def _processes(record: Record) -> str:

@@ -9,6 +9,7 @@ from xclass.records.proof import Proof
 from xclass.records.record import Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
 from xclass.report.conditions_section import conditions_section, repeats_section
+from xclass.report.disturbed import disturbed_by, marked, time_text
 from xclass.report.explain import ACCURACY_CAVEAT, HOW_TO_READ, LEFT_OUT
 from xclass.report.heap_section import heap_section
 from xclass.report.ledger_section import ledger_section
@@ -16,8 +17,9 @@ from xclass.report.metrics_section import metrics_section
 from xclass.report.page.document import Section
 from xclass.report.pictures_section import latency_picture, pictures_section
 from xclass.report.proofs import proofs_section
+from xclass.report.ranks_section import ranks_lines, ranks_section
 from xclass.report.repeat import repeat_section
-from xclass.report.rows import Row, merged_records, rows
+from xclass.report.rows import Row, each_rank_text, merged_records, rows
 from xclass.report.run_figures import LEDGER, TIMELINE
 from xclass.report.text import (
     code,
@@ -35,6 +37,7 @@ from xclass.units import format_bytes, format_count, format_seconds
 _FOLDED = {
     "By rank, rarity and confidence",
     "Bytes of each phase by component",
+    "Ranks",
     "Who asked for the memory",
     "What each phase did",
     "Data",
@@ -71,7 +74,7 @@ def run_sections(
     ordered, merged = merged_records(every), rows(every)
     bodies = {
         "": verdict_text(merged) if merged else "**No record of this run could be read.**",
-        "Memory by method and phase": _memory(merged) + _swapped(ordered) + _on_gpu(ordered),
+        "Memory by method and phase": _memory(merged) + _beside_memory(ordered),
         "Accuracy": _accuracy(ordered, merged),
         "By rank, rarity and confidence": metrics_section(ordered),
         "Which classes are taken for which": pictures_section(ordered, figures),
@@ -80,6 +83,7 @@ def run_sections(
         "How far the numbers repeat": repeats_section(merged) if merged else "",
         "Where the bytes are": LEDGER.markdown(figures),
         "Bytes of each phase by component": ledger_section(ordered),
+        "Ranks": ranks_section(ordered),
         "Memory over time": TIMELINE.markdown(figures),
         "Who asked for the memory": heap_section(ordered, merged, run_dir),
         "What each phase did": _details(ordered),
@@ -128,16 +132,20 @@ def _memory(merged: Sequence[Row]) -> str:
     cells = [
         [
             code(row["method"]),
-            row["phase"],
+            f"{row['phase']}{each_rank_text(row)}",
             verdict_label(row["verdict"]),
             *(format_bytes(row[f"{key}_bytes"]) for key in keys),
             ratio_text(row["ratio"]),
             *(format_bytes(row[f"{key}_bytes"]) for key in ("peak_heap", "peak_anon", "peak_file")),
-            format_seconds(row["seconds"]),
+            time_text(row, "seconds"),
         ]
         for row in merged
     ]
     return table(headers, cells, num_text_columns=3) if cells else ""
+
+
+def _beside_memory(records: Sequence[Record]) -> str:
+    return _swapped(records) + _on_gpu(records) + ranks_lines(records)
 
 
 def _swapped(records: Sequence[Record]) -> str:
@@ -210,7 +218,10 @@ def _latency(records: Sequence[Record]) -> str:
         [
             code(record.method),
             format_count(latency.batch_size),
-            *(format_seconds(x) for x in (latency.p50_seconds, latency.p95_seconds, latency.p99_seconds)),
+            *(
+                marked(format_seconds(seconds), is_disturbed=disturbed_by([record]) is not None)
+                for seconds in (latency.p50_seconds, latency.p95_seconds, latency.p99_seconds)
+            ),
             rate_text(latency.queries_per_second),
             format_count(latency.num_batches),
         ]

@@ -61,6 +61,7 @@ def _merged(group: Sequence[Row]) -> Row:
         "num_seeds": len(seeds),
         "run": f"seeds {', '.join(map(str, seeds))}",
     }
+    merged["disturbed_by"] = next((by for row in group if (by := row.get("disturbed_by"))), None)
     if failed is not None:
         return merged | {"cause": f"seed {failed['seed']}: {failed['cause']}"}
     for key in group[0]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from xclass.projection.estimate import Estimate, MethodEstimate, PhaseEstimate
+from xclass.projection.estimate import Estimate, MethodEstimate
+from xclass.projection.phase_estimate import PhaseEstimate
+from xclass.projection.spread import Spread
 from xclass.report.plan_table import verdict
 from xclass.sizing.choice import Choice
 
@@ -49,6 +51,8 @@ def _method(method: MethodEstimate) -> dict[str, Any]:
         "saved_bytes": method.saved_bytes,
         "largest_classes": asdict(method.capacity),
         "fit_server": _server(method.fit_server),
+        "spread": None if method.spread is None else _spread(method.spread),
+        "shards": method.shards,
         "serve_server": _server(method.serve_server),
         "epoch_steps": method.epoch_steps,
         "budget_steps": method.budget_steps,
@@ -69,6 +73,17 @@ def _phase(phase: PhaseEstimate) -> dict[str, Any]:
         "missing_bytes": phase.missing_bytes,
         "is_tight": phase.is_tight,
         "is_from_disk": phase.is_from_disk,
+    }
+
+
+def _spread(spread: Spread) -> dict[str, Any]:
+    """Machines with a rank on each: bytes of one of them, and of all ranks in a step."""
+    return asdict(spread.cluster) | {
+        "network_seconds": spread.cluster.network_seconds,
+        "step_seconds": None if spread.step_seconds is None else asdict(spread.step_seconds),
+        "is_network_bound": spread.is_network_bound,
+        "server": _server(spread.server),
+        "usd_per_month": spread.usd_per_month,
     }
 
 

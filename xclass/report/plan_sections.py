@@ -5,6 +5,7 @@ from __future__ import annotations
 from xclass.projection.duration import SEEN_RATIOS
 from xclass.projection.estimate import Estimate, MethodEstimate
 from xclass.projection.result import ProjectedTime, TimeRange
+from xclass.report.plan_ranks import server_words, spread_lines
 from xclass.report.plan_table import (
     capacity_table,
     line,
@@ -37,6 +38,7 @@ def plan_text(estimate: Estimate, *, has_details: bool = False) -> str:
         [paragraph(place_words(estimate.place))],
         phase_table(estimate, has_details=has_details),
         [paragraph(f"{name} needs {missing}") for name, missing in estimate.missing.items()],
+        spread_lines(estimate),
         capacity_table(estimate),
         duration_lines(estimate, has_details=has_details),
         time_lines(estimate) if has_details else [],
@@ -158,7 +160,7 @@ def server_lines(estimate: Estimate) -> list[str]:
     held: dict[str, dict[str, list[str]]] = {}
     for method in estimate.methods:
         fit = str(method.phases[0].projected.phase)
-        held.setdefault(method.fit_server.words, {}).setdefault(fit, []).append(method.name)
+        held.setdefault(server_words(method), {}).setdefault(fit, []).append(method.name)
         held.setdefault(method.serve_server.words, {}).setdefault("serve", []).append(method.name)
     hardware = estimate.hardware
     prices = f"; prices of {hardware.price_dates}" if hardware.price_dates else ""

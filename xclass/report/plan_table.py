@@ -9,9 +9,11 @@ import textwrap
 from collections.abc import Sequence
 
 from xclass.config import MAX_CLASSES
-from xclass.projection.estimate import Estimate, MethodEstimate, PhaseEstimate
+from xclass.projection.estimate import Estimate, MethodEstimate
+from xclass.projection.phase_estimate import PhaseEstimate
 from xclass.projection.result import Basis
 from xclass.records.record import Phase
+from xclass.report.plan_ranks import rank_notes
 from xclass.sizing.capacity import Room
 from xclass.sizing.place import Place
 from xclass.units import format_bytes, format_count, format_seconds
@@ -88,7 +90,7 @@ def phase_table(estimate: Estimate, *, has_details: bool) -> list[str]:
             if phase.projected.phase is Phase.LOAD and phase.shortage is None and not has_details:
                 continue
             lines.append(_phase_line(method, phase, estimate.place.room))
-            for note in _phase_notes(phase):
+            for note in [*_phase_notes(phase), *rank_notes(method, phase)]:
                 shared.setdefault(note, []).append(method.name)
         if has_details and method.advice is not None:
             shared.setdefault(method.advice, []).append(method.name)
@@ -143,7 +145,7 @@ def _phase_notes(phase: PhaseEstimate) -> list[str]:
             "reads all of them again for every query (benchmarks/records/measure/serving_curve)"
         )
     if phase.is_tight:
-        high = format_bytes(projected.peak.high)
+        high = format_bytes(phase.rented_bytes)
         notes.append(f"tight: the upper end of its interval, {high}, does not fit")
     if projected.basis is not Basis.PREDICTED:
         mark = f", {projected.extrapolation:.3g}x beyond what was measured" if projected.is_marked else ""

@@ -42,6 +42,8 @@ class LiveProgress:
         self._bars = _bars(console) if console.is_interactive and console.file.isatty() else None
         self._overall: TaskID | None = None
         self._child: TaskID | None = None
+        self._waiting: TaskID | None = None
+        self._is_waiting = False
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -61,10 +63,31 @@ class LiveProgress:
 
     def begin(self, method: str, phase: str, note: str = "") -> None:
         """A child starts."""
+        self._end_wait()
         self._name = clean(f"{method} {phase}" + (f" ({note})" if note else ""))
         self._begun_at = monotonic()
         if self._bars:
             self._child = self._bars.add_task(self._name, total=None, count="", what="")
+
+    def wait(self, what: str) -> None:
+        """The next child waits for its turn: a bar that counts the time, or one line.
+
+        Args:
+            what: it waits for; may be told again and again.
+        """
+        if not self._bars:
+            if not self._is_waiting:
+                self._console.print(Text(clean(what)), soft_wrap=True)
+        elif self._waiting is None:
+            self._waiting = self._bars.add_task(clean(what), total=None, count="", what="")
+        else:
+            self._bars.update(self._waiting, description=clean(what))
+        self._is_waiting = True
+
+    def _end_wait(self) -> None:
+        if self._bars and self._waiting is not None:
+            self._bars.remove_task(self._waiting)
+        self._waiting, self._is_waiting = None, False
 
     def update(self, done: float, total: float | None, what: str = "") -> None:
         """The child got further.

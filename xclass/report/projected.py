@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from xclass.config import RunConfig
 from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy
+from xclass.projection.points import shape_of
 from xclass.projection.projector import Projector
 from xclass.projection.result import HeldOut, ProjectedPhase
+from xclass.projection.spread import Spread, divided_step, spread_over_servers
 from xclass.records.record import Phase
 from xclass.sizing.alternatives import Alternative, suggest
 from xclass.sizing.choice import Choice, choose
@@ -29,6 +31,11 @@ class Projected:
     trend: AccuracyTrend | None
     servers: dict[Phase, Choice]
     """The cheapest server that offers the upper end of the interval: the side on which an error costs."""
+    batch_size: int
+    """Examples of a step."""
+    spread: Spread | None
+    """Of a head in ranks on machines of their own: as many as were asked for, or, where no server of the
+    catalogue offers what one process needs, the fewest of its largest."""
     leaner: dict[Phase, Alternative]
     """The cheapest leaner way, for phases that have one for which a cheaper server is enough."""
 
@@ -63,14 +70,23 @@ def project_variant(
     Raises:
         ConfigError: beyond it and not allowed.
     """
-    phases = projector.project(config, method, is_far_allowed=is_far_allowed)
-    needs = {one.phase: one.peak.high for one in phases if one.phase in RENTED}
-    leaner = {phase: suggest(config, method, phase, need, hardware) for phase, need in needs.items()}
+    # Servers are rented: a machine for each rank.
+    ranks = config.ranks
+    phases = projector.project(config, method, is_far_allowed=is_far_allowed, num_machines=ranks)
+    phases[0] = replace(phases[0], times=divided_step(config, method, shape_of(config), phases[0]))
+    needs = {one.phase: one.layout.on_machine(one.peak.high) for one in phases if one.phase in RENTED}
+    leaner = {
+        phase: suggest(config, method, phase, need, hardware, num_machines=ranks)
+        for phase, need in needs.items()
+    }
+    servers = {phase: choose(hardware, need) for phase, need in needs.items()}
     return Projected(
         phases=tuple(phases),
         accuracies=tuple(projector.accuracies(phases[0].variant)),
         trend=projector.accuracy_trend(phases[0].variant),
-        servers={phase: choose(hardware, need) for phase, need in needs.items()},
+        servers=servers,
+        batch_size=config.batch_size,
+        spread=spread_over_servers(config, method, servers[phases[0].phase], hardware, projector.reference),
         leaner={phase: found[0] for phase, found in leaner.items() if found},
     )
 

@@ -12,6 +12,7 @@ from xclass.projection.accuracy import AccuracyTrend, MeasuredAccuracy
 from xclass.projection.result import MARKED_BEYOND, Basis, HeldOut, ProjectedPhase, TimeRange
 from xclass.records.record import Phase
 from xclass.report.explain import ACCURACY_CAVEAT
+from xclass.report.plan_ranks import rank_words
 from xclass.report.projected import Projected
 from xclass.report.text import clean, points_text, share_with_interval
 from xclass.sizing.alternatives import Alternative
@@ -129,6 +130,8 @@ def _evidence(one: Projected) -> Iterator[tuple[str, str]]:
         if phase.phase in one.servers:
             yield label, f"needs {_server(one.servers[phase.phase])}"
             label = ""
+        if phase is one.phases[0] and one.spread is not None:
+            yield from (("", line) for line in rank_words(one.spread, batch_size=one.batch_size))
         if phase.phase in one.leaner:
             yield "", f"leaner: {_leaner(one.leaner[phase.phase])}"
         yield label, f"interval: {clean(phase.error_words)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
+from xclass.records.neighbours import company
 from xclass.records.proof import PROOFS_FOLDER, Proof, ProofVerdict
 from xclass.report.text import clean, code, escape, link, rate_text, table
 from xclass.units import format_bytes, format_count, format_decimal_bytes, format_seconds
@@ -163,6 +164,8 @@ def _speed(proof: Proof) -> list[str]:
             f"{worst:.3g}x slower than recorded while it read {show(proof.read_bytes)} from the disk in "
             f"{format_count(proof.num_major_faults)} page faults that waited{_load(proof)}"
         )
+    if beside := company(proof.conditions):
+        parts.append(f"its times were disturbed: beside {beside}")
     processor = proof.machine.get("processor")
     if recorded.processor and processor and recorded.processor != processor:
         parts.append(f"recorded on another processor: {recorded.processor}")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from statistics import median, median_low
 from typing import Any
 
-from xclass.records.record import Latency, MemoryReading, Record, Verdict
+from xclass.records.memory import MemoryReading
+from xclass.records.record import Latency, Record, Verdict
 from xclass.report.causes import find_causes
 from xclass.units import format_bytes
 

@@ -21,7 +21,7 @@ def by_class_key(row: Row, name: str) -> str | None:
         None where the row has none.
     """
     places = [key.rpartition("_")[2] for key in row if key.startswith(f"{name}_at_")]
-    ks = sorted(int(place) for place in places if place.isdigit() and row[f"{name}_at_{place}"] is not None)
+    ks = sorted(int(place) for place in places if place.isdecimal() and row[f"{name}_at_{place}"] is not None)
     has_one_class = row.get("precision_at_1") == row.get("recall_at_1")
     return f"{name}_at_{ks[0 if has_one_class else -1]}" if ks else None
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from xclass.records.ranks import ranks_peak_bytes
 from xclass.records.record import Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import record_order
+from xclass.report.disturbed import disturbed_by
 from xclass.report.repeats import merge, over_base_bytes, spreads
 from xclass.sizing.ledger import explain_peak
 
@@ -34,13 +36,21 @@ NOTES = {
     "latency_p50_seconds": "p50, p95, p99 are of the smallest batch size measured: latency_batch_size",
     "queries_per_second": "of the largest batch size measured: throughput_batch_size",
     "gpu_peak_bytes": "most that torch's allocator had reserved on the GPU (device=cuda), else null",
+    "num_ranks": "processes that trained together, else null: memory is of the one of them with the most; "
+    "ranks_peak_bytes is the sum of their peaks, what one machine needs for all of them",
     "num_repeats": "measurements of this phase; bytes and times are medians, *_least and *_most the ends",
     "disagreement": "why repeats differ by more than 3 % of peak - base, else null",
     "tracer_added_bytes": "peak - base under memray minus that of an equally short untraced twin",
     "traced_seconds": "of the shortened pass under memray, beside untraced_twin_seconds: its slowdown",
+    "disturbed_by": "other measured children that ran during this phase, else null: its times do not compare",
     "lender": "method or model whose trained class vectors or encoder this one uses, else null",
     "seconds": "wall clock of the phase in the untraced pass, imports excluded",
 }
+
+
+def each_rank_text(row: Row) -> str:
+    """What stands behind the bytes of a phase that several ranks carried out; empty for one process."""
+    return f" in each of {row['num_ranks']} ranks" if row.get("num_ranks") else ""
 
 
 def is_half_as_good(row: Row, best: Row | None) -> bool:
@@ -123,6 +133,9 @@ def _row(by_pass: dict[Pass, list[Record]]) -> Row:
         "index": facts.details.get("index"),
         "gpu_peak_bytes": (rss.details.get("gpu") or {}).get("peak_reserved_bytes") if rss else None,
         "lender": _lender(facts),
+        "disturbed_by": disturbed_by(repeats),
+        "num_ranks": len(rss.ranks) or None if rss else None,
+        "ranks_peak_bytes": ranks_peak_bytes(rss.ranks) if rss else None,
     }
 
 

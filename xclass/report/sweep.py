@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from xclass.records.record import Phase, Verdict
+from xclass.report.disturbed import time_text
 from xclass.report.explain import ACCURACY_CAVEAT
 from xclass.report.markdown import verdict_label
 from xclass.report.page.document import Section
 from xclass.report.rows import Row, shown_variant
 from xclass.report.text import code, escape, link, share_with_interval, table
-from xclass.units import format_bytes, format_count, format_seconds
+from xclass.units import format_bytes, format_count
 
 
 def sweep_sections(
@@ -75,7 +76,10 @@ def _cells(row: Row, label: str, by_phase: dict[str, Row], has_links: bool) -> l
         code(shown_variant(row)),
         *(_peak(by_phase.get(phase)) for phase in Phase),
         accuracy,
-        *(format_seconds((by_phase.get(phase) or {}).get("seconds")) for phase in (Phase.TRAIN, Phase.SERVE)),
+        *(
+            time_text(by_phase.get(phase) or {"seconds": None}, "seconds")
+            for phase in (Phase.TRAIN, Phase.SERVE)
+        ),
     ]
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from xclass.records.record import Verdict
 from xclass.report.rows import Row
 from xclass.report.text import clean, rate_text, share_with_interval
-from xclass.units import MIB, format_seconds
+from xclass.units import MIB, format_bytes, format_seconds
 
 _INDENT = "  "
 
@@ -92,6 +92,8 @@ def _column_width(column: Column, rows: Sequence[Row]) -> int:
 
 def _phase(row: Row) -> str:
     label = f"{_INDENT}{row['phase']}"
+    if row.get("num_ranks"):
+        label += f"\n{_INDENT * 2}1 of {row['num_ranks']} ranks"
     if row["verdict"] == Verdict.MEASURED:
         return label
     return f"{label}\n{_INDENT * 2}{row['verdict'].replace('_', ' ')}"
@@ -112,10 +114,19 @@ def _caption(rows: Sequence[Row], dropped: Sequence[Column]) -> Text:
         if row["verdict"] != Verdict.MEASURED and (cause := row["cause"] or "no cause recorded")
     ]
     lines += [
+        f"{clean(row['method'])} {row['phase']}: of {row['num_ranks']} ranks the one with the most; "
+        f"their peaks add up to {format_bytes(row['ranks_peak_bytes'])}."
+        for row in rows
+        if row.get("ranks_peak_bytes")
+    ]
+    lines += [
         f"{clean(row['method'])} {row['phase']}: no heap peak: {clean(row['cause_heap'])}"
         for row in rows
         if row["cause_heap"]
     ]
+    if disturbed := [row for row in rows if row.get("disturbed_by")]:
+        names = ", ".join(f"{clean(row['method'])} {row['phase']}" for row in disturbed)
+        lines.append(f"Times disturbed by other measured children (report.md names them): {names}")
     return Text("\n".join(lines), style="not italic dim")
 
 

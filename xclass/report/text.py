@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from math import ceil, floor, log10
+from math import floor, log10
 from typing import Any
 from urllib.parse import quote
 
 from xclass.units import percent_decimals
+from xclass.units import share_with_interval as share_with_interval  # the demo's page shows it too
 
 _ESCAPES = str.maketrans(
     {
@@ -116,22 +117,6 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(value_text(item) for item in value) or "-"
     return escape(value) or "-"
-
-
-def share_with_interval(share: float, low: float, high: float) -> tuple[str, str, str]:
-    """A share and its interval in percent, with no digit that the interval makes meaningless.
-
-    The last digit shown is that of the first significant digit of the interval's half width; the ends
-    are rounded outwards, so that what is printed covers at least what was computed.
-
-    Returns:
-        (share, low, high) without the percent sign, e.g. ``("37.3", "37.1", "37.5")``.
-    """
-    digits = percent_decimals((high - low) / 2)
-    # The inner round keeps 35.00000000001 from becoming 35.1.
-    low_steps = floor(round(low * 100 * 10**digits, 6))
-    high_steps = ceil(round(high * 100 * 10**digits, 6))
-    return tuple(f"{x:.{digits}f}" for x in (share * 100, low_steps / 10**digits, high_steps / 10**digits))  # type: ignore[return-value]
 
 
 def points_text(difference: float, error: float) -> str:

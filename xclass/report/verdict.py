@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xclass.records.record import Phase, Verdict
 from xclass.report.row_metrics import by_class_key, metric_text
-from xclass.report.rows import Row, is_half_as_good, shown_variant
+from xclass.report.rows import Row, each_rank_text, is_half_as_good, shown_variant
 from xclass.report.text import code, share_with_interval
 from xclass.sizing.ledger import EQUAL_RUNS_BYTES
 from xclass.units import format_bytes, format_count
@@ -43,7 +43,7 @@ def _best(answered: Sequence[Row], rows: Sequence[Row]) -> str:
     best = max(answered, key=lambda row: float(row["accuracy_at_1"]))
     share, low, high = share_with_interval(best["accuracy_at_1"], best["accuracy_low"], best["accuracy_high"])
     peaks = ", ".join(
-        f"{format_bytes(row['peak_rss_bytes'])} to {purpose}"
+        f"{format_bytes(row['peak_rss_bytes'])} to {purpose}{each_rank_text(row)}"
         for phase, purpose in _PURPOSES.items()
         for row in rows
         if _names(row) == _names(best) and row["phase"] == phase and _has_peak(row)

@@ -23,7 +23,10 @@ def compare_answers(recorded_dir: Path, repeated_dir: Path, method: str) -> tupl
     path = Path("answers") / f"{method}.npz"
     if not (recorded_dir / path).is_file():
         return None, None
-    with np.load(recorded_dir / path) as recorded, np.load(repeated_dir / path) as repeated:
+    with (
+        np.load(recorded_dir / path, allow_pickle=False) as recorded,
+        np.load(repeated_dir / path, allow_pickle=False) as repeated,
+    ):
         num_queries = min(len(recorded["truth_Q"]), len(repeated["truth_Q"]))
         if not np.array_equal(recorded["truth_Q"][:num_queries], repeated["truth_Q"][:num_queries]):
             return None, None

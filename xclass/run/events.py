@@ -6,7 +6,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any
 
 _PROGRESS_SECONDS = 0.1
@@ -18,10 +20,14 @@ class EventWriter:
     Libraries print from C (faiss warns about its clustering), and one such line would break the stream.
     """
 
-    def __init__(self) -> None:
-        """Take over descriptor 1."""
+    def __init__(self, path: Path | None = None) -> None:
+        """Take over descriptor 1.
+
+        Args:
+            path: file for the events of a rank whose standard output belongs to another; None: descriptor 1.
+        """
         sys.stdout.flush()
-        self._file = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._file = os.fdopen(os.dup(1), "w", encoding="utf-8") if path is None else path.open("w")
         os.dup2(2, 1)
         self._last_progress = 0.0
 
@@ -37,6 +43,16 @@ class EventWriter:
         if now - self._last_progress >= _PROGRESS_SECONDS or (total is not None and done >= total):
             self._last_progress = now
             self.send("progress", done=done, total=total, what=what)
+
+
+def rank_events_path(spec_path: Path, rank: int) -> Path:
+    """File for the events of a rank from 1 on; rank 0 has the launcher's pipe."""
+    return spec_path.with_suffix(f".rank-{rank}.jsonl")
+
+
+def rank_here(variables: Mapping[str, str] = os.environ) -> int:
+    """Rank of this process as torchrun tells it; 0 where it is alone."""
+    return int(variables.get("RANK", "0"))
 
 
 def _plain(value: Any) -> Any:

@@ -7,21 +7,23 @@ Ctrl-C - takes nothing away that was measured.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xclass.config import RunConfig
 from xclass.errors import XclassError
-from xclass.measure.conditions import machine_conditions
 from xclass.measure.environment import pinned_environment
-from xclass.measure.limits import AvailableMemory, available_memory
+from xclass.measure.limits import AvailableMemory
 from xclass.records.record import Pass, Phase, Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult, run_child
 from xclass.run.models import tidy_models
+from xclass.run.neighbours import memory_alone, run_among
+from xclass.run.other_machines import offer_other_machines
 from xclass.run.outcome import add_blame, fill_record
 from xclass.run.progress import ProgressSink
 from xclass.run.recorder import Recorder
@@ -139,12 +141,11 @@ class Experiment:
         name = self._config.data.name
         record = self._recorder.recall(name, Phase.PREPARE, Pass.RSS)
         if record is None:
-            conditions = machine_conditions()
-            result = self._run_child(self._spec(name, [Phase.PREPARE], Pass.RSS, self._run_dir))
+            result = self._run_child(self._spec(name, [Phase.PREPARE], Pass.RSS, self._run_dir), [])
             if result.error is not None and result.error["kind"] == "config":
                 raise InvalidRequestError(result.error["message"])
             self._recorder.facts = result.outcomes.get(Phase.PREPARE, {}).get("data_facts", {})
-            record = self._recorder.make(name, Phase.PREPARE, Pass.RSS, conditions=conditions)
+            record = self._recorder.make(name, Phase.PREPARE, Pass.RSS, conditions=result.conditions)
             fill_record(record, result)
             self._recorder.keep(record)
         self._recorder.facts = record.data_facts
@@ -152,11 +153,13 @@ class Experiment:
 
     def _run_method(self, method: str, shape: ProblemShape) -> None:
         plans = plan_method(self._config, method, shape)
-        memory = available_memory()
+        memory = memory_alone()
         room = room_here(self._run_dir, memory, self._config.measure.reserve_share)
         for plan in plans:
             misfit = explain_misfit(self._config, plan, shape, room)
             if misfit is not None:
+                spec = self._spec(method, [plan.phase], Pass.RSS, self._run_dir / "models" / method)
+                misfit += offer_other_machines(spec, shape)
                 self._refuse(method, plans, plan.phase, misfit, memory)
                 return
         self._measure_passes(_Subject(method=method, plans=plans, shape=shape, memory=memory))
@@ -205,13 +208,13 @@ class Experiment:
             return True
         spec = self._spec(method, [plan.phase for plan in plans], pass_, model_dir, repeat)
         spec.shape = asdict(subject.shape)
-        conditions = machine_conditions()
-        result = self._run_child(spec)
+        result = self._run_child(spec, plans)
         records = []
         for plan in plans:
             record = self._recorder.make(
-                method, plan.phase, pass_, repeat, plan=plan, memory=subject.memory, conditions=conditions
-            )
+                method, plan.phase, pass_, repeat,
+                plan=plan, memory=subject.memory, conditions=result.conditions,
+            )  # fmt: skip
             fill_record(record, result)
             self._recorder.keep(record)
             records.append(record)
@@ -220,7 +223,7 @@ class Experiment:
                 self._recorder.write(record)
         return all(record.verdict is Verdict.MEASURED for record in records)
 
-    def _run_child(self, spec: ChildSpec) -> ChildResult:
+    def _run_child(self, spec: ChildSpec, plans: Sequence[PhasePlan]) -> ChildResult:
         measure = self._config.measure
         current: list[str] = []
 
@@ -234,13 +237,12 @@ class Experiment:
                 self._progress.end(Verdict.MEASURED)
                 current.clear()
 
-        result = run_child(
-            spec,
-            environment=self._environment,
-            sample_seconds=measure.sample_seconds,
-            timeout_seconds=measure.timeout_minutes * 60,
-            on_event=show,
-        )
+        run = partial(
+            run_child, spec, environment=self._environment, sample_seconds=measure.sample_seconds,
+            timeout_seconds=measure.timeout_minutes * 60, on_event=show,
+        )  # fmt: skip
+        required_bytes = max((plan.required_bytes for plan in plans), default=0)
+        result = run_among(spec, run, required_bytes=required_bytes, progress=self._progress)
         if current:
             self._progress.end(Verdict.FAILED)
         self._result.was_interrupted |= result.ended_by == "interrupt"
@@ -259,10 +261,12 @@ class Experiment:
         self._progress.end(Verdict.DOES_NOT_FIT, misfit)
 
     def _skip(self, subject: _Subject, plans: list[PhasePlan]) -> None:
+        is_misfit = self._result.verdicts[-1] is Verdict.DOES_NOT_FIT
         for plan in plans:
             record = self._recorder.make(
                 subject.method, plan.phase, Pass.RSS, plan=plan, memory=subject.memory
             )
+            record.verdict = Verdict.DOES_NOT_FIT if is_misfit else Verdict.FAILED
             record.cause = "not run: no model, because the phase before it did not end well"
             self._recorder.keep(record)
 

@@ -7,9 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TypeVar
 
+import numpy as np
+
 from xclass.data.base import ClassSets, DataSource, Inputs, IntArray, batch_ranges
+from xclass.data.picking import take_inputs
 from xclass.encoders.base import Encoded, Encoder, Features
 
 ProgressCallback = Callable[[float, float | None, str], None]
@@ -50,8 +55,13 @@ class DataFeed:
         limits: FeedLimits,
         progress: ProgressCallback,
         mark: Callable[[str], None] = lambda _: None,
+        agree: Callable[[float], float] = lambda seconds: seconds,
     ) -> None:
-        """Keep the settings; nothing is read yet. ``mark`` is told what begins: for the timeline."""
+        """Keep the settings; nothing is read yet.
+
+        ``mark`` is told what begins: for the timeline. ``agree`` makes one clock of those of several ranks,
+        each of which has a feed: they then end at the same batch.
+        """
         self._source = source
         self._encoder = encoder
         self._batch_size = batch_size
@@ -60,7 +70,10 @@ class DataFeed:
         self._limits = limits
         self._progress = progress
         self._mark = mark
+        self._agree = agree
         self._share_spent = 0.0
+        self._first_step = 0
+        self._seconds = 0.0
         self.num_scan = min(source.num_train, limits.scan_examples or source.num_train)
         self.num_examples = min(source.num_examples, limits.scan_examples or source.num_examples)
 
@@ -79,24 +92,29 @@ class DataFeed:
             done += len(sets)
             self._progress(done, self.num_examples, "examples")
 
-    def scan(self) -> Iterator[tuple[Encoded, IntArray]]:
-        """Every training example once for each of its classes, in the order that is cheapest to read."""
+    def scan(self, classes: range | None = None) -> Iterator[tuple[Encoded, IntArray]]:
+        """Every training example once for each of its classes, in the order that is cheapest to read.
+
+        Where only some classes are wanted all is read, but only their examples are encoded.
+        """
         self._mark("class means")
         done = 0
-        ranges = batch_ranges(self.num_scan, self._scan_batch_size)
-        for vectors_BD, classes_B in prefetch(self._encoded, ranges, self._threads):
-            yield vectors_BD, classes_B
-            done += len(classes_B)
+        ranges = list(batch_ranges(self.num_scan, self._scan_batch_size))
+        made = prefetch(partial(self._encoded, classes), ranges, self._threads)
+        for (start, stop), item in zip(ranges, made, strict=True):
+            yield item
+            done += stop - start
             self._progress(done, self.num_scan, "class means")
 
     def steps(self) -> Iterator[tuple[Features, IntArray]]:
         """Batches in pseudo-random order, epoch after epoch, until the budget is spent."""
         self._mark("steps")
         limits = self._limits
-        begun = time.monotonic()
-        done = 0
-        for count, item in enumerate(prefetch(self._featurised, self._step_ranges(), 1)):
-            elapsed = time.monotonic() - begun
+        begun = time.monotonic() - self._seconds
+        ranges = self._step_ranges()
+        done = sum(stop - start for _, start, stop in islice(ranges, self._first_step))
+        for count, item in enumerate(prefetch(self._featurised, ranges, 1)):
+            elapsed = self._seconds = self._agree(time.monotonic() - begun)
             if limits.minutes is not None and elapsed >= limits.minutes * 60:
                 return
             if limits.steps is not None and count >= limits.steps:
@@ -109,6 +127,14 @@ class DataFeed:
     def share_spent(self) -> float:
         """Share of the budget that steps have spent so far; without a budget, of the one epoch."""
         return self._share_spent
+
+    def seconds_spent(self) -> float:
+        """Wall clock of the steps when the last batch was given, with what was spent before it began."""
+        return self._seconds
+
+    def start_at(self, *, steps: int, seconds: float) -> None:
+        """Go on where a checkpoint was written: the batches before it are not read."""
+        self._first_step, self._seconds = steps, seconds
 
     def class_counts(self) -> IntArray:
         """Training examples per class."""
@@ -153,9 +179,13 @@ class DataFeed:
         batch = self._source.example_batch(*bounds)
         return self._encoder.encode(self._encoder.features(batch.inputs)), batch.sets
 
-    def _encoded(self, bounds: tuple[int, int]) -> tuple[Encoded, IntArray]:
+    def _encoded(self, classes: range | None, bounds: tuple[int, int]) -> tuple[Encoded, IntArray]:
         batch = self._source.scan_batch(*bounds)
-        return self._encoder.encode(self._encoder.features(batch.inputs)), batch.classes_B
+        inputs, classes_B = batch.inputs, batch.classes_B
+        if classes is not None:
+            kept = np.flatnonzero((classes_B >= classes.start) & (classes_B < classes.stop))
+            inputs, classes_B = take_inputs(inputs, kept), classes_B[kept]
+        return self._encoder.encode(self._encoder.features(inputs)), classes_B
 
     def _featurised(self, bounds: tuple[int, int, int]) -> tuple[Features, IntArray]:
         batch = self._source.train_batch(*bounds)

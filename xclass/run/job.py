@@ -7,29 +7,31 @@ know nothing of it.
 from __future__ import annotations
 
 import importlib
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from xclass.classifiers.base import Server, import_object
 from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.seal import SealLevel, check_seal
 from xclass.data.base import DataSource
 from xclass.data.registry import DATA_CONFIGS
 from xclass.encoders.base import Encoder
 from xclass.encoders.factory import load_encoder
+from xclass.evaluate.saved_answers import SavedAnswers
 from xclass.measure.conditions import process_conditions
 from xclass.measure.heap import trace_heap
 from xclass.measure.session import MemorySession
 from xclass.records.record import SHORT_CHUNKS, SHORT_STEPS, Pass, Phase
 from xclass.run.encoding import open_encoder, warm_up_encoder
-from xclass.run.events import EventWriter
+from xclass.run.events import EventWriter, rank_here
 from xclass.run.feed import DataFeed, FeedLimits
-from xclass.run.judging import SavedAnswers, judge
+from xclass.run.finishing import finish_model
+from xclass.run.judging import judge
 from xclass.run.questions import Questions
+from xclass.run.rank_part import RankPart
 from xclass.run.scrutiny import send_cautions
 from xclass.run.spec import ChildSpec
 
@@ -82,7 +84,8 @@ class Job:
         classifier_class = import_object(method_config.implementation)
         toy_encoder = warm_up_encoder(self._spec, self._config)
         settings = getattr(config.method, self._spec.method)
-        sections = self._spec.sections()
+        part = RankPart(self._spec)
+        sections = self._spec.sections() | part.sections
         classifier_class(settings, shape=shape, encoder=toy_encoder, seed=config.seed, **sections).warm_up()
         self._set_base()
 
@@ -91,20 +94,24 @@ class Job:
             classifier = classifier_class(
                 settings, shape=shape, encoder=encoder, seed=config.seed, **sections
             )
-            feed = self._open_feed(encoder)
+            feed = self._open_feed(encoder, part)
             encoder.learn(feed.inputs())
             report = classifier.fit(feed)
             self._events.send("mark", name="saving")
             begun = time.perf_counter()
-            with _new_folder(Path(self._spec.model_dir)) as folder:
+            with part.new_folder(Path(self._spec.model_dir)) as folder:
                 classifier.save(folder)
-                encoder.save(folder)
+                if part.is_first:
+                    encoder.save(folder)
             report.facts["save_seconds"] = time.perf_counter() - begun
             outcome["examples_seen"] = report.examples_seen
             outcome["details"] = report.facts
+            outcome.update(part.facts(is_trained=encoder.is_trainable))
             outcome["held"] = lambda: classifier.held_bytes() | encoder.held_bytes()
 
         self._measure(phase, work)
+        if part.is_first:
+            finish_model(self._spec, self._open_source())
 
     def _load_and_serve(self) -> None:
         config = self._config
@@ -118,10 +125,12 @@ class Job:
 
         def load(outcome: Outcome) -> None:
             folder = Path(self._spec.model_dir)
+            fingerprint = check_seal(folder, level=SealLevel.sizes)
             server.load(folder)
             encoder = opened["encoder"] = load_encoder(folder)
             files = [path for path in folder.rglob("*") if path.is_file()]
-            outcome["details"] = {"model_file_bytes": sum(path.stat().st_size for path in files)}
+            file_bytes = sum(path.stat().st_size for path in files)
+            outcome["details"] = {"model_file_bytes": file_bytes, "model_fingerprint": fingerprint}
             outcome["held"] = lambda: server.held_bytes() | encoder.held_bytes()
 
         def serve(outcome: Outcome) -> None:
@@ -172,7 +181,8 @@ class Job:
 
     def _trace(self, phase: Phase, work: Callable[[], None]) -> dict[str, Any]:
         """Do the work under memray; what the record keeps of it."""
-        capture = Path(self._spec.run_dir) / "heap" / f"{self._spec.method}-{phase}.bin"
+        number = f"-rank-{rank}" if (rank := rank_here()) else ""
+        capture = Path(self._spec.run_dir) / "heap" / f"{self._spec.method}-{phase}{number}.bin"
         capture.parent.mkdir(exist_ok=True)
         capture.unlink(missing_ok=True)  # a repeat by hand replaces it; memray would refuse
         native_stacks = self._config.measure.native_stacks
@@ -189,7 +199,7 @@ class Job:
         )
         return source
 
-    def _open_feed(self, encoder: Encoder) -> DataFeed:
+    def _open_feed(self, encoder: Encoder, part: RankPart) -> DataFeed:
         config = self._config
         limits = FeedLimits(minutes=config.budget.minutes, examples=config.budget.examples)
         if self._is_short:
@@ -208,19 +218,5 @@ class Job:
             limits=limits,
             progress=self._events.progress,
             mark=lambda name: self._events.send("mark", name=name),
+            agree=part.ranks.agree,
         )
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A folder that appears whole or not at all; one that was there (a repeat by hand) is replaced."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)

@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from xclass.measure.limits import oom_kill_count
+from xclass.measure.register import Stay
 from xclass.measure.timeline import TimelineSampler
 from xclass.run import interrupts
 from xclass.run.events import parse_event
+from xclass.run.rank_watch import RankWatch
 from xclass.run.spec import ChildSpec
+from xclass.run.worker import PARENT
 
 _TERMINATE_SECONDS = 5.0
 _READ_BYTES = 1 << 20
@@ -52,7 +54,17 @@ class ChildResult:
     ended_by: str | None = None
     """``timeout`` or ``interrupt`` where the launcher ended it."""
     sampler: TimelineSampler
+    ranks: RankWatch | None = None
+    """None where the child was never started."""
+    rank_exits: dict[int, int] = field(default_factory=dict)
+    """Rank -> exit code, of those that failed."""
     stderr_tail: str = ""
+    conditions: dict[str, Any] = field(default_factory=dict)
+    """Of the machine when the child was started."""
+    ended_at: float = 0.0
+    """CLOCK_MONOTONIC."""
+    neighbours: list[Stay] = field(default_factory=list)
+    """Other measured children that ran at some time while this one did."""
 
 
 def run_child(
@@ -80,12 +92,15 @@ def run_child(
     spec_path = Path(spec.run_dir) / "specs" / f"{spec.name}.json"
     log_path = spec_path.with_suffix(".log")
     spec.write(spec_path)
-    command = [sys.executable, "-m", "xclass.run.worker", str(spec_path)]
+    command = spec.command(spec_path)
     kills_before = oom_kill_count()
     with interrupts.held():
-        process = _start([*prefix, *command], log_path, environment)
-        with TimelineSampler(process.pid, sample_seconds) as sampler:
-            result = ChildResult(command=command, sampler=sampler)
+        process = _start([*prefix, *command], log_path, environment | spec.environment())
+        with (
+            TimelineSampler(process.pid, sample_seconds) as sampler,
+            RankWatch(process.pid, spec, spec_path, sample_seconds) as ranks,
+        ):
+            result = ChildResult(command=command, sampler=sampler, ranks=ranks)
             try:
                 with interrupts.let_through():
                     _follow(process, result, timeout_seconds, on_event)
@@ -94,7 +109,7 @@ def run_child(
             finally:
                 _end(process)
     result.exit_code = process.returncode
-    is_killed = process.returncode == -signal.SIGKILL and result.ended_by is None
+    is_killed = -signal.SIGKILL in (process.returncode, *result.rank_exits.values()) and not result.ended_by
     result.was_oom_killed = is_killed and oom_kill_count() > kills_before
     result.stderr_tail = _tail(log_path)
     return result
@@ -108,7 +123,7 @@ def _start(command: list[str], log_path: Path, environment: dict[str, str]) -> s
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | environment,
+            env=os.environ | environment | {PARENT: str(os.getpid())},
             start_new_session=True,
         )
 
@@ -156,6 +171,8 @@ def _take(event: dict[str, Any], result: ChildResult, on_event: EventCallback) -
         result.marks.append((event["seconds"], event["name"]))
     elif kind == "error":
         result.error = event
+    elif kind == "rank_end":
+        result.rank_exits[event["rank"]] = event["exit_code"]
     on_event(event)
 
 

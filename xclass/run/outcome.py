@@ -18,10 +18,14 @@ from xclass.records.pictures import Pictures
 from xclass.records.record import Accuracy, HeapReading, Latency, Phase, Record, Verdict
 from xclass.run import interrupts
 from xclass.run.launcher import ChildResult
+from xclass.run.neighbours import CROWDED, conditions_of
+from xclass.run.rank_outcome import add_ranks, settle_ranks
 from xclass.units import format_bytes
 
 _MADE_AFTERWARDS = {Phase.PREPARE: {"cautions"}, Phase.SERVE: {"metrics", "pictures"}}
 """Keys of an outcome that come once the phase has been reported."""
+_OF_ERRORS = {"out_of_memory": Verdict.OUT_OF_MEMORY, CROWDED: Verdict.DOES_NOT_FIT}
+"""Verdict of each kind of error; failed for every other."""
 
 
 def fill_record(record: Record, result: ChildResult) -> None:
@@ -31,8 +35,16 @@ def fill_record(record: Record, result: ChildResult) -> None:
         record: with everything set that does not come from the child.
         result: of the child that was to run the phase.
     """
+    settled = settle_ranks(str(record.phase), result)
+    _fill_as_one(record, result)
+    if settled is not None:
+        add_ranks(record, settled, result)
+
+
+def _fill_as_one(record: Record, result: ChildResult) -> None:
     phase = str(record.phase)
     record.command = result.command
+    record.conditions |= conditions_of(phase, result)
     outcome = result.outcomes.get(phase)
     if outcome is None:
         record.verdict, record.cause = _explain_end(phase, result)
@@ -114,6 +126,8 @@ def _timeline_until_end(phase: str, result: ChildResult) -> list[list[float]]:
 
 def _explain_end(phase: str, result: ChildResult) -> tuple[Verdict, str]:
     verdict, cause = _child_end(result)
+    if verdict is Verdict.DOES_NOT_FIT:
+        return verdict, cause
     if phase in result.phase_begins:
         return verdict, f"{cause}{_last_seen(phase, result)}"
     if result.phase_begins:
@@ -127,9 +141,7 @@ def _child_end(result: ChildResult) -> tuple[Verdict, str]:
     if result.ended_by == "timeout":
         return Verdict.FAILED, "killed after measure.timeout_minutes; raise it or lower the budget"
     if result.error is not None:
-        is_memory = result.error["kind"] == "out_of_memory"
-        verdict = Verdict.OUT_OF_MEMORY if is_memory else Verdict.FAILED
-        return verdict, str(result.error["message"])
+        return _OF_ERRORS.get(result.error["kind"], Verdict.FAILED), str(result.error["message"])
     if result.was_oom_killed:
         return Verdict.OUT_OF_MEMORY, "killed by the kernel's out-of-memory killer"
     if result.exit_code < 0:

@@ -12,6 +12,10 @@ class ProgressSink(Protocol):
         """A phase began; the note says which pass, for any but the first."""
         ...
 
+    def wait(self, what: str) -> None:
+        """A child waits for its turn; called again and again."""
+        ...
+
     def update(self, done: float, total: float | None, what: str = "") -> None:
         """It is this far."""
         ...

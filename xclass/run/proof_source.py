@@ -35,12 +35,14 @@ class ProofSource:
         """Of the saved model's files."""
         return sum(path.stat().st_size for path in Path(self.spec.model_dir).rglob("*") if path.is_file())
 
+    def model_folders(self) -> list[Path]:
+        """Saved models that the phase will open: its own to serve it, a lender's to build from."""
+        served = self.spec.model_dir if self.record.phase is Phase.SERVE else None
+        return [Path(folder) for folder in (self.spec.lender_dir, served) if folder is not None]
+
     def files(self) -> Iterator[Path]:
         """Every file that the phase will read: the model, a lender's, and prepared data."""
-        folders = [self.spec.lender_dir, self.spec.data_facts.get("folder")]
-        if self.record.phase is Phase.SERVE:
-            folders.append(self.spec.model_dir)
-        for folder in folders:
+        for folder in [*self.model_folders(), self.spec.data_facts.get("folder")]:
             if folder is not None:
                 yield from sorted(path for path in Path(folder).rglob("*") if path.is_file())
 

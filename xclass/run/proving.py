@@ -24,6 +24,7 @@ from xclass.records.proof import PROOFS_FOLDER, Proof, ProofVerdict, Recorded, p
 from xclass.records.record import Latency, Phase, Verdict
 from xclass.run.answers import compare_answers
 from xclass.run.launcher import ChildResult, run_child
+from xclass.run.neighbours import WaitCallback, conditions_of, place_for
 from xclass.run.outcome import fill_record
 from xclass.run.proof_source import ProofSource
 from xclass.run.spec import ChildSpec
@@ -55,13 +56,19 @@ class Trial:
     file_share: float | None = None
 
 
-def prove(source: ProofSource, trial: Trial, on_event: EventCallback = lambda event: None) -> Proof:
+def prove(
+    source: ProofSource,
+    trial: Trial,
+    on_event: EventCallback = lambda event: None,
+    on_wait: WaitCallback = lambda what: None,
+) -> Proof:
     """Repeat the phase under the cap.
 
     Args:
         source: what is repeated.
         trial: the size.
         on_event: called with every event of the child.
+        on_wait: called while it waits for other measured children of this machine.
 
     Returns:
         The proof, not yet written.
@@ -69,6 +76,7 @@ def prove(source: ProofSource, trial: Trial, on_event: EventCallback = lambda ev
     Raises:
         KeyboardInterrupt: the user ended it; nothing is left behind but the child's spec.
         MeasurementError: the cap that was asked for cannot be made, or a file cannot be evicted.
+        CrowdedError: others left no room for as long as ``measure.wait_minutes`` of the recorded run.
     """
     phase = source.record.phase
     counters = _PhaseCounters(phase)
@@ -80,18 +88,11 @@ def prove(source: ProofSource, trial: Trial, on_event: EventCallback = lambda ev
     with ExitStack() as stack:
         cap = stack.enter_context(memory_cap(trial.size_bytes, trial.choice))
         spec = stack.enter_context(_fresh_spec(source, trial))
+        place = stack.enter_context(place_for(spec, _required_bytes(source, trial), on_wait))
         eviction = evict(source.files())
         watch = stack.enter_context(GroupWatch(cap)) if isinstance(cap, GroupCap) else None
-        result = run_child(
-            spec,
-            environment=source.record.environment,
-            sample_seconds=spec.run_config().measure.sample_seconds,
-            timeout_seconds=trial.timeout_seconds,
-            on_event=follow,
-            prefix=cap.prefix,
-        )
-        if result.ended_by == "interrupt":
-            raise KeyboardInterrupt
+        result = _run(spec, source, trial, cap, follow)
+        place.close(result)
         proof = _proof(source, trial, cap, eviction)
         _fill(proof, cap, watch, result, counters)
         if phase is Phase.SERVE and phase in result.outcomes:
@@ -99,6 +100,28 @@ def prove(source: ProofSource, trial: Trial, on_event: EventCallback = lambda ev
             proof.num_answers, proof.equal_share = compared
     proof.verdict, proof.cause = _judge(source, proof, result, counters)
     return proof
+
+
+def _run(
+    spec: ChildSpec, source: ProofSource, trial: Trial, cap: Cap, on_event: EventCallback
+) -> ChildResult:
+    result = run_child(
+        spec,
+        environment=source.record.environment,
+        sample_seconds=spec.run_config().measure.sample_seconds,
+        timeout_seconds=trial.timeout_seconds,
+        on_event=on_event,
+        prefix=cap.prefix,
+    )
+    if result.ended_by == "interrupt":
+        raise KeyboardInterrupt
+    return result
+
+
+def _required_bytes(source: ProofSource, trial: Trial) -> int:
+    """The promise, or what the phase took without one: of a generous promise the rest is never taken."""
+    memory = source.record.memory
+    return min(trial.size_bytes, memory.peak_anon_bytes if memory else trial.size_bytes)
 
 
 @contextmanager
@@ -215,6 +238,7 @@ def _fill(
     else:
         proof.peak_bytes = max(maxima.rss_bytes, memory["peak_rss_bytes"] if memory else 0)
     proof.command = [*cap.prefix, *result.command]
+    proof.conditions = conditions_of(proof.phase, result)
     proof.seconds = outcome.get("seconds")
     proof.examples_seen = outcome.get("examples_seen")
     proof.latencies = [Latency(**latency) for latency in outcome.get("latencies", [])]

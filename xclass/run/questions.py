@@ -14,9 +14,9 @@ from xclass.config import RunConfig
 from xclass.data.base import DataSource, slice_inputs
 from xclass.encoders.base import Encoder
 from xclass.evaluate.metrics import accuracy, latency
+from xclass.evaluate.saved_answers import SavedAnswers
 from xclass.records.record import SHORT_BATCHES, SHORT_SINGLES
 from xclass.run.events import EventWriter
-from xclass.run.judging import SavedAnswers
 
 
 class Questions:

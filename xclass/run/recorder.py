@@ -15,6 +15,7 @@ from xclass.measure.limits import AvailableMemory
 from xclass.measure.machine import machine_facts
 from xclass.records.record import Pass, Phase, Record, Verdict
 from xclass.records.store import RECORDS_FOLDER, read_records, write_record
+from xclass.run.spec import rank_environment
 from xclass.sizing.plan import PhasePlan
 
 _Key = tuple[str, Phase, Pass, int]
@@ -62,6 +63,7 @@ class Recorder:
         self._config = config
         self._run_dir = run_dir
         self._environment = environment
+        self._of_ranks = rank_environment(config)
         self._invocation = invocation
         self._verdicts = verdicts
         self._machine = machine_facts()
@@ -80,7 +82,7 @@ class Recorder:
         return (
             record.verdict is Verdict.MEASURED
             and record.config == self.config_json
-            and record.environment == self._environment
+            and record.environment == self._environment | (self._of_ranks if record.ranks else {})
         )
 
     def recall(self, method: str, phase: Phase, pass_: Pass, repeat: int = 0) -> Record | None:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from xclass.classifiers.registry import METHOD_CONFIGS
 from xclass.config import MethodsConfig, RunConfig, from_dict
 from xclass.data.registry import DATA_CONFIGS
+from xclass.measure.environment import thread_variables
 from xclass.records.record import Pass, Phase
 from xclass.records.store import write_text
 from xclass.shapes import ProblemShape
+from xclass.sizing.ranks import rank_threads
+
+_LOOPBACK, _LOOPBACK_ADDRESS = "lo", "127.0.0.1"
+"""Ranks of one machine talk to each other here, where nobody else listens: gloo and torchrun neither encrypt
+nor ask who is there."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,6 +67,41 @@ class ChildSpec:
         """Whether metrics and pictures are made of its answers, after everything was measured."""
         return self.pass_ is Pass.RSS and self.repeat == 0 and not self.is_proof
 
+    @property
+    def num_ranks(self) -> int:
+        """Processes that carry it out together: those of the run where the method can be sharded, else 1."""
+        return int(self.config.get("ranks", 1)) if self.can_shard else 1
+
+    @property
+    def can_shard(self) -> bool:
+        """It trains a head that any number of ranks can train, this one among them."""
+        return self.phases == [Phase.TRAIN] and METHOD_CONFIGS[self.method].can_shard
+
+    def command(self, path: Path) -> list[str]:
+        """The line that carries it out on this machine: of several ranks that of torchrun, with its words.
+
+        Args:
+            path: where it was written.
+        """
+        worker = ["-m", "xclass.run.worker", str(path)]
+        if self.num_ranks == 1:
+            return [sys.executable, *worker]
+        # By its own address: the name of a machine need not be known to the machine itself.
+        words = ["--standalone", "--local-addr", _LOOPBACK_ADDRESS, "--nproc-per-node", str(self.num_ranks)]
+        return [sys.executable, "-m", "xclass.run.rank_agent", *words, *worker]
+
+    def environment(self) -> dict[str, str]:
+        """Variables of several ranks on this machine: their share of the threads, and where they talk."""
+        return rank_environment(self._whole_config()) if self.num_ranks > 1 else {}
+
+    @property
+    def num_threads(self) -> int:
+        """Threads of each process: the ranks of a machine share those of the run, each has at least one."""
+        config = self._whole_config()
+        if self.num_ranks == 1:
+            return config.num_threads
+        return rank_threads(config.num_threads, int(os.environ.get("LOCAL_WORLD_SIZE", self.num_ranks)))
+
     def write(self, path: Path) -> None:
         """Write the JSON file.
 
@@ -75,6 +119,11 @@ class ChildSpec:
         return cls(**document)
 
     def run_config(self) -> RunConfig:
+        """The configuration of this process, which of several ranks has its share of the threads."""
+        config = self._whole_config()
+        return replace(config, threads=self.num_threads) if self.num_ranks > 1 else config
+
+    def _whole_config(self) -> RunConfig:
         """The configuration as dataclasses, its data section of the right class."""
         data = from_dict(DATA_CONFIGS[self.data_name], self.config["data"])
         method = from_dict(MethodsConfig, self.config["method"])
@@ -100,5 +149,12 @@ class ChildSpec:
         return Path(lender) if lender else None
 
     def problem_shape(self) -> ProblemShape:
-        """The shape as a dataclass."""
-        return ProblemShape(**self.shape)
+        """The shape as a dataclass: all classes, and the threads of this process."""
+        shape = ProblemShape(**self.shape)
+        return replace(shape, threads=self.num_threads) if self.num_ranks > 1 else shape
+
+
+def rank_environment(config: RunConfig) -> dict[str, str]:
+    """Variables of a run's ranks when all of them are on this machine, on top of those of every child."""
+    threads = rank_threads(config.num_threads, config.ranks)
+    return {**thread_variables(threads), "GLOO_SOCKET_IFNAME": _LOOPBACK}

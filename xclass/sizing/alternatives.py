@@ -67,7 +67,8 @@ class _Lean:
     @property
     def needed_bytes(self) -> int:
         """Closed-form peak less the pages of files that there is no room for."""
-        return self.plan.peak_bytes - round((1.0 - self.room_share) * self.plan.mapped_bytes)
+        roomless = round((1.0 - self.room_share) * self.plan.mapped_bytes)
+        return self.plan.on_machine(self.plan.peak_bytes - roomless)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +116,13 @@ _INDEXES = {
 
 
 def suggest(
-    config: RunConfig, method: str, phase: Phase, needed_bytes: int, hardware: Hardware
+    config: RunConfig,
+    method: str,
+    phase: Phase,
+    needed_bytes: int,
+    hardware: Hardware,
+    *,
+    num_machines: int = 1,
 ) -> list[Alternative]:
     """Leaner ways that a cheaper server is enough for, the cheapest first.
 
@@ -125,11 +132,12 @@ def suggest(
         phase: train, build or serve; nothing is suggested for the others.
         needed_bytes: what it needs as it is.
         hardware: the catalogue.
+        num_machines: that the ranks of a head are spread over; of each of them are the bytes.
     """
     now = _rank(choose(hardware, needed_bytes))
     found = [
         _alternative(lean, hardware)
-        for lean in _leaner(config, method, phase)
+        for lean in _leaner(config, method, phase, num_machines)
         if lean.needed_bytes < needed_bytes
     ]
     cheaper = [option for option in found if option.choice.server and _rank(option.choice) < now]
@@ -165,16 +173,16 @@ def _rank(choice: Choice) -> tuple[bool, bool, float, int]:
     return False, price is None, price or 0.0, choice.server.ram_bytes if price is None else 0
 
 
-def _leaner(config: RunConfig, method: str, phase: Phase) -> Iterator[_Lean]:
+def _leaner(config: RunConfig, method: str, phase: Phase, num_machines: int) -> Iterator[_Lean]:
     if method == NEAREST_NEIGHBOUR and phase in (Phase.BUILD, Phase.SERVE):
         yield from _indexes(config, phase, vectors=config.index.vectors)
     if phase in (Phase.TRAIN, Phase.SERVE) and "weights" in METHOD_CONFIGS[method].sections:
-        yield from _weights(config, method, phase)
+        yield from _weights(config, method, phase, num_machines)
     if method in tuple(VectorSource) and phase is Phase.SERVE:
         yield from _indexes(config, phase, vectors=VectorSource(method))
 
 
-def _weights(config: RunConfig, method: str, phase: Phase) -> Iterator[_Lean]:
+def _weights(config: RunConfig, method: str, phase: Phase, num_machines: int) -> Iterator[_Lean]:
     """Fewer bytes for the class vectors of a head, or the same in a file."""
     if config.weights.dtype is WeightDtype.float32:
         weights = replace(config.weights, dtype=WeightDtype.bfloat16)
@@ -182,7 +190,7 @@ def _weights(config: RunConfig, method: str, phase: Phase) -> Iterator[_Lean]:
             option=f"bfloat16_{method}",
             meaning="two bytes per value",
             settings=("weights.dtype=bfloat16",),
-            plan=_plan(replace(config, weights=weights), method, phase),
+            plan=_plan(replace(config, weights=weights), method, phase, num_machines),
         )
     if phase is Phase.SERVE:
         # Every head is served as an exact scan of its mapped class vectors, which is what was measured.
@@ -200,7 +208,7 @@ def _weights(config: RunConfig, method: str, phase: Phase) -> Iterator[_Lean]:
             option="memmap",
             meaning="class vectors in a file, with room in memory for part of it",
             settings=("weights.storage=memmap",),
-            plan=_plan(replace(config, weights=weights), method, phase),
+            plan=_plan(replace(config, weights=weights), method, phase, num_machines),
             room_share=_room("memmap"),
         )
 
@@ -223,7 +231,7 @@ def _indexes(config: RunConfig, phase: Phase, *, vectors: VectorSource) -> Itera
             vectors=vectors,
         )
         assert config.classes is not None
-        if index.kind(config.classes).misfit(config.classes, config.dim) is None:
+        if index.misfit(config.classes, config.dim) is None:
             yield _Lean(
                 option=option,
                 meaning=f"{place}{lean.meaning}",
@@ -239,7 +247,7 @@ def _room(option: str) -> float:
     return cost.room_share
 
 
-def _plan(config: RunConfig, method: str, phase: Phase) -> PhasePlan:
+def _plan(config: RunConfig, method: str, phase: Phase, num_machines: int = 1) -> PhasePlan:
     assert config.classes is not None, "suggestions are for one size"
-    plans = plan_method(config, method, make_shape(config, config.classes))
+    plans = plan_method(config, method, make_shape(config, config.classes), num_machines=num_machines)
     return next(plan for plan in plans if plan.phase is phase)

@@ -24,13 +24,15 @@ class Room:
     """Memory, every reserve already taken off."""
     free_disk_bytes: int
     """Where the models are saved."""
+    num_machines: int = 1
+    """That the ranks of a head are spread over, each with so much memory; all else runs on one of them."""
 
     def shortage(self, *, required_bytes: int, disk_bytes: int) -> str | None:
         """What is short, in words; None where both fit."""
         if required_bytes > self.usable_bytes:
-            return (
-                f"needs {format_bytes(required_bytes)} of memory, {format_bytes(self.usable_bytes)} available"
-            )
+            each = " on each machine" if self.num_machines > 1 else ""
+            available = f"{format_bytes(self.usable_bytes)} available{each}"
+            return f"needs {format_bytes(required_bytes)} of memory, {available}"
         if disk_bytes > self.free_disk_bytes:
             return f"needs {format_bytes(disk_bytes)} of disk, {format_bytes(self.free_disk_bytes)} free"
         return None
@@ -75,7 +77,8 @@ def capacity(config: RunConfig, method: str, room: Room) -> Capacity:
             if is_fitted and refusal_of(config, method, shape) is not None:
                 return False
             saved = saved_bytes(config, method, shape)
-            return all(fits(plan, saved) for plan in plan_method(config, method, shape)[phases])
+            plans = plan_method(config, method, shape, num_machines=room.num_machines)
+            return all(fits(plan, saved) for plan in plans[phases])
 
         return largest_that_fits(holds, most)
 
@@ -113,8 +116,10 @@ def advise(config: RunConfig, method: str, shape: ProblemShape, room: Room) -> s
     """What could run instead of a method that does not fit: fewer classes, or another method."""
 
     def fits(name: str, candidate: ProblemShape) -> bool:
-        is_refused = refusal_of(config, name, candidate) is not None
-        return not is_refused and all(room.holds(plan) for plan in plan_method(config, name, candidate))
+        if refusal_of(config, name, candidate) is not None:
+            return False
+        plans = plan_method(config, name, candidate, num_machines=room.num_machines)
+        return all(room.holds(plan) for plan in plans)
 
     def of_size(num_classes: int) -> ProblemShape:
         """As many examples per class as here."""

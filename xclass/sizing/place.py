@@ -48,18 +48,20 @@ class Place:
         return replace(self, room=room, disk_words="asked for (disk=)")
 
 
-def rented_place(ram_bytes: int, hardware: Hardware, reserve_share: float) -> Place:
-    """A machine of so much RAM, its system running and nothing else.
+def rented_place(ram_bytes: int, hardware: Hardware, reserve_share: float, *, num_machines: int = 1) -> Place:
+    """A machine of so much RAM, its system running and nothing else, or several of them.
 
     Args:
         ram_bytes: as it is sold.
         hardware: catalogue whose reserve for kernel and agents is taken off.
         reserve_share: of what is then available, left alone as a run there would.
+        num_machines: equal ones.
     """
     server = Server(vendor="bare", instance="", vcpus=0, ram_bytes=ram_bytes)
     available_bytes = hardware.usable_bytes(server)
+    size = format_decimal_bytes(ram_bytes)
     return Place(
-        name=f"a machine of {format_decimal_bytes(ram_bytes)}",
+        name=f"{'a machine' if num_machines == 1 else f'{num_machines} machines'} of {size}",
         ram_bytes=ram_bytes,
         available_bytes=available_bytes,
         available_words=(
@@ -67,5 +69,9 @@ def rented_place(ram_bytes: int, hardware: Hardware, reserve_share: float) -> Pl
         ),
         reserve_share=reserve_share,
         disk_words="no disk was asked for: add disk=200GB",
-        room=Room(usable_bytes=int(available_bytes * (1.0 - reserve_share)), free_disk_bytes=ANY_DISK_BYTES),
+        room=Room(
+            usable_bytes=int(available_bytes * (1.0 - reserve_share)),
+            free_disk_bytes=ANY_DISK_BYTES,
+            num_machines=num_machines,
+        ),
     )

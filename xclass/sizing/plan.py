@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xclass.classifiers.nearest_neighbour.index_config import IndexConfig
+from xclass.classifiers.ranks.memory import slice_shape
 from xclass.classifiers.registry import METHOD_CONFIGS, MethodConfig
 from xclass.config import RunConfig
 from xclass.data.registry import DATA_CONFIGS
@@ -14,65 +14,18 @@ from xclass.encoders.kinds import EncoderKind, InputKind, encoder_kind
 from xclass.encoders.memory import encoder_batches, encoder_files, encoder_imports, encoder_terms
 from xclass.encoders.text_model import read_text_model
 from xclass.records.record import Phase
-from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, MemoryLaw, ProblemShape, Regime
-from xclass.units import MIB
-
-BASE_BYTES = {
-    "torch": 245 * MIB,
-    "faiss": 64 * MIB,
-    "scipy": 53 * MIB,
-    "numpy": 37 * MIB,
-    "sklearn": 126 * MIB,
-    "lightgbm": 128 * MIB,
-    "omikuji": 57 * MIB,
-    "napkinxc": 58 * MIB,
-}
-"""Resident bytes after an engine was imported and warmed up, encoder and data code included.
-
-Source: benchmarks/records/synthetic_5e6 on Linux x86-64, CPython 3.11, torch 2.13 CPU, faiss-cpu 1.15. Other
-builds differ by tens of MiB; the measured base stands beside it in every report.
-"""
-IMPORTED_BYTES = {"dense_softmax_autograd": 66 * MIB}
-"""Of a method's base, what it imports beside its engine: ``torch.optim`` takes torch._dynamo and sympy along.
-
-Source: bases of 311 to 316 MiB beside 245 to 250 of the other methods in benchmarks/records/measure/ledger
-and benchmarks/records/projection.
-"""
-IMPORT_OVER_BASE_BYTES = {
-    "torch": 6 * MIB,
-    "faiss": 17 * MIB,
-    "scipy": MIB,
-    "numpy": MIB,
-    "sklearn": MIB,
-    "lightgbm": MIB,
-    "omikuji": MIB,
-    "napkinxc": MIB,
-}
-"""What importing an engine takes for a moment over the base that stays of it.
-
-So a process that serves a small model needs most before it has opened it. Source: ``python -m xclass.prove
-RUN minimum=true`` found 84.7 MB as the least cap for a small model whose serve phase had peaked at 76.0 MB:
-importing held 53 MB of anonymous memory, serving 38. A bare import and warm-up has its VmHWM 17 MB (faiss)
-and 6 MB (torch) over what is resident after it; same machine as BASE_BYTES.
-"""
-_CODE = f"program code{MAPPED}"
-OPENING_CODE_BYTES, ANSWERING_CODE_BYTES = MIB, 2 * MIB
-"""Pages of libraries that run first when a model is opened, and when it answers: the most that were seen."""
-FITTING_CODE_BYTES = {
-    "torch": 3 * MIB // 2,
-    "faiss": 2 * MIB,
-    "scipy": 2 * MIB,
-    "numpy": MIB,
-    "sklearn": MIB,
-    "lightgbm": MIB,
-    "omikuji": MIB,
-    "napkinxc": 5 * MIB // 2,
-}
-"""The same while fitting; warming up has run the rest.
-
-Source: growth of RssFile in benchmarks/records/measure/ledger and benchmarks/records/projection: torch 1.5 to
-1.6 MB, with bfloat16 up to 2.4 MB.
-"""
+from xclass.shapes import DATA_BATCHES, FLOAT32_BYTES, INT64_BYTES, MAPPED, ProblemShape, Regime
+from xclass.sizing.engines import (
+    ANSWERING_CODE_BYTES,
+    BASE_BYTES,
+    FITTING_CODE_BYTES,
+    GLOO_BYTES,
+    IMPORT_OVER_BASE_BYTES,
+    IMPORTED_BYTES,
+    OPENING_CODE_BYTES,
+    PROGRAM_CODE,
+)
+from xclass.sizing.ranks import ONE_PROCESS, RankLayout, layout_of, rank_law, rank_threads, ranks_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +41,9 @@ class PhasePlan:
     """What the phase writes."""
     import_peak_bytes: int
     """What the process needs before the phase begins: no phase runs in less."""
+    layout: RankLayout = ONE_PROCESS
+    """Over how many processes and machines it is spread; all bytes but those of the machine and of the disk
+    are of one process, the one with the most."""
 
     @property
     def mapped_bytes(self) -> int:
@@ -104,13 +60,19 @@ class PhasePlan:
         """Closed-form peak, base included."""
         return self.base_bytes + self.over_base_bytes
 
+    def on_machine(self, rank_bytes: int) -> int:
+        """What a machine needs whose ranks each take so much."""
+        return self.layout.on_machine(rank_bytes)
+
     @property
     def required_bytes(self) -> int:
-        """Memory without which the phase cannot run."""
-        return max(self.peak_bytes - self.mapped_bytes, self.import_peak_bytes)
+        """Memory of the machine without which the phase cannot run."""
+        return self.on_machine(max(self.peak_bytes - self.mapped_bytes, self.import_peak_bytes))
 
     def to_json(self) -> dict[str, Any]:
-        """The ``predicted`` part of a record."""
+        """The ``predicted`` part of a record: of one rank, where there are several."""
+        num_ranks = self.layout.num_ranks
+        ranks = {"num_ranks": num_ranks} if num_ranks > 1 else {}
         return {
             "base_bytes": self.base_bytes,
             "regime": self.regime.name,
@@ -119,7 +81,7 @@ class PhasePlan:
             "peak_bytes": self.peak_bytes,
             "mapped_bytes": self.mapped_bytes,
             "disk_bytes": self.disk_bytes,
-        }
+        } | ranks
 
 
 def make_shape(config: RunConfig, num_classes: int, facts: Mapping[str, Any] | None = None) -> ProblemShape:
@@ -151,32 +113,20 @@ def make_shape(config: RunConfig, num_classes: int, facts: Mapping[str, Any] | N
     )
 
 
-def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[PhasePlan]:
-    """The plan of each phase of one method, in order: fit, load, serve."""
+def plan_method(
+    config: RunConfig, method: str, shape: ProblemShape, *, num_machines: int = 1
+) -> list[PhasePlan]:
+    """The plan of each phase of one method, in order: fit, load, serve.
+
+    Args:
+        config: of the run.
+        method: name of one.
+        shape: of the problem, all classes.
+        num_machines: that the ranks of the fit phase are spread over, where it has several.
+    """
     settings: MethodConfig = getattr(config.method, method)
-    kind = encoder_of(config, method)
+    kind, sections = encoder_of(config, method), config.sections_of(method)
     tables = _encoder_files(config, method, shape)
-    fit_phase = Phase(settings.fit_phase)
-    is_trainable = fit_phase is Phase.TRAIN
-    data = config.data.memory_terms(shape, has_steps=is_trainable)
-    encoder = encoder_terms(kind, shape, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable)
-    sections = config.sections_of(method)
-    law: MemoryLaw = settings.memory_law(shape, **sections)
-    law = law.plus({name: size for name, size in data.items() if name == DATA_BATCHES}, only_fed=True)
-    kept = {name: size for name, size in data.items() if name != DATA_BATCHES}
-    law = law.plus(kept | encoder | {_CODE: FITTING_CODE_BYTES[settings.engine]})
-    fit = PhasePlan(
-        method=method,
-        phase=fit_phase,
-        base_bytes=BASE_BYTES[settings.engine] + IMPORTED_BYTES.get(method, 0),
-        import_peak_bytes=_import_peak_bytes(settings.engine) + IMPORTED_BYTES.get(method, 0),
-        regime=law.peak,
-        # The shortened heap pass saves a model of its own beside the first, and deletes it.
-        disk_bytes=saved_bytes(config, method, shape) * (2 if config.measure.heap_pass else 1),
-    )
-    if "index" in sections:
-        index: IndexConfig = sections["index"]
-        fit = replace(fit, disk_bytes=fit.disk_bytes + index.scratch_bytes(shape))
     is_read = {name: 0 if name.endswith(MAPPED) else size for name, size in tables.items()}
     opened = settings.opened_terms(shape, **sections) | is_read
     served = settings.served_terms(shape, **sections) | tables
@@ -185,9 +135,41 @@ def plan_method(config: RunConfig, method: str, shape: ProblemShape) -> list[Pha
     engine = settings.server_engine
     load, serve = _load(method, engine, opened), _serve(method, engine, served | asked, shape)
     return [
-        _with_imports(fit, encoder_imports(kind, settings.engine)),
+        _with_imports(_fit(config, method, shape, num_machines), encoder_imports(kind, settings.engine)),
         *(_with_imports(plan, encoder_imports(kind, engine)) for plan in (load, serve)),
     ]
+
+
+def _fit(config: RunConfig, method: str, shape: ProblemShape, num_machines: int) -> PhasePlan:
+    """Training or building: data and encoder are whole in every rank, the head is sliced."""
+    settings: MethodConfig = getattr(config.method, method)
+    fit_phase = Phase(settings.fit_phase)
+    layout = layout_of(config, method, num_machines)
+    of_rank = replace(shape, threads=rank_threads(shape.threads, layout.ranks_here))
+    is_trainable = fit_phase is Phase.TRAIN
+    data = config.data.memory_terms(of_rank, has_steps=is_trainable)
+    kind = encoder_of(config, method)
+    encoder = encoder_terms(kind, of_rank, ngrams=config.encoder, bag=config.bag, is_trainable=is_trainable)
+    law = rank_law(config, method, of_rank, layout.num_ranks)
+    law = law.plus({name: size for name, size in data.items() if name == DATA_BATCHES}, only_fed=True)
+    kept = {name: size for name, size in data.items() if name != DATA_BATCHES}
+    law = law.plus(kept | encoder | {PROGRAM_CODE: FITTING_CODE_BYTES[settings.engine]})
+    imported = IMPORTED_BYTES.get(method, 0) + (GLOO_BYTES if layout.num_ranks > 1 else 0)
+    sections = config.sections_of(method)
+    scratch_bytes = sections["index"].scratch_bytes(shape) if "index" in sections else 0
+    saved = saved_bytes(config, method, shape)
+    return PhasePlan(
+        method=method,
+        phase=fit_phase,
+        base_bytes=BASE_BYTES[settings.engine] + imported,
+        import_peak_bytes=_import_peak_bytes(settings.engine) + imported,
+        regime=law.peak,
+        # The shortened heap pass saves a model of its own, without names, beside the first, and deletes it.
+        disk_bytes=saved
+        + (saved - _names_bytes(config, shape) if config.measure.heap_pass else 0)
+        + scratch_bytes,
+        layout=layout,
+    )
 
 
 def _with_imports(plan: PhasePlan, num_bytes: int) -> PhasePlan:
@@ -197,16 +179,22 @@ def _with_imports(plan: PhasePlan, num_bytes: int) -> PhasePlan:
 
 
 def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
-    """Bytes of the saved model of a method, its encoder's table included."""
+    """Bytes of the saved model of a method, its encoder's table and the names of its classes included."""
     settings: MethodConfig = getattr(config.method, method)
-    tables = _encoder_files(config, method, shape)
-    return settings.model_bytes(shape, **config.sections_of(method)) + sum(tables.values())
+    tables = sum(_encoder_files(config, method, shape).values())
+    return settings.model_bytes(shape, **config.sections_of(method)) + tables + _names_bytes(config, shape)
+
+
+def _names_bytes(config: RunConfig, shape: ProblemShape) -> int:
+    num_bytes: int = config.data.names_bytes(shape.num_classes)
+    return num_bytes
 
 
 def gpu_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
-    """What fitting a method takes on the GPU; 0 where it stays on the CPU."""
+    """What fitting a method takes on the GPU, of each rank on its own; 0 where it stays on the CPU."""
     settings: MethodConfig = getattr(config.method, method)
-    return settings.gpu_bytes(shape, **config.sections_of(method))
+    of_rank = slice_shape(shape, ranks_of(config, method))
+    return settings.gpu_bytes(of_rank, **config.sections_of(method))
 
 
 def refusal_of(config: RunConfig, method: str, shape: ProblemShape) -> str | None:
@@ -263,7 +251,7 @@ def _load(method: str, engine: str, opened: dict[str, int]) -> PhasePlan:
         phase=Phase.LOAD,
         base_bytes=BASE_BYTES[engine],
         import_peak_bytes=_import_peak_bytes(engine),
-        regime=Regime(name="open", components=opened | {_CODE: OPENING_CODE_BYTES}),
+        regime=Regime(name="open", components=opened | {PROGRAM_CODE: OPENING_CODE_BYTES}),
         disk_bytes=0,
     )
 
@@ -279,6 +267,6 @@ def _serve(method: str, engine: str, terms: dict[str, int], shape: ProblemShape)
         phase=Phase.SERVE,
         base_bytes=BASE_BYTES[engine],
         import_peak_bytes=_import_peak_bytes(engine),
-        regime=Regime(name="answering", components=terms | asked | {_CODE: ANSWERING_CODE_BYTES}),
+        regime=Regime(name="answering", components=terms | asked | {PROGRAM_CODE: ANSWERING_CODE_BYTES}),
         disk_bytes=0,
     )

@@ -12,6 +12,9 @@ class Silent:
     def begin(self, method, phase, note=""):
         pass
 
+    def wait(self, what):
+        pass
+
     def update(self, done, total, what=""):
         pass
 

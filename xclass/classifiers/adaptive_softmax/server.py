@@ -14,8 +14,9 @@ from xclass.classifiers.adaptive_softmax.config import KIND, NORMALISED_CLASSES
 from xclass.classifiers.adaptive_softmax.layers import Layers
 from xclass.classifiers.base import Answers
 from xclass.classifiers.faiss_engine import warm_up_faiss
+from xclass.classifiers.log_total import log_total
 from xclass.classifiers.model_folder import MANIFEST, WEIGHTS, map_array, read_manifest
-from xclass.data.base import FloatArray, IntArray, batch_ranges
+from xclass.data.base import FloatArray, IntArray
 from xclass.errors import ModelError
 from xclass.shapes import MAPPED
 
@@ -103,15 +104,13 @@ def _best(queries_QD: FloatArray, rows_ND: npt.NDArray[Any], k: int) -> tuple[In
 
 
 def _log_total(queries_QD: FloatArray, rows_ND: npt.NDArray[Any]) -> FloatArray:
-    """Log of the sum of exponentials of all products of each query, block by block."""
-    total_Q = np.full(len(queries_QD), -np.inf, np.float32)
-    for start, stop in batch_ranges(len(rows_ND), NORMALISED_CLASSES):
-        logits = queries_QD @ rows_ND[start:stop].T
-        highest_Q = np.maximum(total_Q, logits.max(axis=1))
-        logits -= highest_Q[:, None]
-        np.exp(logits, out=logits)
-        total_Q = highest_Q + np.log(logits.sum(axis=1) + np.exp(total_Q - highest_Q))
-    return total_Q
+    """Log of the sum of exponentials of all products of each query."""
+    return log_total(
+        queries_QD,
+        num_rows=len(rows_ND),
+        block_size=NORMALISED_CLASSES,
+        block=lambda start, stop: rows_ND[start:stop],
+    )
 
 
 def _merge(best: Answers, asked: IntArray, classes_QK: IntArray, scores_QK: FloatArray) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.classifiers.class_ids import ClassIds
+from xclass.classifiers.model_folder import UNREADABLE
 from xclass.data.base import FloatArray, IntArray, batch_ranges
 from xclass.errors import ConfigError
 
@@ -153,7 +153,7 @@ def read_vectors(path: str) -> npt.NDArray[np.floating]:
 def _open_array(key: str, path: str) -> npt.NDArray[Any]:
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError, SyntaxError, tokenize.TokenError) as error:
+    except UNREADABLE as error:
         raise ConfigError(
             key, path, allowed=f"a readable .npy file ({error})", remedy="write it with np.save"
         ) from error

@@ -24,6 +24,8 @@ from xclass.classifiers.model_folder import (
     write_manifest,
 )
 from xclass.classifiers.nearest_neighbour.second_stage import EXACT_VECTORS
+from xclass.classifiers.seal import SEAL, Progress, SealLevel, check_seal, seal
+from xclass.classifiers.served_facts import SERVED_JSON
 from xclass.encoders.config import ENCODER_FILES
 from xclass.errors import ConfigError, ModelError
 
@@ -48,6 +50,8 @@ def amend_model(
     *,
     drop: npt.NDArray[np.integer] | None = None,
     add: npt.NDArray[np.floating] | None = None,
+    check: SealLevel = SealLevel.contents,
+    progress: Progress | None = None,
 ) -> Amendment:
     """Write a model folder with some classes dropped and others added; the old folder is only read.
 
@@ -57,16 +61,19 @@ def amend_model(
         drop: class ids.
         add: shape (N, D), encoded examples or means, one for each new class; they get the ids after the
             highest that the model ever had.
+        check: how closely the model is compared with its seal before.
+        progress: of that check.
 
     Raises:
         ConfigError: what is wanted does not fit the model, or ``out`` exists.
-        ModelError: the model is damaged, or of a kind that cannot be amended.
+        ModelError: the model is not sealed, damaged, or of a kind that cannot be amended.
         OSError: the disk is full, or ``out`` cannot be made.
 
     Memory:
         softmax heads: ``4 D min(C, 65536)`` and a few blocks, whatever C is. Indexes: see
         :func:`xclass.classifiers.amend.index.amend_index`.
     """
+    check_seal(model, level=check, progress=progress)
     manifest = read_manifest(model, kind=("linear", "faiss"))
     row_files = _row_files(manifest["kind"])
     _refuse_unknown_files(model, manifest, row_files)
@@ -74,21 +81,26 @@ def amend_model(
     change = plan_change(
         class_ids, num_classes=manifest["num_classes"], dim=manifest["dim"], drop=drop, add=add
     )
-    with _new_folder(out) as partial:
+    with new_folder(out) as partial:
         _amend_files(model, partial, manifest, change)
         amend_class_ids(class_ids, partial, change)
-        _copy_others(model, partial, row_files | {MANIFEST})
-        write_manifest(
-            partial,
-            kind=manifest["kind"],
-            shape={"num_classes": change.num_classes_after, "dim": manifest["dim"]},
-            facts=_facts_after(manifest["facts"], change),
-        )
+        _copy_others(model, partial, row_files | {MANIFEST, SEAL})
+        _complete(partial, manifest, change)
     return Amendment(
         added=range(change.next_id, change.next_id_after),
         num_dropped=len(change.dropped_R),
         num_classes=change.num_classes_after,
     )
+
+
+def _complete(partial: Path, manifest: dict[str, Any], change: Change) -> None:
+    write_manifest(
+        partial,
+        kind=manifest["kind"],
+        shape={"num_classes": change.num_classes_after, "dim": manifest["dim"]},
+        facts=_facts_after(manifest["facts"], change),
+    )
+    seal(partial)
 
 
 def _copy_others(model: Path, partial: Path, left_out: set[str]) -> None:
@@ -106,7 +118,8 @@ def _amend_files(model: Path, partial: Path, manifest: dict[str, Any], change: C
         amend_head(map_class_vectors(model, manifest), partial / WEIGHTS, change)
         return
     from xclass.classifiers.amend.index import amend_index
-    from xclass.classifiers.nearest_neighbour.server import ADDED_LENGTH, INDEX_FILE
+    from xclass.classifiers.nearest_neighbour.server import ADDED_LENGTH
+    from xclass.classifiers.nearest_neighbour.shards import INDEX_FILE
 
     facts = manifest["facts"]
     length = 1.0 if facts.get("normalise") else facts.get(ADDED_LENGTH)
@@ -136,14 +149,19 @@ def _row_files(kind: str) -> set[str]:
     if kind == "linear":
         return {WEIGHTS, CLASS_IDS}
     # Here and below, so that a softmax head is amended without FAISS.
-    from xclass.classifiers.nearest_neighbour.server import INDEX_FILE, LISTS_FILE
+    from xclass.classifiers.nearest_neighbour.shards import INDEX_FILE, LISTS_FILE
 
     return {INDEX_FILE, LISTS_FILE, EXACT_VECTORS, CLASS_IDS}
 
 
 def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[str]) -> None:
     """A file this module does not know may have a row per class, and would be wrong afterwards."""
-    unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES)
+    if (num_shards := manifest["facts"].get("shards", 1)) != 1:
+        raise ModelError(
+            f"{model}: an index in {num_shards} shards cannot be amended; amend the models of its shards "
+            "(index.shard) and merge them again, or build it without index.shards"
+        )
+    unknown = sorted(set(manifest["files"]) - row_files - ENCODER_FILES - {SERVED_JSON})
     if unknown:
         raise ModelError(
             f"{model / unknown[0]}: not a file that can be amended; amend with the xclass that saved the "
@@ -152,7 +170,7 @@ def _refuse_unknown_files(model: Path, manifest: dict[str, Any], row_files: set[
 
 
 @contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
+def new_folder(folder: Path) -> Iterator[Path]:
     """A folder that appears whole or not at all; what a killed command left of one is cleared away."""
     if folder.exists():
         raise ConfigError(

@@ -10,7 +10,8 @@ import numpy as np
 
 from xclass.classifiers.amend.change import BLOCK_CLASSES, Change
 from xclass.classifiers.amend.rows import with_length
-from xclass.classifiers.nearest_neighbour.server import LISTS_FILE, innermost
+from xclass.classifiers.nearest_neighbour.index_parts import innermost
+from xclass.classifiers.nearest_neighbour.shards import LISTS_FILE
 from xclass.data.base import IntArray, batch_ranges
 from xclass.errors import ModelError
 

@@ -39,7 +39,7 @@ def amend_rows(
         one block of the source, ``BLOCK_CLASSES`` rows, and one of the new vectors, whatever C is.
     """
     with target.open("wb") as file:
-        _write_header(file, source_CD, (change.num_classes_after, *source_CD.shape[1:]))
+        write_header(file, source_CD, (change.num_classes_after, *source_CD.shape[1:]))
         for rows in change.kept_rows():
             source_CD[rows].tofile(file)
         for block in change.added_blocks():
@@ -56,7 +56,7 @@ def amend_class_ids(class_ids: ClassIds, folder: Path, change: Change) -> None:
     if change.next_id_after - 1 == last_row or (class_ids.ids_C is None and _drops_the_end(change)):
         return
     with (folder / CLASS_IDS).open("wb") as file:
-        _write_header(file, np.zeros(0, dtype=np.int64), (change.num_classes_after,))
+        write_header(file, np.zeros(0, dtype=np.int64), (change.num_classes_after,))
         for rows in change.kept_rows():
             class_ids.name(rows).astype(np.int64).tofile(file)
         np.arange(change.next_id, change.next_id_after, dtype=np.int64).tofile(file)
@@ -111,7 +111,8 @@ def _drops_the_end(change: Change) -> bool:
     return not len(change.added_ND) and bool(np.all(is_tail))
 
 
-def _write_header(file: Any, like: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+def write_header(file: Any, like: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Begin a .npy file of this shape, with values as those of ``like``, that are written behind it."""
     descr = np.lib.format.dtype_to_descr(like.dtype)
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)

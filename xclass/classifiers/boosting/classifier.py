@@ -17,8 +17,7 @@ from scipy.sparse import issparse
 from xclass.classifiers.base import Feed, FitReport
 from xclass.classifiers.boosting.config import TREES, BoostingConfig
 from xclass.classifiers.boosting.server import COLUMNS, KIND, MODEL, tree_bytes
-from xclass.classifiers.library_files import write_library_manifest
-from xclass.classifiers.model_folder import save_array
+from xclass.classifiers.model_folder import save_array, write_manifest
 from xclass.classifiers.whole_data import gather, select_columns, used_columns
 from xclass.encoders.base import Encoder
 from xclass.shapes import ProblemShape
@@ -98,7 +97,7 @@ class Boosting:
         if self._columns is not None:
             save_array(folder / COLUMNS, self._columns)
         shape = {"num_classes": self._shape.num_classes, "dim": self._encoder.dim}
-        write_library_manifest(folder, kind=KIND, shape=shape, facts={"num_trees": booster.num_trees()})
+        write_manifest(folder, kind=KIND, shape=shape, facts={"num_trees": booster.num_trees()})
 
     def held_bytes(self) -> dict[str, int]:
         """The trees, by the number of their leaves."""

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from xclass.classifiers.base import Answers
 from xclass.classifiers.boosting.config import BYTES_PER_LEAF, BYTES_PER_TREE, TREES
-from xclass.classifiers.library_files import read_library_manifest
+from xclass.classifiers.model_folder import read_manifest
 from xclass.classifiers.top_k import best_classes
 from xclass.classifiers.whole_data import select_columns
 from xclass.data.base import FloatArray, IntArray
@@ -48,7 +48,7 @@ class BoostingServer:
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
-        manifest = read_library_manifest(folder, kind=KIND)
+        manifest = read_manifest(folder, kind=KIND)
         # Not by the name of the file: LightGBM reads one through a buffer of 16 MiB.
         text = (folder / MODEL).read_bytes()
         self._held = {TREES: tree_bytes(text)}

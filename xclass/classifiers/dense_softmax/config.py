@@ -15,6 +15,8 @@ from xclass.classifiers.init import (
     saving_regime,
     starting_regime,
 )
+from xclass.classifiers.ranks.memory import exchange_terms, kahan_terms, slice_shape
+from xclass.classifiers.ranks.traffic import step_bytes
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
@@ -57,6 +59,7 @@ class DenseSoftmaxConfig(ServedHead):
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     sections: ClassVar[tuple[str, ...]] = ("weights", "device")
+    can_shard: ClassVar[bool] = True
 
     loss: Loss = Loss.softmax
     """softmax or one_vs_all."""
@@ -151,6 +154,31 @@ class DenseSoftmaxConfig(ServedHead):
         if device is Device.cpu:
             return 0
         return sum(self.step_terms(shape, weights or WeightsConfig(), device).values())
+
+    def rank_law(
+        self,
+        shape: ProblemShape,
+        ranks: int,
+        *,
+        weights: WeightsConfig | None = None,
+        device: Device = Device.cpu,
+    ) -> MemoryLaw:
+        """The law of the largest slice, and what ranks exchange."""
+        weights = weights or WeightsConfig()
+        law = self.memory_law(slice_shape(shape, ranks), weights=weights, device=device)
+        return law.plus(kahan_terms(weights, shape, ranks) | exchange_terms(shape, ranks))
+
+    def traffic_bytes(
+        self, shape: ProblemShape, ranks: int, *_: Any, is_trained: bool = False, **sections: Any
+    ) -> int:
+        """Sums of exponentials and own logits (with smoothing also of all logits), and for softmax maxima."""
+        return step_bytes(
+            shape,
+            ranks,
+            num_sums=3 if self.label_smoothing else 2,
+            has_maximum=self.loss is Loss.softmax,
+            is_trained=is_trained,
+        )
 
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""

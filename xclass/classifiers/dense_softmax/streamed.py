@@ -6,7 +6,8 @@ the inputs with the *old* class vectors, and updates the block in place. Four ma
 three of the plain way; in exchange nothing of size B C or a second C D exists. One-vs-all needs no normaliser
 across classes: pass 2 alone.
 
-Each thread walks through classes of its own, with single-threaded products.
+Each thread walks through classes of its own, with single-threaded products. So does each of several
+ranks, which holds a slice of them: what threads found is put together, then what ranks found.
 
 Source: online softmax: Milakov & Gimelshein, "Online normalizer calculation for softmax", 2018; update inside
 the backward pass over chunks of classes: Renee (MLSys 2023) and ELMO (ICML 2025), there for one-vs-all.
@@ -23,9 +24,12 @@ import torch
 from xclass.classifiers.dense_softmax.config import Loss
 from xclass.classifiers.kernels.base import Kernels, TrueClasses
 from xclass.classifiers.products import Team, choose_product
+from xclass.classifiers.ranks.normaliser import sum_over_ranks
+from xclass.classifiers.ranks.ranks import Ownership
 
-_KEY_STEP, _KEY_BLOCK = 0x9E3779B1, 0x85EBCA6B
-"""Odd multipliers that spread steps and blocks over the 2**32 keys of stochastic rounding."""
+_KEY_STEP = 0x9E3779B1
+"""Odd multiplier that spreads steps over the 2**32 keys of stochastic rounding."""
+_MASK = 0xFFFFFFFF
 
 
 _Normaliser = tuple[torch.Tensor, torch.Tensor]
@@ -87,11 +91,12 @@ class StreamedHead:
         loss: Loss = Loss.softmax,
         lost_KD: torch.Tensor | None = None,
         seed: int | None = 0,
+        ownership: Ownership | None = None,
     ) -> None:
         """Allocate the scratch and start the threads.
 
         Args:
-            weights_CD: class vectors, float32, float64 or bfloat16, contiguous; updated in place by steps.
+            weights_CD: of this rank, float32, float64 or bfloat16, contiguous; updated in place by steps.
             batch_size: most examples of a step.
             block_classes: P, classes of one block, at least 1.
             threads: each has a contiguous part of the classes.
@@ -99,6 +104,7 @@ class StreamedHead:
             loss: softmax or one_vs_all.
             lost_KD: bfloat16 rounding errors of the first K classes (Kahan summation), or None.
             seed: of stochastic rounding of bfloat16; None: rounded to nearest.
+            ownership: which classes the rows are, and who has the others; None: they are all.
         """
         self.weights_CD = weights_CD
         self._kernels = kernels
@@ -107,18 +113,22 @@ class StreamedHead:
         self._lost_KD = lost_KD
         self._num_kahan = 0 if lost_KD is None else len(lost_KD)
         self._seed = seed
-        self._steps = 0
+        owned = ownership or Ownership.of_all(len(weights_CD))
+        self._ranks, self._first_class = owned.ranks, owned.first_class
+        self._num_classes = owned.num_classes
+        self.num_steps = 0
+        """Steps taken: part of the key of stochastic rounding."""
         self._product, self.product_library = choose_product(weights_CD.dtype, str(weights_CD.device))
-        num_classes = len(weights_CD)
-        threads = max(1, min(threads, -(-num_classes // block_classes)))
-        bounds = [num_classes * part // threads for part in range(threads + 1)]
+        num_rows = len(weights_CD)
+        threads = max(1, min(threads, -(-num_rows // block_classes)))
+        bounds = [num_rows * part // threads for part in range(threads + 1)]
         self._parts = [
             (start, stop, _Scratch(min(block_classes, stop - start), batch_size, weights_CD))
             for start, stop in pairwise(bounds)
         ]
         self._team = Team(threads)
         # A sigmoid without a bias starts at 1/2 for every class; this makes a logit of 0 mean 1 / C instead.
-        self._offset = math.log(num_classes - 1) if loss is Loss.one_vs_all and num_classes > 1 else 0.0
+        self._offset = math.log(max(1, self._num_classes - 1)) if loss is Loss.one_vs_all else 0.0
 
     def close(self) -> None:
         """End the threads."""
@@ -130,27 +140,36 @@ class StreamedHead:
         """One step of SGD on the loss summed over the batch.
 
         Args:
-            inputs_BD: accumulation dtype (float32, or float64 for float64 class vectors), left untouched.
-            true: true classes of the batch; shares of an example sum to 1 for softmax, are 1 for one-vs-all.
+            inputs_BD: accumulation dtype (float32, or float64 for float64 class vectors), left untouched; the
+                same on all ranks.
+            true: true classes of the batch, numbered among all classes; shares of an example sum to 1 for
+                softmax, are 1 for one-vs-all.
             settings: see there.
 
         Returns:
             losses_B: float64, the loss of each example before the step;
             input_gradient_BD: of the summed loss at the old class vectors, dtype of the inputs, or None.
         """
-        self._steps += 1
+        self.num_steps += 1
         narrow_BD = inputs_BD.to(self.weights_CD.dtype)
-        own_losses_B = self._own_losses(inputs_BD, true)
+        true = true.within(self._first_class, self._first_class + len(self.weights_CD))
+        sums = [self._own_losses(inputs_BD, true)]
         if self._loss is Loss.one_vs_all:
             losses_B, gradient_BD = self._pass_2(narrow_BD, true, settings, None)
+            losses_B, own_losses_B = self._ranks.sum_(torch.stack([losses_B, *sums]))
             return losses_B - own_losses_B, gradient_BD
-        normaliser, vector_sum_D = self._pass_1(narrow_BD, settings)
+        maximum_B, total_B, vector_sum_D = self._pass_1(narrow_BD, settings)
+        if vector_sum_D is not None:
+            sums.append((inputs_BD @ vector_sum_D).double())
+        maximum_B, total_B, own_losses_B, *logit_sums_B = sum_over_ranks(
+            maximum_B, total_B, sums, self._ranks
+        )
+        normaliser = maximum_B, total_B.log().to(maximum_B.dtype)
         _, gradient_BD = self._pass_2(narrow_BD, true, settings, normaliser)
         smoothing = settings.label_smoothing
-        maximum_B, log_total_B = normaliser
-        losses_B = maximum_B.double() + log_total_B.double() - (1.0 - smoothing) * own_losses_B
-        if vector_sum_D is not None:
-            losses_B -= smoothing / len(self.weights_CD) * (inputs_BD @ vector_sum_D).double()
+        losses_B = maximum_B.double() + normaliser[1].double() - (1.0 - smoothing) * own_losses_B
+        for logit_sum_B in logit_sums_B:
+            losses_B -= smoothing / self._num_classes * logit_sum_B
         return losses_B, gradient_BD
 
     def _own_losses(self, inputs_BD: torch.Tensor, true: TrueClasses) -> torch.Tensor:
@@ -162,8 +181,8 @@ class StreamedHead:
 
     def _pass_1(
         self, inputs_BD: torch.Tensor, settings: StepSettings
-    ) -> tuple[_Normaliser, torch.Tensor | None]:
-        """Normaliser of each example, and the sum of the class vectors where smoothing needs it."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Maximum and sum of exponentials over the rows, and the sum of the rows where smoothing needs it."""
         size, inputs_DB = len(inputs_BD), inputs_BD.t()
 
         def work(part: tuple[int, int, _Scratch]) -> None:
@@ -181,10 +200,10 @@ class StreamedHead:
 
         self._team.each(work, self._parts)
         parts = [scratch for _, _, scratch in self._parts]
-        normaliser = _merge([(scratch.maximum_B[:size], scratch.total_B[:size]) for scratch in parts])
+        merged = _merge([(scratch.maximum_B[:size], scratch.total_B[:size]) for scratch in parts])
         if not settings.label_smoothing:
-            return normaliser, None
-        return normaliser, torch.stack([scratch.vectors_D for scratch in parts]).sum(dim=0)
+            return *merged, None
+        return *merged, torch.stack([scratch.vectors_D for scratch in parts]).sum(dim=0)
 
     def _pass_2(
         self,
@@ -193,10 +212,13 @@ class StreamedHead:
         settings: StepSettings,
         normaliser: _Normaliser | None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Errors, input gradient and update, block by block; with one-vs-all also sum of log(1 + exp)."""
+        """Errors, input gradient and update, block by block; with one-vs-all also sum of log(1 + exp).
+
+        The gradient is that of all ranks, the sum that of this one.
+        """
         size, inputs_DB = len(inputs_BD), inputs_BD.t()
         kernels = self._kernels
-        shift = settings.label_smoothing / len(self.weights_CD)
+        shift = settings.label_smoothing / self._num_classes
         soft = _smoothed(true, settings.label_smoothing)
 
         def work(part: tuple[int, int, _Scratch]) -> None:
@@ -224,7 +246,8 @@ class StreamedHead:
         losses_B = torch.stack([scratch.total_B[:size] for scratch in parts]).sum(dim=0)
         if not settings.needs_input_gradient:
             return losses_B, None
-        return losses_B, torch.stack([scratch.inputs_BD[:size] for scratch in parts]).sum(dim=0)
+        gradient_BD = torch.stack([scratch.inputs_BD[:size] for scratch in parts]).sum(dim=0)
+        return losses_B, self._ranks.sum_(gradient_BD)
 
     def _update(
         self, rows: torch.Tensor, gradient_PD: torch.Tensor, first: int, settings: StepSettings
@@ -241,16 +264,19 @@ class StreamedHead:
         if num_kahan < len(rows):
             key = None
             if self._seed is not None:
-                key = (self._seed + self._steps * _KEY_STEP + first * _KEY_BLOCK) & 0xFFFFFFFF
-            self._kernels.update(rows[num_kahan:], gradient_PD[num_kahan:], rate=rate, decay=decay, key=key)
+                key = (self._seed + self.num_steps * _KEY_STEP) & _MASK
+            place = (self._first_class + first + num_kahan) * rows.shape[1] & _MASK
+            self._kernels.update(
+                rows[num_kahan:], gradient_PD[num_kahan:], rate=rate, decay=decay, key=key, place=place
+            )
 
 
-def _merge(parts: list[_Normaliser]) -> _Normaliser:
-    """Maximum and log of the sum of exponentials over all parts, from those of each."""
+def _merge(parts: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maximum and sum of exponentials over all parts, from those of each."""
     maximum_B = torch.stack([maximum for maximum, _ in parts]).amax(dim=0)
     total_B = sum(total * torch.exp((maximum - maximum_B).double()) for maximum, total in parts)
     assert isinstance(total_B, torch.Tensor)
-    return maximum_B, total_B.log().to(maximum_B.dtype)
+    return maximum_B, total_B
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:

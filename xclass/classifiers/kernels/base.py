@@ -67,6 +67,13 @@ class TrueClasses:
         shares_T = torch.ones(len(classes_T), dtype=dtype)
         return cls(classes_T, examples_T, shares_T / sizes_B[examples_T] if is_shared else shares_T)
 
+    def within(self, start: int, stop: int) -> TrueClasses:
+        """Those among the classes ``start .. stop - 1``, numbered from 0; of the same examples."""
+        here = self.between(start, stop)
+        if start == 0 and len(self.classes_T[here]) == len(self.classes_T):
+            return self
+        return TrueClasses(self.classes_T[here] - start, self.examples_T[here], self.shares_T[here])
+
     def between(self, start: int, stop: int) -> slice:
         """Positions of the true classes ``start <= class < stop``."""
         return slice(bisect_left(self._rising, start), bisect_left(self._rising, stop))
@@ -144,7 +151,14 @@ class Kernels(Protocol):
         ...
 
     def update(
-        self, rows_PD: torch.Tensor, gradient_PD: torch.Tensor, *, rate: float, decay: float, key: int | None
+        self,
+        rows_PD: torch.Tensor,
+        gradient_PD: torch.Tensor,
+        *,
+        rate: float,
+        decay: float,
+        key: int | None,
+        place: int = 0,
     ) -> None:
         """``w <- (1 - decay) w - rate g``, in place.
 
@@ -154,7 +168,9 @@ class Kernels(Protocol):
             rate: learning rate.
             decay: share of each value that weight decay takes.
             key: for bfloat16, 0 to 2**32 - 1: rounded up or down at random by nothing but this key and the
-                position; None: rounded to nearest.
+                place; None: rounded to nearest.
+            place: of the first value among those of all classes, modulo 2**32: which block or rank a class
+                is in makes no difference (for the compiled kernels; plain torch draws a block at a time).
         """
         ...
 

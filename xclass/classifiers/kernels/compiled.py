@@ -88,7 +88,14 @@ class CompiledKernels:
         )  # fmt: skip
 
     def update(
-        self, rows_PD: torch.Tensor, gradient_PD: torch.Tensor, *, rate: float, decay: float, key: int | None
+        self,
+        rows_PD: torch.Tensor,
+        gradient_PD: torch.Tensor,
+        *,
+        rate: float,
+        decay: float,
+        key: int | None,
+        place: int = 0,
     ) -> None:
         """``w <- (1 - decay) w - rate g``."""
         real = _REAL[rows_PD.dtype]
@@ -100,7 +107,7 @@ class CompiledKernels:
         elif key is None:
             self._library["update_nearest"](*arguments)
         else:
-            self._library["update_stochastic"](*arguments, ctypes.c_uint32(key))
+            self._library["update_stochastic"](*arguments, ctypes.c_uint32(key), ctypes.c_uint32(place))
 
     def update_kahan(
         self,

@@ -131,12 +131,12 @@ void update_nearest(uint16_t *restrict w, const uint16_t *restrict g, ptrdiff_t 
     for (ptrdiff_t i = 0; i < n; i++) w[i] = put_bfloat16(keep * get_bfloat16(w[i]) - rate * get_bfloat16(g[i]));
 }
 
-/* Rounded up or down at random, by nothing but (key, i). */
+/* Rounded up or down at random, by nothing but (key, place + i). */
 void update_stochastic(uint16_t *restrict w, const uint16_t *restrict g, ptrdiff_t n, float rate, float decay,
-                       uint32_t key)
+                       uint32_t key, uint32_t place)
 {
     const float keep = 1.0f - decay;
-    key = mix(key); /* neighbouring keys must not draw the same numbers one place further */
+    key = mix(key) + place; /* neighbouring keys must not draw the same numbers one place further */
     for (ptrdiff_t i = 0; i < n; i++)
         w[i] = put_stochastic(keep * get_bfloat16(w[i]) - rate * get_bfloat16(g[i]), mix((uint32_t)i + key));
 }

@@ -71,14 +71,21 @@ class TorchKernels:
         _finish(values_PB.sigmoid_(), logits_PB, true, start)
 
     def update(
-        self, rows_PD: torch.Tensor, gradient_PD: torch.Tensor, *, rate: float, decay: float, key: int | None
+        self,
+        rows_PD: torch.Tensor,
+        gradient_PD: torch.Tensor,
+        *,
+        rate: float,
+        decay: float,
+        key: int | None,
+        place: int = 0,
     ) -> None:
         """``w <- (1 - decay) w - rate g``."""
         if rows_PD.dtype != torch.bfloat16:
             rows_PD.mul_(1.0 - decay).add_(gradient_PD, alpha=-rate)
             return
         wide_PD = rows_PD.float().mul_(1.0 - decay).sub_(gradient_PD.float().mul_(rate))
-        rows_PD.copy_(wide_PD if key is None else round_stochastic(wide_PD, key))
+        rows_PD.copy_(wide_PD if key is None else round_stochastic(wide_PD, key + (place << 32)))
 
     def update_kahan(
         self,

@@ -196,8 +196,7 @@ class TorchSampledKernels:
     def touch(self, classes_B: IntArray, drawn_S: IntArray, layout: GradientLayout) -> TouchedRows:
         """Group by sorting."""
         sampled_K, times_K = np.unique(drawn_S, return_counts=True)
-        place_B = np.minimum(np.searchsorted(sampled_K, classes_B), len(sampled_K) - 1)
-        examples_H = np.flatnonzero(sampled_K[place_B] == classes_B)
+        examples_H = np.flatnonzero(np.isin(classes_B, sampled_K))
         parts = range(layout.base, layout.base + layout.parts * layout.stride, layout.stride)
         ids_T = np.concatenate((classes_B, *(sampled_K for _ in parts)))
         places_T = np.concatenate(
@@ -208,7 +207,7 @@ class TorchSampledKernels:
         return TouchedRows(
             rows_U=ids_T[sorted_T[starts]], starts_U1=np.append(starts, len(ids_T)),
             order_T=places_T[sorted_T], sampled_K=sampled_K, times_K=times_K, hit_examples_H=examples_H,
-            hit_places_H=place_B[examples_H],
+            hit_places_H=np.searchsorted(sampled_K, classes_B[examples_H]),
         )  # fmt: skip
 
     def gather(self, table_CD: torch.Tensor, rows_T: IntArray, out_TD: torch.Tensor) -> None:

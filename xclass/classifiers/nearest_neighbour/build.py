@@ -12,6 +12,7 @@ import numpy as np
 from xclass.classifiers.nearest_neighbour.class_vectors import ClassVectors, sample_rows
 from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind
+from xclass.classifiers.nearest_neighbour.index_parts import innermost
 from xclass.classifiers.nearest_neighbour.room import (
     assign_lists,
     has_plain_lists,
@@ -20,7 +21,6 @@ from xclass.classifiers.nearest_neighbour.room import (
     rotate,
 )
 from xclass.classifiers.nearest_neighbour.second_stage import ExactVectorsWriter
-from xclass.classifiers.nearest_neighbour.server import LISTS_FILE, innermost
 from xclass.data.base import FloatArray, IntArray, batch_ranges
 from xclass.shapes import FLOAT32_BYTES
 
@@ -42,10 +42,10 @@ class DiskLists:
         inner.replace_invlists(lists, True)
         lists.this.disown()
 
-    def save(self, index: Any, folder: Path) -> None:
-        """Copy them into a model without the gaps that growing left: a sixth of the bytes."""
+    def save(self, index: Any, path: Path) -> None:
+        """Copy them into a model's file without the gaps that growing left: a sixth of the bytes."""
         inner = innermost(index)
-        packed = faiss.OnDiskInvertedLists(inner.nlist, inner.code_size, str(folder / LISTS_FILE))
+        packed = faiss.OnDiskInvertedLists(inner.nlist, inner.code_size, str(path))
         packed.merge_from_1(inner.invlists)
         inner.replace_invlists(packed, True)
         packed.this.disown()

@@ -158,6 +158,36 @@ class MeansInFile:
         return int(np.searchsorted(np.cumsum(news_U), left, side="right"))
 
 
+class MatrixRows:
+    """Class vectors that are a matrix already."""
+
+    def __init__(self, array_CD: FloatArray) -> None:
+        self._array_CD = array_CD
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """The rows themselves."""
+        return self._array_CD[start:stop]
+
+    def release(self, stop: int) -> None:
+        """They are the index; nothing is given back."""
+
+
+class RowsOfSlice:
+    """Some of the vectors, from ``first`` on."""
+
+    def __init__(self, vectors: ClassVectors, first: int) -> None:
+        """Keep both."""
+        self._vectors, self._first = vectors, first
+
+    def read(self, start: int, stop: int) -> FloatArray:
+        """As the vectors give them."""
+        return self._vectors.read(self._first + start, self._first + stop)
+
+    def release(self, stop: int) -> None:
+        """Also what comes before the slice."""
+        self._vectors.release(self._first + stop)
+
+
 class HeadVectors:
     """The class vectors of a saved softmax head, mapped; bfloat16 values are widened block by block.
 

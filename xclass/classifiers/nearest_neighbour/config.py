@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
+from xclass.classifiers.nearest_neighbour.index_kind import IndexKind
 from xclass.classifiers.nearest_neighbour.index_training import list_terms, training_regimes, visited_terms
 from xclass.classifiers.nearest_neighbour.index_work import build_amount, build_form, search_works
 from xclass.classifiers.traits import MethodTraits
@@ -67,23 +68,28 @@ class NearestNeighbourConfig(MethodTraits):
         a file of which a bounded number of pages is resident, or (``index.means_storage=memory``) in memory
         until the index is full. Room for the index is taken at once: nothing grows but lists in a file and
         lists of PQ fast-scan.
+
+        Of N shards one at a time is in memory, ``ceil(C / N)`` classes: in the terms above C is that, but for
+        the file of means and its counts, which one pass takes for all.
         """
         index = index or IndexConfig()
         kind, is_of_means = index.kind(shape.num_classes), index.vectors is VectorSource.means
-        counts = {"class counts": FLOAT32_BYTES * shape.num_classes} if is_of_means else {}
-        parts = _parts(index, shape)
+        is_read = index.has_means_file(shape.num_classes)
+        part = index.shard_shape(shape)
+        whole = index.model_shape(shape) if is_read else part
+        counts = {"class counts": FLOAT32_BYTES * whole.num_classes} if is_of_means else {}
+        parts = _parts(index, kind, part)
         tuning = _tuning(index, shape, self.served_terms(shape, index=index))
-        if kind.is_flat and is_of_means:
+        if kind.is_flat and is_of_means and not is_read:
             return MemoryLaw(regimes=(Regime(name="class means", components=parts | counts), *tuning))
-        means, is_l2 = _means(index, shape), self.metric is Metric.l2
-        is_read = is_of_means and index.means_storage is MeansStorage.file
+        means, is_l2 = _means(index, whole), self.metric is Metric.l2
         # Means in a file are read into memory block by block: none of it is mapped any more.
         kept = {} if is_read else means
         return MemoryLaw(
             regimes=(
                 Regime(name="class means", components=means | counts),
-                *_unfed(_training(index, shape, kept, is_l2=is_l2)),
-                *_unfed(_adding(index, shape, kept, kind.table_terms(is_l2=is_l2))),
+                *_unfed(_training(index, kind, part, kept, is_l2=is_l2)),
+                *_unfed(_adding(index, kind, part, kept, kind.table_terms(is_l2=is_l2))),
                 *tuning,
             )
         )
@@ -91,8 +97,8 @@ class NearestNeighbourConfig(MethodTraits):
     def model_bytes(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> int:
         """Bytes of the index file, and of the float16 vectors of a second stage."""
         index = index or IndexConfig()
-        parts = index.kind(shape.num_classes).parts(shape.num_classes, shape.dim)
-        return sum(parts.values()) + (shape.class_vectors_bytes // 2 if index.rerank else 0)
+        ids = INT64_BYTES * index.model_shape(shape).num_classes if index.shard is not None else 0
+        return sum(index.model_parts(shape).values()) + index.exact_bytes(shape) + ids
 
     def served_terms(self, shape: ProblemShape, *, index: IndexConfig | None = None) -> dict[str, int]:
         """See :meth:`IndexConfig.served_terms`."""
@@ -118,9 +124,11 @@ class NearestNeighbourConfig(MethodTraits):
             OPEN: open_work(copied),
         } | search_works(kind, index, shape)
         if is_of_means:
-            works[CLASS_MEANS] = means_work(shape, num_examples, filed_values=_dropped_values(index, shape))
-        if not (kind.is_flat and is_of_means):
-            amount = build_amount(kind, shape, wanted=index.training_points, has_rerank=index.rerank > 0)
+            works[CLASS_MEANS] = _means_work(index, shape, num_examples)
+        if not (kind.is_flat and is_of_means) or index.num_indexes > 1:
+            part, wanted = index.shard_shape(shape), index.training_points
+            amount = build_amount(kind, part, wanted=wanted, has_rerank=index.rerank > 0)
+            amount *= index.num_indexes
             works[INDEX] = Work(meaning="making the index", amount=amount, form=build_form(kind))
         return works
 
@@ -133,8 +141,9 @@ def _unfed(regimes: list[Regime]) -> list[Regime]:
     return [replace(regime, is_fed=False) for regime in regimes]
 
 
-def _parts(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
-    parts = index.kind(shape.num_classes).parts(shape.num_classes, shape.dim)
+def _parts(index: IndexConfig, kind: IndexKind, shape: ProblemShape) -> dict[str, int]:
+    """Of one index over all classes of the shape."""
+    parts = kind.parts(shape.num_classes, shape.dim)
     in_file = ("index codes", "index ids") if index.on_disk_lists else ()
     return {f"{name}{MAPPED}" if name in in_file else name: size for name, size in parts.items()}
 
@@ -145,11 +154,12 @@ def _means(index: IndexConfig, shape: ProblemShape) -> dict[str, int]:
     return {f"class vectors{MAPPED}": min(shape.class_vectors_bytes, RESIDENT_MEANS_BYTES)}
 
 
-def _dropped_values(index: IndexConfig, shape: ProblemShape) -> float:
-    """Values of class means in a file beyond those that stay resident: their pages come and go."""
-    if index.kind(shape.num_classes).is_flat or index.means_storage is MeansStorage.memory:
-        return 0.0
-    return max(0, shape.class_vectors_bytes - RESIDENT_MEANS_BYTES) / FLOAT32_BYTES
+def _means_work(index: IndexConfig, shape: ProblemShape, num_examples: int) -> Work:
+    """One pass into a file, whose pages come and go beyond those that stay resident; else one per shard."""
+    if not index.has_means_file(shape.num_classes):
+        return means_work(shape, num_examples * index.num_indexes)
+    dropped = max(0, index.model_shape(shape).class_vectors_bytes - RESIDENT_MEANS_BYTES)
+    return means_work(shape, num_examples, filed_values=dropped / FLOAT32_BYTES)
 
 
 def _block_bytes(shape: ProblemShape) -> int:
@@ -157,14 +167,15 @@ def _block_bytes(shape: ProblemShape) -> int:
     return FLOAT32_BYTES * min(ADD_CLASSES, shape.num_classes) * shape.dim
 
 
-def _training(index: IndexConfig, shape: ProblemShape, kept: dict[str, int], *, is_l2: bool) -> list[Regime]:
+def _training(
+    index: IndexConfig, kind: IndexKind, shape: ProblemShape, kept: dict[str, int], *, is_l2: bool
+) -> list[Regime]:
     """The sample on its way out of the blocks that it is taken from, and what FAISS makes of it.
 
     Source: :func:`~xclass.classifiers.nearest_neighbour.class_vectors.sample_rows` holds the block before
     while it reads one, then a copy of the rows that it takes (numpy.take: "out is always buffered if
     mode='raise'"); the highest moment of small SQ8, PQ and RaBitQ in benchmarks/records/projection.
     """
-    kind = index.kind(shape.num_classes)
     regimes = list(
         training_regimes(
             kind, shape.num_classes, shape.dim, index.training_points, threads=shape.threads, is_l2=is_l2
@@ -181,13 +192,17 @@ def _training(index: IndexConfig, shape: ProblemShape, kept: dict[str, int], *, 
 
 
 def _adding(
-    index: IndexConfig, shape: ProblemShape, kept: dict[str, int], tables: dict[str, int]
+    index: IndexConfig,
+    kind: IndexKind,
+    shape: ProblemShape,
+    kept: dict[str, int],
+    tables: dict[str, int],
 ) -> list[Regime]:
     """The full index, the last block, and what finds each class its place.
 
     Source: faiss/impl/hnsw/LockVector.h: an ``omp_lock_t``, 4 bytes in libgomp, per vector of a graph.
     """
-    kind, parts, num_classes = index.kind(shape.num_classes), _parts(index, shape), shape.num_classes
+    parts, num_classes = _parts(index, kind, shape), shape.num_classes
     is_reserved = kind.is_reserved and not index.on_disk_lists
     places = visited_terms(kind, shape) | ({"locks": 4 * num_classes} if kind.num_links else {})
     if kind.num_lists:

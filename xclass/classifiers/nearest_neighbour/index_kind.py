@@ -23,6 +23,8 @@ _FORMAT = re.compile(
 )
 _BITS_PER_VALUE = {"Flat": 32, "SQ8": 8, "SQ6": 6, "SQ4": 4, "SQfp16": 16, "SQbf16": 16}
 INDEX_KEY = "index.factory"
+INDEX_STRUCTURE = "index structure"
+"""Name of the part of an index that does not belong to one class."""
 POINTS_PER_CENTROID = 256
 """Default ``max_points_per_centroid`` of faiss's k-means: more training points are not looked at."""
 _ALLOWED = (
@@ -107,9 +109,9 @@ class IndexKind:
             "index codes": self._own_code_bytes(self.rotated_dim or dim) * num_classes,
             "index ids": INT64_BYTES * num_classes if self.num_lists else 0,
             "index graph": round(self._links_bytes() * num_classes),
-            "index structure": self.structure_bytes(num_classes, dim),
+            INDEX_STRUCTURE: self.structure_bytes(num_classes, dim),
         }
-        return {name: size for name, size in parts.items() if size or name == "index structure"}
+        return {name: size for name, size in parts.items() if size or name == INDEX_STRUCTURE}
 
     def _links_bytes(self) -> float:
         """Of one class in a graph: 2 M links of 4 bytes at level 0, M at each level above, level and offset.

@@ -113,10 +113,12 @@ def search_amount(kind: IndexKind, shape: ProblemShape, *, num_probes: int, widt
 
 
 def search_works(kind: IndexKind, index: IndexConfig, shape: ProblemShape) -> dict[str, Work]:
-    """A query alone and one of a batch."""
+    """A query alone and one of a batch; every shard is asked with the same effort."""
     if kind.is_flat:
-        return scan_works(shape)
-    amount = search_amount(kind, shape, num_probes=index.num_probes, width=index.search_width)
+        return scan_works(index.model_shape(shape))
+    part = index.shard_shape(shape)
+    amount = search_amount(kind, part, num_probes=index.num_probes, width=index.search_width)
+    amount *= index.num_indexes
     amount += index.rerank * (shape.dim + _VISIT_VALUES)
     form = _search_form(kind)
     return {QUERY: query_work(amount, form), BATCH_QUERY: batch_work(shape, amount, form)}

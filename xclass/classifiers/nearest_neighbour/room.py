@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from xclass.classifiers.nearest_neighbour.class_vectors import ClassVectors
 from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES
-from xclass.classifiers.nearest_neighbour.server import innermost
+from xclass.classifiers.nearest_neighbour.index_parts import innermost
 from xclass.data.base import FloatArray, batch_ranges
 
 _SPARE_SHARE = 0.01

@@ -16,7 +16,7 @@ import omikuji
 from scipy.sparse import csr_matrix
 
 from xclass.classifiers.base import Feed, FitReport
-from xclass.classifiers.library_files import write_library_manifest
+from xclass.classifiers.model_folder import write_manifest
 from xclass.classifiers.nameless_file import NamelessFile
 from xclass.classifiers.parabel.config import TREES, ParabelConfig
 from xclass.classifiers.parabel.server import KIND, tree_bytes
@@ -83,7 +83,7 @@ class Parabel:
             self._model.save(str(folder))
         shape = {"num_classes": self._shape.num_classes, "dim": self._encoder.dim}
         facts = {"num_trees": self._model.n_trees, "beam_size": self._config.beam_size}
-        write_library_manifest(folder, kind=KIND, shape=shape, facts=facts)
+        write_manifest(folder, kind=KIND, shape=shape, facts=facts)
         self._held = {TREES: tree_bytes(folder)}
 
     def held_bytes(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ import omikuji
 from scipy.sparse import csr_matrix
 
 from xclass.classifiers.base import Answers, listed_answers
-from xclass.classifiers.library_files import read_library_manifest
+from xclass.classifiers.model_folder import read_manifest
 from xclass.classifiers.parabel.config import TREES, held_in_memory
 from xclass.classifiers.silence import silenced
 from xclass.data.base import FloatArray, IntArray
@@ -38,7 +38,7 @@ class ParabelServer:
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
-        manifest = read_library_manifest(folder, kind=KIND, facts=("beam_size",))
+        manifest = read_manifest(folder, kind=KIND, facts=("beam_size",))
         self._beam_size = manifest["facts"]["beam_size"]
         with silenced():
             self._model = omikuji.Model.load(str(folder))

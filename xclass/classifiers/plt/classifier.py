@@ -19,7 +19,7 @@ from napkinxc.models import PLT
 from scipy.sparse import csr_matrix
 
 from xclass.classifiers.base import Feed, FitReport
-from xclass.classifiers.library_files import write_library_manifest
+from xclass.classifiers.model_folder import write_manifest
 from xclass.classifiers.plt.config import PltConfig
 from xclass.classifiers.plt.server import KIND
 from xclass.classifiers.whole_data import Rows, gather
@@ -79,7 +79,7 @@ class Plt:
         for path in sorted(self._folder.iterdir()):
             shutil.copyfile(path, folder / path.name)
         shape = {"num_classes": self._shape.num_classes, "dim": self._encoder.dim}
-        write_library_manifest(folder, kind=KIND, shape=shape, facts={})
+        write_manifest(folder, kind=KIND, shape=shape, facts={})
 
     def held_bytes(self) -> dict[str, int]:
         """Nothing in memory: the weights are in files by then."""

@@ -9,7 +9,7 @@ from napkinxc.models import PLT
 from scipy.sparse import csr_matrix
 
 from xclass.classifiers.base import Answers, listed_answers
-from xclass.classifiers.library_files import read_library_manifest
+from xclass.classifiers.model_folder import read_manifest
 from xclass.classifiers.plt.config import TREES
 from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoded
@@ -36,7 +36,7 @@ class PltServer:
         Raises:
             ModelError: the folder is incomplete, damaged or of another kind.
         """
-        read_library_manifest(folder, kind=KIND)
+        read_manifest(folder, kind=KIND)
         # As hash maps they would answer in half the time and take 1.7 times the memory.
         self._tree = PLT(str(folder), load_as="sparse", threads=self._threads)
         self._tree.load()

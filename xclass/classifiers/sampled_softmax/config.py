@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from xclass.classifiers.device import Device
 from xclass.classifiers.init import Init, check_not_negative, check_positive, check_share
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind, parse_index_kind
+from xclass.classifiers.ranks.traffic import found_bytes, step_bytes
 from xclass.classifiers.schedule import Schedule
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.classifiers.weights.serving import ServedHead
@@ -56,6 +57,7 @@ class SampledSoftmaxConfig(ServedHead):
     engine: ClassVar[str] = "torch"
     fit_phase: ClassVar[str] = "train"
     sections: ClassVar[tuple[str, ...]] = ("weights", "device")
+    can_shard: ClassVar[bool] = True
 
     learning_rate: float = 0.1
     """Step of row-wise Adagrad: about the root-mean-square change of a row's values at its first touch."""
@@ -141,6 +143,28 @@ class SampledSoftmaxConfig(ServedHead):
         if device is Device.cpu:
             return 0
         return sum(step_terms(self, shape, weights or WeightsConfig()).values())
+
+    def rank_law(
+        self,
+        shape: ProblemShape,
+        ranks: int,
+        *,
+        weights: WeightsConfig | None = None,
+        device: Device = Device.cpu,
+    ) -> MemoryLaw:
+        """See :func:`xclass.classifiers.sampled_softmax.memory.rank_law`."""
+        from xclass.classifiers.sampled_softmax.memory import rank_law
+
+        return rank_law(self, shape, ranks, weights or WeightsConfig(), device)
+
+    def traffic_bytes(
+        self, shape: ProblemShape, ranks: int, *_: Any, is_trained: bool = False, **sections: Any
+    ) -> int:
+        """Maxima, sums of exponentials and own logits; with hard negatives also what each rank finds."""
+        from xclass.classifiers.sampled_softmax.memory import num_found
+
+        traffic = step_bytes(shape, ranks, num_sums=2, has_maximum=True, is_trained=is_trained)
+        return traffic + found_bytes(ranks, num_found(self, shape.batch_size))
 
     def model_bytes(self, shape: ProblemShape, *, weights: WeightsConfig | None = None, **_: Any) -> int:
         """Bytes of the saved class vectors."""

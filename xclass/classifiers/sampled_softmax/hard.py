@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from xclass.classifiers.nearest_neighbour.index_kind import IndexKind
+from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ownership
 from xclass.classifiers.sampled_softmax.alias import Float64Array
 from xclass.classifiers.sampled_softmax.memory import HARD_PER_EXAMPLE
 from xclass.classifiers.sampled_softmax.negatives import Negatives
@@ -33,20 +34,23 @@ class HardNegatives:
 
     def __init__(
         self, others: Negatives, weights_CD: torch.Tensor, *, factory: str, kind: IndexKind, num_hard: int,
-        refresh_steps: int, num_probes: int, seed: int,
+        refresh_steps: int, num_probes: int, seed: int, ownership: Ownership | None = None,
     ) -> None:  # fmt: skip
         """Keep the settings; the first draw builds the first index.
 
         Args:
             others: the random part.
-            weights_CD: class vectors, read at each refresh.
+            weights_CD: class vectors of this rank, read at each refresh.
             factory: FAISS factory string.
             kind: the same, parsed.
             num_hard: hard classes of a step, at most.
             refresh_steps: steps between two indexes.
             num_probes: lists searched by IVF indexes.
             seed: of the training sample.
+            ownership: which classes the vectors are of, and who has the others; None: they are all.
         """
+        self._ranks = ownership.ranks if ownership else SINGLE_RANK
+        self._first_class = ownership.first_class if ownership else 0
         self._others = others
         self._weights_CD = weights_CD
         self._factory = factory
@@ -61,13 +65,12 @@ class HardNegatives:
 
     def draw(self, classes_B: IntArray, inputs_BD: FloatArray, generator: np.random.Generator) -> IntArray:
         """The hard classes, each once, and those random draws that are not hard."""
-        if self._step % self._refresh_steps == 0:
+        if self._index is None or self._step % self._refresh_steps == 0:
             self._refresh()
         self._step += 1
         per_example = min(HARD_PER_EXAMPLE, self._num_hard)
         queries = np.ascontiguousarray(inputs_BD[: max(1, self._num_hard // per_example)], dtype=np.float32)
-        _, found = self._index.search(queries, per_example)
-        hard = np.unique(found)
+        hard = np.unique(self._search(queries, per_example))
         self._hard = hard[hard >= 0].astype(np.int64)
         drawn = self._others.draw(classes_B, inputs_BD, generator)
         return np.concatenate((self._hard, drawn[~self._is_hard(drawn)]))
@@ -81,10 +84,22 @@ class HardNegatives:
         """The index and the tables of the others."""
         held = self._others.held_bytes()
         if self._index is not None:
-            from xclass.classifiers.nearest_neighbour.server import faiss_index_bytes
+            from xclass.classifiers.nearest_neighbour.index_parts import faiss_index_bytes
 
             held["hard index"] = faiss_index_bytes(self._index)
         return held
+
+    def _search(self, queries_QD: FloatArray, k: int) -> IntArray:
+        """The best k classes of all ranks for each query; -1 where there are fewer.
+
+        Each rank searches its own index: exact over an exact index, of equal scores the smaller class.
+        """
+        scores_QK, found_QK = self._index.search(queries_QD, k)
+        found_QK = np.where(found_QK < 0, -1, found_QK + self._first_class)
+        every = [np.concatenate(list(self._ranks.gather(part)), axis=1) for part in (scores_QK, found_QK)]
+        best = np.lexsort((every[1], -every[0]), axis=1)[:, :k]
+        merged_QK: IntArray = np.take_along_axis(every[1], best, axis=1)
+        return merged_QK
 
     def _is_hard(self, classes: IntArray) -> Any:
         if not len(self._hard):
@@ -94,7 +109,7 @@ class HardNegatives:
 
     def _refresh(self) -> None:
         from xclass.classifiers.nearest_neighbour.build import add_classes, make_index, train_index
-        from xclass.classifiers.nearest_neighbour.server import innermost
+        from xclass.classifiers.nearest_neighbour.index_parts import innermost
 
         self._index = None  # before the next one grows
         num_classes, dim = self._weights_CD.shape

@@ -8,6 +8,8 @@ import torch
 
 from xclass.classifiers.kernels.sampled import GradientLayout, SampledKernels
 from xclass.classifiers.products import Product
+from xclass.classifiers.ranks.normaliser import sum_over_ranks
+from xclass.classifiers.ranks.ranks import Ranks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,24 +88,42 @@ class StepBuffers:
         )
 
 
-def sampled_softmax_gradient(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """What the softmax of some examples needs to know of one part, or of one rank.
+
+    Attributes:
+        maximum_B: accumulation type, of the corrected logits.
+        total_B: float64, sum of ``exp(logit - maximum)``.
+        positives_B: float64, logits of the true classes; 0 where another rank has them.
+    """
+
+    maximum_B: torch.Tensor
+    total_B: torch.Tensor
+    positives_B: torch.Tensor
+
+
+def exponentiate(
     inputs_BD: torch.Tensor,
     positives_BD: torch.Tensor,
     negatives_SD: torch.Tensor,
     *,
     offsets_S: torch.Tensor,
     hits: tuple[torch.Tensor, torch.Tensor],
+    is_mine_B: torch.Tensor,
     kernels: SampledKernels,
     product: Product,
     buffers: PartBuffers,
-    needs_inputs: bool = True,
-) -> torch.Tensor:
-    """Cross-entropy of the true class against shared sampled negatives.
+) -> Terms:
+    """Logits of the true class and of shared negatives; those of the negatives become exponentials.
 
     The logit of a negative is corrected by ``- log(expected count / times drawn)``, so that the sum over
     negatives estimates the sum over all other classes. The true class, there with probability 1, is *not*
     corrected: that is the usual mistake. A negative that is an example's true class is masked for it. With
     every class drawn once (expected count 1) the loss is the exact cross-entropy.
+
+    One exponential per logit: what makes probabilities of them belongs to the example, so it is taken out of
+    the inputs and of the results of two products instead of the block.
 
     Args:
         inputs_BD: accumulation type (float64 for float64, else float32); left untouched.
@@ -111,46 +131,77 @@ def sampled_softmax_gradient(
         negatives_SD: class vectors of the distinct sampled classes.
         offsets_S: accumulation type, log(expected count) - log(times drawn); inf for a row to be ignored.
         hits: places among the sampled rows, and the examples whose true class stands there.
+        is_mine_B: whether the true class is one of this rank.
         kernels: elementwise work.
         product: matrix products.
-        buffers: receives the gradients.
-        needs_inputs: also give the gradient at the inputs: the third product.
-
-    Returns:
-        losses_B: sampled cross-entropy of each example; an underestimate of the true one.
+        buffers: where it computes; to be handed on to :func:`differentiate`.
 
     Source: Jean et al., ACL 2015, section 3.1 (importance sampling of Bengio & Senecal 2008); "Correcting the
     LogQ Correction", RecSys 2025 (arXiv 2507.09331): no correction of the positive.
     """
-    block_SB, wide_BD = buffers.logits_SB, buffers.inputs_BD
+    block_SB = buffers.logits_SB
     wide_positives_BD = buffers.positives_BD.copy_(positives_BD)
-    positive_logits_B = torch.mul(wide_positives_BD, inputs_BD, out=wide_BD).sum(dim=1)
+    positives_B = torch.mul(wide_positives_BD, inputs_BD, out=buffers.inputs_BD).sum(dim=1)
     product(negatives_SD, buffers.low_BD.copy_(inputs_BD).t(), block_SB)
     block_SB[hits] = -torch.inf
-    losses_B, share_B1 = _exponentiate(block_SB, offsets_S, positive_logits_B, kernels)
-    error_B1 = torch.expm1(-losses_B)[:, None]
+    lowest = torch.finfo(positives_B.dtype).min
+    maximum_B = torch.where(is_mine_B, positives_B, lowest)
+    total_B = is_mine_B.double()
+    kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
+    return Terms(maximum_B=maximum_B, total_B=total_B, positives_B=positives_B.double() * is_mine_B)
+
+
+def take_losses(terms: list[Terms], ranks: Ranks) -> tuple[torch.Tensor, torch.Tensor]:
+    """Put together what parts of a batch found, and ranks.
+
+    Args:
+        terms: of parts of the batch, behind each other.
+        ranks: that have the other classes.
+
+    Returns:
+        losses_B: sampled cross-entropy of each example; an underestimate of the true one;
+        shares_B: accumulation type, by what the exponentials of this rank make probabilities.
+    """
+    own_maximum_B = torch.cat([part.maximum_B for part in terms])
+    maximum_B, total_B, positives_B = sum_over_ranks(
+        own_maximum_B.clone(),
+        torch.cat([part.total_B for part in terms]),
+        [torch.cat([part.positives_B for part in terms])],
+        ranks,
+    )
+    real = own_maximum_B.dtype
+    losses_B = total_B.log().to(real) + (maximum_B - positives_B.to(real))
+    shares_B = torch.exp((own_maximum_B - maximum_B).double()) / total_B
+    return losses_B, shares_B.to(real)
+
+
+def differentiate(
+    inputs_BD: torch.Tensor,
+    negatives_SD: torch.Tensor,
+    *,
+    shares_B: torch.Tensor,
+    errors_B: torch.Tensor,
+    product: Product,
+    buffers: PartBuffers,
+    needs_inputs: bool = True,
+) -> None:
+    """Gradients of the summed loss, into the buffers that :func:`exponentiate` left.
+
+    Args:
+        inputs_BD: as given there.
+        negatives_SD: as given there.
+        shares_B: what makes probabilities of the exponentials.
+        errors_B: probability of the true class less 1; 0 where another rank has it.
+        product: matrix products.
+        buffers: receives the gradients.
+        needs_inputs: also give the gradient at the inputs, as far as this rank's classes go: the third
+            product.
+    """
+    block_SB, wide_BD = buffers.logits_SB, buffers.inputs_BD
+    share_B1, error_B1 = shares_B[:, None], errors_B[:, None]
     buffers.low_BD.copy_(torch.mul(inputs_BD, share_B1, out=wide_BD))
     product(block_SB, buffers.low_BD, buffers.negative_gradient_SD)
     buffers.positive_gradient_BD.copy_(torch.mul(inputs_BD, error_B1, out=wide_BD))
     if needs_inputs:
         product(block_SB.t(), negatives_SD, buffers.product_BD)
-        wide_BD.copy_(buffers.product_BD).mul_(share_B1).add_(wide_positives_BD.mul_(error_B1))
-    return losses_B
-
-
-def _exponentiate(
-    block_SB: torch.Tensor,
-    offsets_S: torch.Tensor,
-    positive_logits_B: torch.Tensor,
-    kernels: SampledKernels,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits become exp(logit - maximum); the losses, and by what share (B, 1) these make probabilities.
-
-    One exponential per logit: that share belongs to the example, so it is taken out of the inputs and of the
-    results of two products instead of the block.
-    """
-    maximum_B = positive_logits_B.clone()
-    total_B = torch.ones(len(maximum_B), dtype=torch.float64, device=maximum_B.device)
-    kernels.exp_shifted(block_SB, offsets_S, maximum_B, total_B)
-    losses_B = total_B.log().to(maximum_B.dtype) + (maximum_B - positive_logits_B)
-    return losses_B, total_B.reciprocal_().to(maximum_B.dtype)[:, None]
+        wide_BD.copy_(buffers.product_BD).mul_(share_B1).add_(buffers.positives_BD.mul_(error_B1))

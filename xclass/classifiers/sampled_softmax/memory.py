@@ -8,6 +8,7 @@ from xclass.classifiers.device import Device
 from xclass.classifiers.init import saving_regime, starting_regime
 from xclass.classifiers.nearest_neighbour.config import ADD_CLASSES
 from xclass.classifiers.nearest_neighbour.index_training import training_regimes
+from xclass.classifiers.ranks.memory import exchange_terms, kahan_terms, slice_shape
 from xclass.classifiers.sampled_softmax.config import SampledSoftmaxConfig, SamplerKind
 from xclass.classifiers.weights.config import WeightDtype, WeightsConfig
 from xclass.classifiers.work import distinct_log_uniform
@@ -31,8 +32,8 @@ ROWS_MULTIPLE = 128
 
 
 def round_up(num_rows: int) -> int:
-    """The next multiple of :data:`ROWS_MULTIPLE`."""
-    return -(-num_rows // ROWS_MULTIPLE) * ROWS_MULTIPLE
+    """The next multiple of :data:`ROWS_MULTIPLE`; one of them for no rows, as a rank can have."""
+    return max(1, -(-num_rows // ROWS_MULTIPLE)) * ROWS_MULTIPLE
 
 
 def max_sampled(config: SampledSoftmaxConfig, shape: ProblemShape) -> int:
@@ -60,11 +61,31 @@ def step_terms(config: SampledSoftmaxConfig, shape: ProblemShape, weights: Weigh
     return weights.memory_terms(shape) | state | {"scratch of a step": _scratch_bytes(config, shape, weights)}
 
 
+def num_found(config: SampledSoftmaxConfig, batch_size: int) -> int:
+    """Neighbours that a step looks up for its hard negatives, repeats counted."""
+    per_example = min(HARD_PER_EXAMPLE, config.num_hard)
+    return per_example * min(batch_size, max(1, config.num_hard // per_example)) if config.num_hard else 0
+
+
 def training_law(
-    config: SampledSoftmaxConfig, shape: ProblemShape, weights: WeightsConfig, device: Device = Device.cpu
+    config: SampledSoftmaxConfig,
+    shape: ProblemShape,
+    weights: WeightsConfig,
+    device: Device = Device.cpu,
+    *,
+    table_classes: int | None = None,
 ) -> MemoryLaw:
-    """Peak of the host in the train phase; the table and the index of negatives are there on any device."""
-    tables, index = _tables(config, shape), _index(config, shape)
+    """Peak of the host in the train phase; the table and the index of negatives are there on any device.
+
+    Args:
+        config: of the method.
+        shape: of the problem, or of the slice of one rank.
+        weights: format of the class vectors.
+        device: of the steps.
+        table_classes: classes of the table that negatives are drawn from; None: those of the shape.
+    """
+    table_classes = table_classes or shape.num_classes
+    tables, index = _tables(config, shape, table_classes), _index(config, shape)
     step = step_terms(config, shape, weights) if device is Device.cpu else {}
     starting = starting_regime(shape, config.init, weights)
     saving = saving_regime(shape, weights)
@@ -76,7 +97,7 @@ def training_law(
     ]
     if config.sampler.has_table:
         # Before there are class vectors.
-        building = {"table being built": TABLE_BUILD_BYTES_PER_CLASS * shape.num_classes}
+        building = {"table being built": TABLE_BUILD_BYTES_PER_CLASS * table_classes}
         regimes.append(Regime(name="sampler table", components=tables | building))
     if index:
         refresh = {"index training and copies": _refresh_bytes(config, shape, weights)}
@@ -84,10 +105,23 @@ def training_law(
     return MemoryLaw(regimes=tuple(regimes))
 
 
-def _tables(config: SampledSoftmaxConfig, shape: ProblemShape) -> dict[str, int]:
+def rank_law(
+    config: SampledSoftmaxConfig, shape: ProblemShape, ranks: int, weights: WeightsConfig, device: Device
+) -> MemoryLaw:
+    """Peak of the largest rank: the law of its slice, what ranks exchange, and the sampler's whole table.
+
+    All ranks draw the same negatives of all classes and work on those that they own, so that a table of
+    frequencies (12 C bytes, and 36 C more while it is built) is there in each: at sizes where that matters,
+    ``log_uniform`` draws without one.
+    """
+    law = training_law(config, slice_shape(shape, ranks), weights, device, table_classes=shape.num_classes)
+    return law.plus(kahan_terms(weights, shape, ranks) | exchange_terms(shape, ranks))
+
+
+def _tables(config: SampledSoftmaxConfig, shape: ProblemShape, table_classes: int) -> dict[str, int]:
     tables = {}
     if config.sampler.has_table:
-        tables["sampler table"] = TABLE_BYTES_PER_CLASS * shape.num_classes
+        tables["sampler table"] = TABLE_BYTES_PER_CLASS * table_classes
     if config.sampler.has_batch:
         tables["streaming frequencies"] = STREAMING_BYTES_PER_CLASS * shape.num_classes
     return tables

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from xclass.classifiers.kernels.sampled import RowState, SampledKernels, TouchedRows
 from xclass.classifiers.products import Team, choose_product
-from xclass.classifiers.sampled_softmax.loss import StepBuffers, sampled_softmax_gradient
+from xclass.classifiers.ranks.ranks import Ownership
+from xclass.classifiers.sampled_softmax.loss import (
+    StepBuffers,
+    Terms,
+    differentiate,
+    exponentiate,
+    take_losses,
+)
 from xclass.classifiers.sampled_softmax.memory import round_up
 from xclass.classifiers.sampled_softmax.negatives import Negatives
 from xclass.data.base import IntArray
@@ -46,17 +54,27 @@ class SampledStep:
     """
 
     def __init__(
-        self, state: RowState, *, kernels: SampledKernels, batch_size: int, num_sampled: int, threads: int
+        self,
+        state: RowState,
+        *,
+        kernels: SampledKernels,
+        batch_size: int,
+        num_sampled: int,
+        threads: int,
+        ownership: Ownership | None = None,
     ) -> None:
         """Allocate the scratch and start the threads.
 
         Args:
-            state: class vectors and their row state, updated in place.
+            state: class vectors of this rank and their row state, updated in place.
             kernels: elementwise work.
             batch_size: examples of a step, at most.
             num_sampled: distinct negatives of a step, at most.
             threads: T.
+            ownership: which classes the rows are, and who has the others; None: they are all.
         """
+        owned = ownership or Ownership.of_all(len(state.weights_CD))
+        self._ranks, self._first_class = owned.ranks, owned.first_class
         self._state = state
         self._kernels = kernels
         self._device = state.weights_CD.device
@@ -88,9 +106,9 @@ class SampledStep:
 
         Args:
             inputs_BD: float32 (float64 for float64 class vectors), on their device, left untouched.
-            classes_B: true classes, shape (B,); may repeat.
+            classes_B: true classes among all, shape (B,); may repeat.
             negatives: draws the negatives and knows how often each was to be expected.
-            generator: of the draws and of stochastic rounding.
+            generator: of the draws and of stochastic rounding; draws the same on all ranks.
             settings: of this step.
 
         Returns:
@@ -98,19 +116,22 @@ class SampledStep:
             this object, valid until the next step.
         """
         drawn_S = negatives.draw(classes_B, inputs_BD.cpu().numpy(), generator)
-        touched = self._kernels.touch(classes_B, drawn_S, self._buffers.layout)
+        is_mine_B, touched = self._touch(classes_B, drawn_S)
         num_sampled = len(touched.sampled_K)
         offsets_S = np.full(round_up(num_sampled), np.inf, dtype=self._offset_dtype)
-        offsets_S[:num_sampled] = negatives.log_expected_counts(touched.sampled_K) - np.log(touched.times_K)
-        rows_TD = self._gather(classes_B, touched)
+        counts_K = negatives.log_expected_counts(touched.sampled_K + self._first_class)
+        offsets_S[:num_sampled] = counts_K - np.log(touched.times_K)
+        rows_TD = self._gather(np.where(is_mine_B, classes_B - self._first_class, 0), touched)
         losses_B = self._differentiate(
             inputs_BD,
             rows_TD,
             touched,
             torch.from_numpy(offsets_S).to(self._device),
+            torch.from_numpy(is_mine_B).to(self._device),
             settings.needs_input_gradient,
         )
-        key = int(generator.integers(1 << 32))
+        # Rounding draws by key and row: a class draws the same on whichever rank it is.
+        key = (int(generator.integers(1 << 32)) + self._first_class) & 0xFFFFFFFF
 
         def update(rows: range) -> None:
             self._kernels.adagrad(
@@ -119,8 +140,23 @@ class SampledStep:
             )  # fmt: skip
 
         self._team.each(update, self._parts(len(touched.rows_U)))
-        gradient_BD = self._buffers.inputs_BD[: len(classes_B)]
-        return losses_B, gradient_BD if settings.needs_input_gradient else None
+        if not settings.needs_input_gradient:
+            return losses_B, None
+        return losses_B, self._ranks.sum_(self._buffers.inputs_BD[: len(classes_B)])
+
+    def _touch(self, classes_B: IntArray, drawn_S: IntArray) -> tuple[npt.NDArray[np.bool_], TouchedRows]:
+        """Which true classes are of this rank, and the rows that the step touches here.
+
+        Those of other ranks are taken as one more class behind the last row, which is then forgotten.
+        """
+        num_rows = len(self._state.weights_CD)
+        own_B, own_S = classes_B - self._first_class, drawn_S - self._first_class
+        is_mine_B = (own_B >= 0) & (own_B < num_rows)
+        own_S = own_S[(own_S >= 0) & (own_S < num_rows)]
+        touched = self._kernels.touch(np.where(is_mine_B, own_B, num_rows), own_S, self._buffers.layout)
+        if not is_mine_B.all():
+            touched = replace(touched, rows_U=touched.rows_U[:-1], starts_U1=touched.starts_U1[:-1])
+        return is_mine_B, touched
 
     def _parts(self, size: int) -> list[range]:
         """As many ranges as there are threads, empty ones where there is less to do."""
@@ -151,28 +187,46 @@ class SampledStep:
         rows_TD: torch.Tensor,
         touched: TouchedRows,
         offsets_S: torch.Tensor,
+        is_mine_B: torch.Tensor,
         needs_inputs: bool,
     ) -> torch.Tensor:
+        """Losses of the examples; the gradients are in the buffers then."""
         batch = len(inputs_BD)
         examples_H, places_H = touched.hit_examples_H, touched.hit_places_H
+        parts = [(index, slice(part.start, part.stop)) for index, part in enumerate(self._parts(batch))]
 
-        def differentiate(item: tuple[int, range]) -> torch.Tensor:
-            index, part = item
-            examples = slice(part.start, part.stop)
-            is_mine_H = (examples_H >= part.start) & (examples_H < part.stop)
-            return sampled_softmax_gradient(
+        def begin(item: tuple[int, slice]) -> Terms:
+            index, examples = item
+            is_here_H = (examples_H >= examples.start) & (examples_H < examples.stop)
+            return exponentiate(
                 inputs_BD[examples],
                 rows_TD[examples],
                 rows_TD[batch:],
                 offsets_S=offsets_S,
                 hits=(
-                    torch.from_numpy(places_H[is_mine_H]).to(self._device),
-                    torch.from_numpy(examples_H[is_mine_H] - part.start).to(self._device),
+                    torch.from_numpy(places_H[is_here_H]).to(self._device),
+                    torch.from_numpy(examples_H[is_here_H] - examples.start).to(self._device),
                 ),
+                is_mine_B=is_mine_B[examples],
                 kernels=self._kernels,
+                product=self._product,
+                buffers=self._buffers.part(index, examples, len(offsets_S)),
+            )
+
+        losses_B, shares_B = take_losses(self._team.each(begin, parts), self._ranks)
+        errors_B = torch.expm1(-losses_B) * is_mine_B
+
+        def end(item: tuple[int, slice]) -> None:
+            index, examples = item
+            differentiate(
+                inputs_BD[examples],
+                rows_TD[batch:],
+                shares_B=shares_B[examples],
+                errors_B=errors_B[examples],
                 product=self._product,
                 buffers=self._buffers.part(index, examples, len(offsets_S)),
                 needs_inputs=needs_inputs,
             )
 
-        return torch.cat(self._team.each(differentiate, list(enumerate(self._parts(batch)))))
+        self._team.each(end, parts)
+        return losses_B

@@ -68,7 +68,8 @@ def _of_lines(path: Path) -> Iterator[Sets]:
             words = line.replace(b",", b" ").split()
             sizes[place] = len(words)
             for word in words:
-                if not word.isdigit() or int(word) > _MAX_INT64:
+                # Python converts no digits beyond 4300; 19 hold every class number.
+                if not word.isdigit() or len(word) > 19 or int(word) > _MAX_INT64:
                     shown = word[:40].decode("utf-8", "replace")
                     raise DataError(
                         f"{path}:{first_line + place}: {shown!r} is no class number; a line holds whole "

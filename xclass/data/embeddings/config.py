@@ -14,6 +14,7 @@ from xclass.data.file_settings import (
     check_test_share,
     classes_of,
     num_train_of,
+    number_name_bytes,
     one_file,
     query_index_bytes,
 )
@@ -176,6 +177,10 @@ class EmbeddingsConfig(DataTraits):
         except (OSError, DataError):
             return None
         return {"num_examples": layout.shape[0], "value_bytes": layout.value_bytes}
+
+    def mean_name_bytes(self) -> float:
+        """Of ``class N``: see :func:`xclass.data.file_settings.number_name_bytes`."""
+        return number_name_bytes(self.most_classes)
 
     def num_train(self, num_classes: int) -> int:
         """Training examples: exact for all classes once they are prepared."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 from ast import literal_eval
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,12 @@ from xclass.errors import DataError
 
 _NPY_MAGIC = b"\x93NUMPY"
 _MAX_HEADER_BYTES = 100 << 20
-"""safetensors allows no longer header; of .npy it is far beyond what numpy writes."""
+"""safetensors allows no longer header."""
+_MAX_NPY_HEADER_BYTES = 10_000
+"""numpy reads no longer one from files that it does not trust.
+
+Source: https://numpy.org/doc/stable/reference/generated/numpy.load.html, ``max_header_size``.
+"""
 _SAFETENSORS_TYPES = {
     "F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf16",
     "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1", "U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1",
@@ -73,14 +77,14 @@ def npy_array(path: Path) -> ArrayLayout:
         start = file.read(8)
         if start[:6] != _NPY_MAGIC or start[6:7] not in (b"\1", b"\2", b"\3"):
             raise DataError(f"{path}: no .npy file; write it with numpy.save")
-        length_format = "<H" if start[6] == 1 else "<I"
-        length = struct.unpack(length_format, file.read(struct.calcsize(length_format)))[0]
-        text = file.read(min(length, _MAX_HEADER_BYTES)).decode("latin-1")
+        length = int.from_bytes(file.read(2 if start[6] == 1 else 4), "little")
+        text = file.read(min(length, _MAX_NPY_HEADER_BYTES)).decode("latin-1")
         offset = file.tell()
     try:
         header: dict[str, Any] = literal_eval(text.strip())
-        shape, kind, is_fortran = header["shape"], header["descr"], header["fortran_order"]
-    except (ValueError, SyntaxError, KeyError, TypeError) as error:
+        shape, kind, is_fortran = _counts(header["shape"]), header["descr"], header["fortran_order"]
+    # The last two of text that is nested too deeply.
+    except (ValueError, SyntaxError, KeyError, TypeError, RecursionError, MemoryError) as error:
         raise DataError(f"{path}: its header cannot be read ({error}); write it with numpy.save") from error
     if not isinstance(kind, str) or kind[:1] not in "<|" or kind[1:] not in _SAFETENSORS_TYPES.values():
         raise DataError(
@@ -92,7 +96,7 @@ def npy_array(path: Path) -> ArrayLayout:
             f"{path}: column after column (Fortran order), so that no row can be read by itself; "
             "save numpy.ascontiguousarray(array)"
         )
-    layout = ArrayLayout(path=str(path), name="", offset_bytes=offset, shape=tuple(shape), kind=kind[1:])
+    layout = ArrayLayout(path=str(path), name="", offset_bytes=offset, shape=shape, kind=kind[1:])
     _check_size(layout, path)
     return layout
 
@@ -117,17 +121,24 @@ def safetensors_arrays(path: Path) -> dict[str, ArrayLayout]:
                 arrays[name] = ArrayLayout(
                     path=str(path),
                     name=name,
-                    offset_bytes=8 + length + int(tensor["data_offsets"][0]),
-                    shape=tuple(int(size) for size in tensor["shape"]),
+                    offset_bytes=8 + length + _counts(tensor["data_offsets"])[0],
+                    shape=_counts(tensor["shape"]),
                     kind=kind,
                 )
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise DataError(
             f"{path}: no .safetensors file, or one that is cut short ({error}); write it again"
         ) from error
     for layout in arrays.values():
         _check_size(layout, path)
     return arrays
+
+
+def _counts(values: Any) -> tuple[int, ...]:
+    """Sizes or places, as a header may hold them."""
+    if not all(type(value) is int and value >= 0 for value in values):
+        raise ValueError(f"{values} are no counts")
+    return tuple(values)
 
 
 def _check_size(layout: ArrayLayout, path: Path) -> None:

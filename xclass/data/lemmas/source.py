@@ -84,6 +84,11 @@ class LemmasSource:
         """As for a scan: every form has one class."""
         return self.scan_batch(start, stop)
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Forms of one lemma, in the order of the file."""
+        start, stop = self._class_starts[class_id : class_id + 2].tolist()
+        return self.scan_batch(start, min(stop, start + limit))
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """A seeded sample without replacement of held-out forms; at most ``num_test`` of them."""
         num_queries = min(num_queries, self.num_test)
@@ -100,6 +105,12 @@ class LemmasSource:
         """Language and lemma, e.g. ``de:Haus``."""
         assert 0 <= class_id < self.num_classes
         return f"{self._manifest.languages[self._class_languages[class_id]]}:{self._names.text(class_id)}"
+
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Languages and lemmas."""
+        lemmas = self._names.texts(start, stop)
+        places = self._class_languages[start:stop].tolist()
+        return [f"{self._manifest.languages[at]}:{lemma}" for at, lemma in zip(places, lemmas, strict=True)]
 
     def groups_of(self, classes: IntArray) -> IntArray:
         """Languages, by their place in the manifest."""

@@ -83,6 +83,10 @@ class SyntheticSource:
         """As for a scan: every example has one class."""
         return self.scan_batch(start, stop)
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Of the even share, which has the same number of each class; the Zipf share is not searched."""
+        return self._examples(np.arange(class_id, self._num_even, self.num_classes, dtype=np.int64)[:limit])
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """Held-out examples: classes drawn from the mixture, noise never seen in training."""
         first = FIRST_TEST_ID + (seed % 1024) * (1 << 30)
@@ -123,6 +127,10 @@ class SyntheticSource:
     def class_name(self, class_id: int) -> str:
         """Its number."""
         return f"class {class_id}"
+
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """Their numbers."""
+        return [self.class_name(class_id) for class_id in range(start, stop)]
 
     def _examples(self, ids: IntArray) -> Batch:
         zipf = zipf_class(

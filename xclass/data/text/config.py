@@ -23,6 +23,8 @@ CLASS_STARTS = "class_starts.i8"
 
 _BYTES_PER_ROW = 40
 """Of a table that nobody has read yet: a product name and its class."""
+_NAME_BYTES = 16.0
+"""Of the name of a class of such a table."""
 
 
 class TableFormat(StrEnum):
@@ -206,6 +208,12 @@ class TextConfig(DataTraits):
     def known_facts(self) -> dict[str, Any] | None:
         """Counts of the prepared data; None where it is not prepared, or its files are not here."""
         return None if self.path is None else prepared_facts(self.folder)
+
+    def mean_name_bytes(self) -> float:
+        """Exact for all classes once the table is prepared, before that guessed."""
+        if (known := self.known_facts()) is None:
+            return _NAME_BYTES
+        return float(known["files"]["names.bytes"]["size_bytes"] / known["num_classes"])
 
     def num_train(self, num_classes: int) -> int:
         """Training examples: exact once the table is prepared, before that guessed from its size.

@@ -78,6 +78,10 @@ class TextSource:
         positions, sets = self._train_sets.sets_at(np.arange(start, stop))
         return _whole(_texts(self._train, positions), sets)
 
+    def examples_of(self, class_id: int, limit: int) -> Batch:
+        """Texts of one class, in the order of the file."""
+        return self._pairs(self._train_sets.places_of(class_id, limit))
+
     def queries(self, num_queries: int, seed: int) -> Batch:
         """A seeded sample without replacement of held-out examples; at most ``num_test`` of them."""
         num_queries = min(num_queries, self.num_test)
@@ -95,6 +99,10 @@ class TextSource:
         """As the table has it."""
         assert 0 <= class_id < self.num_classes
         return self._names.text(class_id)
+
+    def class_names(self, start: int, stop: int) -> list[str]:
+        """As the table has them."""
+        return self._names.texts(start, stop)
 
     def groups_of(self, classes: IntArray) -> IntArray:
         """All 0: a table knows no groups."""

@@ -13,6 +13,7 @@ from xclass.data.file_settings import (
     check_test_share,
     classes_of,
     num_train_of,
+    number_name_bytes,
     one_file,
     query_index_bytes,
 )
@@ -109,6 +110,10 @@ class XmcConfig(DataTraits):
         if self.path is None:
             return None
         return prepared_facts(self.folder) or _facts_of_header(Path(self.path))
+
+    def mean_name_bytes(self) -> float:
+        """Of ``class N``: see :func:`xclass.data.file_settings.number_name_bytes`."""
+        return number_name_bytes(self.most_classes)
 
     def num_train(self, num_classes: int) -> int:
         """Training examples: exact for all classes once they are prepared."""

@@ -25,8 +25,8 @@ MAX_CLASS = (1 << 53) - 1
 
 _COMMA, _SPACE, _COLON, _NEWLINE = b", :\n"
 _TO_SPACES = bytes.maketrans(b",:\n", b"   ")
-_HEADER = re.compile(rb"\s*(\d+)[ \t]+(\d+)[ \t]+(\d+)\s*\n")
-_WHOLE = re.compile(r"\d+(\.0*)?")
+_HEADER = re.compile(rb"\s*(\d{1,18})[ \t]+(\d{1,18})[ \t]+(\d{1,18})\s*\n")
+_WHOLE = re.compile(r"[0-9]+(\.0*)?")
 _LARGEST = float(np.finfo(np.float32).max)
 _FORM = "class,class feature:value feature:value"
 
@@ -220,7 +220,8 @@ def _fault_of(line: str) -> str | None:
 
 def _is_finite(word: str) -> bool:
     try:
-        return abs(float(word)) <= _LARGEST and "_" not in word
+        # Python reads the digits of every script, and underscores between them; numpy does not.
+        return abs(float(word)) <= _LARGEST and "_" not in word and word.isascii()
     except (ValueError, OverflowError):
         return False
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xclass.records.record import Verdict
+from xclass.report.disturbed import time_text
 from xclass.report.explain import ACCURACY_CAVEAT
-from xclass.report.rows import Row, shown_variant
+from xclass.report.rows import Row, each_rank_text, shown_variant
 from xclass.report.text import code, escape, ratio_text, share_with_interval, table
-from xclass.units import format_bytes, format_count, format_seconds
+from xclass.units import format_bytes, format_count
 
 _HEADERS = (
     "phase",
@@ -70,11 +71,11 @@ def _figures(row: Row) -> list[str]:
         predicted = format_bytes(row["predicted_over_base_bytes"])
         return [escape(row["verdict"].replace("_", " ")), "-", predicted, *"----"]
     return [
-        format_bytes(row["peak_rss_bytes"]),
+        f"{format_bytes(row['peak_rss_bytes'])}{each_rank_text(row)}",
         format_bytes(row["base_rss_bytes"]),
         format_bytes(row["predicted_over_base_bytes"]),
         ratio_text(row["ratio"]),
         accuracy_text(row),
-        format_seconds(row["latency_p50_seconds"]),
-        format_seconds(row["seconds"]),
+        time_text(row, "latency_p50_seconds"),
+        time_text(row, "seconds"),
     ]

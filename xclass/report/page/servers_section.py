@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xclass.projection.result import ProjectedPhase
+from xclass.projection.spread import spread_over_servers
 from xclass.report.page.study import PURPOSES, Study
+from xclass.report.plan_ranks import rank_words
 from xclass.report.text import code, escape, table
 from xclass.sizing.alternatives import suggest
 from xclass.sizing.choice import Choice, choose, format_usd
@@ -32,7 +34,23 @@ def servers_section(study: Study) -> str:
     ]
     cells = [_cells(phase, choice_of(study.hardware, phase)) for phase in phases]
     shown = table(headers, cells, num_text_columns=2, text_columns=("server", "next smaller one"))
-    return f"{shown}\n\n{price_note(study.hardware)}"
+    return "\n\n".join([shown, *ranks_note(study), price_note(study.hardware)])
+
+
+def ranks_note(study: Study) -> list[str]:
+    """For heads that no server of the catalogue holds at the size asked about: how many would."""
+    lines = []
+    for variant, asked in study.asked.items():
+        config, method = study.configs[variant]
+        fit = None if isinstance(asked, str) else asked[0]
+        if fit is not None and choice_of(study.hardware, fit).server is None:
+            wanted = replace(config, classes=fit.classes, dim=fit.dim)
+            alone, reference = choice_of(study.hardware, fit), study.projector.reference
+            spread = spread_over_servers(wanted, method, alone, study.hardware, reference)
+            if spread is not None:
+                words = "; ".join(rank_words(spread, batch_size=wanted.batch_size))
+                lines.append(f"- {code(variant)} {fit.phase}, by closed form: {escape(words)}")
+    return ["\n".join(lines)] if lines else []
 
 
 def leaner_section(study: Study) -> str:
@@ -43,7 +61,7 @@ def leaner_section(study: Study) -> str:
         for phase in [] if isinstance(asked, str) else asked:
             if phase.phase in PURPOSES:
                 wanted = replace(config, classes=phase.classes, dim=phase.dim)
-                found = suggest(wanted, phase.method, phase.phase, phase.peak.high, study.hardware)
+                found = suggest(wanted, phase.method, phase.phase, needed_of(phase), study.hardware)
                 lines += [
                     f"- {code(variant)} {phase.phase}: {escape(one.words)}" for one in found[:_NUM_LEANER]
                 ]
@@ -53,7 +71,12 @@ def leaner_section(study: Study) -> str:
 
 def choice_of(hardware: Hardware, phase: ProjectedPhase) -> Choice:
     """The server for a phase: chosen for the upper end of its interval, which is what can be promised."""
-    return choose(hardware, phase.peak.high)
+    return choose(hardware, needed_of(phase))
+
+
+def needed_of(phase: ProjectedPhase) -> int:
+    """The upper end of its interval, of all ranks where it has several: they were measured on one machine."""
+    return phase.layout.on_machine(phase.peak.high)
 
 
 def price_note(hardware: Hardware) -> str:
@@ -82,7 +105,7 @@ def _cells(phase: ProjectedPhase, choice: Choice) -> list[str]:
         code(phase.variant),
         str(phase.phase),
         format_count(phase.classes),
-        f"{format_bytes(phase.peak.high)} ({phase.basis})",
+        f"{format_bytes(needed_of(phase))} ({phase.basis})",
         server_text(choice),
         format_usd(choice.usd_per_month),
         escape(choice.server.date) if choice.server and choice.usd_per_month else "-",
