@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from xclass.cli.job import Elsewhere, Job, show_sweep
-from xclass.cli.launchers import Launch, Launcher, died_line
+from xclass.cli.launchers import Launch, Launcher, lost_line
 from xclass.cli.parser import complain
 from xclass.cli.sweep_folder import Caller, Outcome, SweepFolder
 from xclass.errors import XclassError
@@ -53,7 +53,7 @@ def launch_elsewhere(job: Job, launch: Launch, start: Callable[[Job], Callable[[
         with watch.watching():
             start(job)()
     except Exception as error:
-        line = died_line(error, launch.launcher, launch.sweep_dir)
+        line = lost_line(error, launch.launcher, launch.sweep_dir)
         if line is None:
             raise
         # One that was cancelled on Ctrl-C is lost as well.
