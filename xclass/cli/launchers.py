@@ -29,7 +29,7 @@ from xclass.units import GIB, MIB, format_bytes
 HEADROOM_SHARE = 0.2
 """On top of the plan: preparing data and the traced pass have no closed form, and batch systems kill at once.
 
-Source: peaks under memray were up to 12 % over those of the untraced twin in benchmarks/records/lemmas_all.
+A choice: no measurement says how much is enough on a cluster.
 """
 
 
