@@ -140,9 +140,7 @@ class Job:
         if self.elsewhere is None:
             complain(line)
 
-    def _carry_out(
-        self, config: RunConfig, outcome: Outcome, console: Console, results: PlainConsole
-    ) -> float:
+    def _carry_out(self, config: RunConfig, outcome: Outcome, console: Console, results: Console) -> float:
         """A run in its own folder, ending in a report of what was measured."""
         check_device(config.device)
         check_libraries(config.methods)
