@@ -26,8 +26,8 @@ _ROOT = Path(__file__).parents[1]
 _RECORD = _ROOT / "benchmarks" / "records" / "heads" / "shards"
 _KINDS, _SHARDS = ("flat", "sq8", "ivf_sq8"), (1, 4, 16)
 _WORDS = (
-    "+classes=2e5", "dim=64", "methods=[nearest_neighbour]", "measure.heap_pass=false", "keep_models=false",
-    "data.examples_per_class=2", "evaluate.num_queries=1000", "evaluate.top_k=10",
+    "+classes=2e5", "dim=64", "threads=1", "methods=[nearest_neighbour]", "measure.heap_pass=false",
+    "keep_models=false", "data.examples_per_class=2", "evaluate.num_queries=1000", "evaluate.top_k=10",
 )  # fmt: skip
 
 
@@ -105,3 +105,7 @@ against one Flat index. Inverted lists are searched with 16 probes in every shar
 more and find more. Times are of one machine on which other work ran.
 
 {markdown_table(headers, cells)}"""
+
+
+if __name__ == "__main__":
+    main()

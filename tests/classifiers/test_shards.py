@@ -15,6 +15,7 @@ from xclass.classifiers.nearest_neighbour.config import Metric, NearestNeighbour
 from xclass.classifiers.nearest_neighbour.index_config import IndexConfig, MeansStorage, VectorSource
 from xclass.classifiers.nearest_neighbour.server import FaissServer
 from xclass.classifiers.nearest_neighbour.shards import OpenedIndex, Shards
+from xclass.classifiers.seal import check_seal, seal
 from xclass.encoders.identity import IdentityEncoder
 from xclass.errors import ConfigError, ModelError
 from xclass.shapes import ProblemShape
@@ -57,6 +58,7 @@ def build(folder, *, metric=Metric.cosine, feed=None, **index):
     classifier.fit(feed or Feed())
     classifier.save(folder)
     IdentityEncoder(dim=D).save(folder)
+    seal(folder)
     server = FaissServer(threads=1)
     server.load(folder)
     return server, classifier
@@ -240,6 +242,7 @@ def test_shards_built_apart_and_merged_answer_as_those_built_together(index, tmp
         build(tmp_path / f"part{number}", feed=Whole(), shards=3, shard=number, **index)
     done = merge_models([tmp_path / f"part{number}" for number in (1, 2, 0)], tmp_path / "merged")
     assert (done.num_classes, done.num_shards) == (C, 3)
+    check_seal(tmp_path / "merged")
     merged = FaissServer(threads=1)
     merged.load(tmp_path / "merged")
     assert_same_answers(together, merged)
@@ -283,11 +286,15 @@ def test_what_does_not_fit_together_is_refused_and_leaves_nothing(tmp_path):
     build(tmp_path / "c", shards=2, shard=1, factory="SQ8", rerank=5)
     build(tmp_path / "d", shards=2, shard=1)
     (tmp_path / "d" / "encoder.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"encoder\.json"):
+        merge_models([tmp_path / "a", tmp_path / "d"], tmp_path / "out")
+    seal(tmp_path / "d")
     save_array(tmp_path / "weights.npy", CENTRES)
     head = tmp_path / "head"
     head.mkdir()
     save_array(head / "weights.npy", CENTRES)
     write_manifest(head, kind="linear", shape={"num_classes": C, "dim": D}, facts={"dtype": "float32"})
+    seal(head)
     for other, words in {
         "a": "whose first class is 0",
         "b": "of another normalise",

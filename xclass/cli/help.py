@@ -53,12 +53,18 @@ the methods
                          rabitq1 | rabitq2 | rabitq3 | rabitq4 | ivf_rabitq4 | pq_fast_scan
   index.factory=IVF1024,SQ8     any FAISS factory string    index.rerank=200   second stage by float16 vectors
   index.target_recall=0.95      search effort tuned at the size served; or index.num_probes, .search_width
+  index.shards=8         built piece by piece, one in memory at a time, and searched together; index.shard=0
+                         builds one of them alone, on another machine too (python -m xclass.merge)
   index.vectors=means|dense_softmax|sampled_softmax      class means, or the class vectors of a trained head
   method.nearest_neighbour.encoder=projection                text only; or a trained method of this run
   method.dense_softmax_autograd.optimizer=adam|sgd
 
 the measurement
   threads=N              threads of every child (default: the cores this process may use)
+  ranks=2                processes that dense_softmax and sampled_softmax are trained in (torchrun), each with
+                         a slice of the classes; each is measured
+  checkpoint.minutes=10  training that is killed goes on from there, with any number of ranks;
+                         checkpoint.folder=FOLDER: from those of another run
   device=cpu|cuda        cuda: softmax heads train on the GPU, its peaks beside the host's
   measure.repeats=1          3: every phase three times, medians and spreads; disagreements with their cause
   measure.heap_pass=true     shortened passes, under memray and untraced beside it: heap peak, who held it,

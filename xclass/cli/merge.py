@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from xclass.classifiers.seal import SealLevel
+from xclass.cli.checking import Checking
 from xclass.cli.parser import OneLineParser, run_command
 from xclass.units import format_count
 
@@ -50,7 +52,10 @@ def _merge(arguments: argparse.Namespace) -> int:
     # Here, so that --help and a mistake are answered without numpy and FAISS.
     from xclass.classifiers.amend.merge import merge_models
 
-    done = merge_models(arguments.models, arguments.out)
+    with Checking() as progress:
+        done = merge_models(
+            arguments.models, arguments.out, check=SealLevel(arguments.check), progress=progress
+        )
     sys.stdout.write(
         f"{format_count(done.num_classes)} classes in {done.num_shards} shards in {arguments.out}\n"
     )
@@ -59,7 +64,7 @@ def _merge(arguments: argparse.Namespace) -> int:
 
 def _parse(words: list[str]) -> argparse.Namespace:
     parser = OneLineParser(
-        allowed="two or more MODEL_FOLDERs and --out",
+        allowed="two or more MODEL_FOLDERs, --check and --out",
         prog="python -m xclass.merge",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -69,5 +74,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "models", metavar="MODEL_FOLDER", type=Path, nargs="+", help="folder of a saved index"
     )
+    parser.add_argument(
+        "--check", choices=[str(level) for level in SealLevel], default=str(SealLevel.contents),
+        help="of the models before they are opened: every byte against their seals (the default), or names "
+        "and sizes of their files only",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="NEW_FOLDER", type=Path, required=True, help="folder to make")
     return parser.parse_args(words)

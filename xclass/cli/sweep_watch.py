@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from rich.console import Console
 
 from xclass.cli.job import Elsewhere, Job, show_sweep
-from xclass.cli.launchers import Launch, Launcher, died_line
+from xclass.cli.launchers import Launch, Launcher, lost_line
 from xclass.cli.parser import complain
 from xclass.cli.sweep_folder import Caller, Outcome, SweepFolder
 from xclass.errors import XclassError
@@ -55,7 +55,7 @@ def launch_elsewhere(job: Job, launch: Launch, start: Callable[[Job], Callable[[
         with watch.watching():
             start(job)()
     except Exception as error:
-        line = died_line(error, launch.launcher, launch.sweep_dir)
+        line = lost_line(error, launch.launcher, launch.sweep_dir)
         if line is None:
             raise
         # One that was cancelled on Ctrl-C is lost as well.

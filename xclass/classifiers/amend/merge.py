@@ -20,6 +20,8 @@ from xclass.classifiers.model_folder import map_array, read_manifest, write_mani
 from xclass.classifiers.nearest_neighbour.index_parts import innermost
 from xclass.classifiers.nearest_neighbour.second_stage import EXACT_VECTORS
 from xclass.classifiers.nearest_neighbour.shards import NUM_SHARDS, ShardFiles, open_shards, shard_files
+from xclass.classifiers.seal import Progress, SealLevel, check_seal, seal
+from xclass.classifiers.served_facts import SERVED_JSON
 from xclass.data.base import IntArray, batch_ranges
 from xclass.encoders.config import ENCODER_FILES
 from xclass.errors import ConfigError
@@ -27,6 +29,7 @@ from xclass.errors import ConfigError
 _KEY = "MODEL_FOLDER"
 _EQUAL_FACTS = ("normalise", "rerank", "is_rerank_mapped")
 """Of the manifest: what one server cannot do in two ways."""
+_SHARED_FILES = ENCODER_FILES | {SERVED_JSON}
 _EFFORTS = ("num_probes", "search_width")
 
 
@@ -71,7 +74,13 @@ class Merged:
     num_shards: int
 
 
-def merge_models(models: Sequence[Path], out: Path) -> Merged:
+def merge_models(
+    models: Sequence[Path],
+    out: Path,
+    *,
+    check: SealLevel = SealLevel.contents,
+    progress: Progress | None = None,
+) -> Merged:
     """Write one model folder with the indexes of several; these are only read.
 
     Classes keep their ids. The models must have been built with the same encoder and settings, over classes
@@ -80,21 +89,25 @@ def merge_models(models: Sequence[Path], out: Path) -> Merged:
     Args:
         models: at least two saved nearest-neighbour indexes, in any order.
         out: folder to make; its parent exists.
+        check: how closely each is compared with its seal before.
+        progress: of that check.
 
     Raises:
         ConfigError: the models do not fit together, or ``out`` exists.
-        ModelError: one of them is damaged.
+        ModelError: one of them is not sealed, or damaged.
         OSError: the disk is full; it takes as much as all of them.
 
     Memory:
         one block of ids or vectors; indexes are opened mapped, to look at their headers.
     """
+    for folder in models:
+        check_seal(folder, level=check, progress=progress)
     parts = _open_parts(models)
     files = [(part.folder, names) for part in parts for names in part.files]
     with new_folder(out) as partial:
         for (folder, names), new_names in zip(files, shard_files(len(files)), strict=True):
             _copy_index(folder, names, partial, new_names)
-        _copy_encoder(parts[0].folder, partial)
+        _copy_shared(parts[0].folder, partial)
         num_classes = sum(part.num_classes for part in parts)
         _write_ids(parts, partial, num_classes)
         if parts[0].facts.get("rerank", 0):
@@ -103,6 +116,7 @@ def merge_models(models: Sequence[Path], out: Path) -> Merged:
         write_manifest(partial, kind="faiss", shape=shape, facts=_facts(parts, len(files)))
         # Whether FAISS reads them, and they are of one dimension and metric.
         open_shards(partial, read_manifest(partial, kind="faiss"))
+        seal(partial)
     return Merged(num_classes=num_classes, num_shards=len(files))
 
 
@@ -145,7 +159,7 @@ def _check_alike(first: _Part, part: _Part) -> None:
     if first.manifest["dim"] != part.manifest["dim"]:
         differing.append("dim")
     differing += [
-        name for name in _encoder_names(first.folder, part.folder) if not _is_same(name, first, part)
+        name for name in _shared_names(first.folder, part.folder) if not _is_same(name, first, part)
     ]
     if differing:
         raise ConfigError(
@@ -157,13 +171,13 @@ def _check_alike(first: _Part, part: _Part) -> None:
         )
 
 
-def _encoder_names(*folders: Path) -> list[str]:
-    """Files of the encoders, those in folders of a frozen one too."""
+def _shared_names(*folders: Path) -> list[str]:
+    """Files of no class alone: encoder, what is served, and those in folders (frozen encoder, names)."""
     found = set()
     for folder in folders:
         for path in folder.rglob("*"):
             name = path.relative_to(folder)
-            if path.is_file() and (len(name.parts) > 1 or name.name in ENCODER_FILES):
+            if path.is_file() and (len(name.parts) > 1 or name.name in _SHARED_FILES):
                 found.add(str(name))
     return sorted(found)
 
@@ -185,8 +199,8 @@ def _copy_index(folder: Path, names: ShardFiles, target: Path, new_names: ShardF
     faiss.write_index(index, str(target / new_names.index))
 
 
-def _copy_encoder(folder: Path, target: Path) -> None:
-    for name in _encoder_names(folder):
+def _copy_shared(folder: Path, target: Path) -> None:
+    for name in _shared_names(folder):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, target / name)
 

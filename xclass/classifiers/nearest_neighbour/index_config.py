@@ -144,8 +144,9 @@ class IndexConfig:
 
     def _check_shards(self) -> None:
         if self.shard is not None and not 0 <= self.shard < self.shards:
-            most = f"0 to {self.shards - 1}, as there are {self.shards} shards"
-            self._refuse("shard", allowed=most, remedy="raise index.shards, or take index.shard out")
+            most = "null" if self.shards == 1 else f"0 to {self.shards - 1}"
+            allowed = f"{most} with index.shards={self.shards}"
+            self._refuse("shard", allowed=allowed, remedy="raise index.shards, or take index.shard out")
         if self.target_recall is not None and (
             self.shard is not None or (self.shards > 1 and self.means_storage is MeansStorage.memory)
         ):
