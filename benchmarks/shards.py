@@ -62,7 +62,7 @@ def _run(kind: str, shards: int, folder: Path) -> tuple[dict[str, Any], Any]:
     subprocess.run([sys.executable, "-m", "xclass", *words], cwd=_ROOT, check=True)
     records = {str(record.phase): record for record in read_records(folder)}
     build, serve = records["build"], records["serve"]
-    with np.load(folder / "answers" / "nearest_neighbour.npz") as answers:
+    with np.load(folder / "answers" / "nearest_neighbour.npz", allow_pickle=False) as answers:
         found = answers["classes_QK"]
     assert build.memory is not None
     assert serve.memory is not None

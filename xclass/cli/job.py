@@ -21,6 +21,7 @@ from typing import TextIO
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 
 from xclass import __version__
 from xclass.classifiers.gpu import check_device
@@ -113,7 +114,7 @@ class Job:
             folder.write_outcome(number, outcome)
         return value
 
-    def _guarded(self, tree: DictConfig, console: PlainConsole, results: PlainConsole) -> float:
+    def _guarded(self, tree: DictConfig, console: Console, results: Console) -> float:
         if any(outcome.was_interrupted for outcome in self.outcomes):
             return float("nan")
         outcome = Outcome()
@@ -139,9 +140,7 @@ class Job:
         if self.elsewhere is None:
             complain(line)
 
-    def _carry_out(
-        self, config: RunConfig, outcome: Outcome, console: PlainConsole, results: PlainConsole
-    ) -> float:
+    def _carry_out(self, config: RunConfig, outcome: Outcome, console: Console, results: Console) -> float:
         """A run in its own folder, ending in a report of what was measured."""
         check_device(config.device)
         check_libraries(config.methods)
@@ -178,7 +177,7 @@ class Job:
         write_command(folder, Command(words=self.words, directory=self.directory, is_sweep=is_sweep))
 
 
-def show_sweep(console: PlainConsole, sweep_dir: Path, *, is_search: bool) -> None:
+def show_sweep(console: Console, sweep_dir: Path, *, is_search: bool) -> None:
     """Write the reports over all jobs that have records, and say where they are.
 
     Raises:
@@ -228,7 +227,7 @@ def _stopping(elsewhere: Elsewhere) -> Iterator[None]:
         thread.join()
 
 
-def _show(console: PlainConsole, reports: Reports, result: ExperimentResult) -> None:
+def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
     console.print(results_table(reports.rows, width=console.width))
     if (metrics := metrics_table(reports.rows, width=console.width)) is not None:
         console.print(metrics)

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from rich.console import Console
+
 from xclass.cli.job import Elsewhere, Job, show_sweep
 from xclass.cli.launchers import Launch, Launcher, lost_line
 from xclass.cli.parser import complain
@@ -70,9 +72,7 @@ class SweepWatch:
         outcomes: number of a job -> what it came to, of all that have told.
     """
 
-    def __init__(
-        self, launch: Launch, folder: SweepFolder, console: PlainConsole, *, is_search: bool
-    ) -> None:
+    def __init__(self, launch: Launch, folder: SweepFolder, console: Console, *, is_search: bool) -> None:
         """Watch nothing yet.
 
         Args:
