@@ -41,7 +41,7 @@ check: $(VENV)/.installed-dev  ## Lint, format, types, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/codespell xclass conf scripts tests benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md
+	$(BIN)/codespell xclass conf scripts tests benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md
 
 docs: $(VENV)/.installed-dev  ## Build the API reference from the docstrings into build/api
 	$(BIN)/python scripts/api_reference.py

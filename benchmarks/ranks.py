@@ -101,7 +101,7 @@ def _render(document: dict[str, Any]) -> str:
     machine = document["machine"]
     parts = [
         "# Heads in several ranks on one machine",
-        f"`{document['command']}`, {document['date']}, {machine.get('cpu_model', 'CPU')}, "
+        f"`{document['command']}`, {document['date']}, {machine.get('processor', 'CPU')}, "
         f"{document['threads']} threads shared by all ranks of a run (at least one each), {DIM} dimensions, "
         f"batches of {BATCH}, float32, medians of {len(document['runs']) // len(_arms(document))} rounds.",
         "All ranks run on the cores and the memory bus of this one machine and talk over loopback: a step "

@@ -1,6 +1,7 @@
 """A service under load: what HTTP costs over a bare loop, RAM per worker, overload; under the promised cap.
 
     python benchmarks/serving_load.py              # about 6 minutes, of which 2 fit the models once; root
+    python benchmarks/serving_load.py --only flat  # one arm; the other stays as it was recorded
     python benchmarks/serving_load.py --report-only
 
 The service runs under a control group with the limit that it promises. Clients are this process, over
@@ -143,9 +144,15 @@ def main() -> None:
     parser.add_argument("--only", choices=_ARMS)
     arguments = parser.parse_args()
     if not arguments.report_only:
-        names = [arguments.only] if arguments.only else list(_ARMS)
-        write_document(arguments.out / "record.json", {"arms": {name: _measure(name) for name in names}})
+        for name in [arguments.only] if arguments.only else list(_ARMS):
+            _keep(arguments.out / "record.json", name, _measure(name))
     keep_report(arguments.out, render)
+
+
+def _keep(path: Path, name: str, result: dict[str, Any]) -> None:
+    """Beside the other arms that are there."""
+    arms = json.loads(path.read_text(encoding="utf-8"))["arms"] if path.exists() else {}
+    write_document(path, {"arms": arms | {name: result}})
 
 
 def _measure(name: str) -> dict[str, Any]:

@@ -42,7 +42,10 @@ def _cap(arm: dict[str, Any]) -> str:
     if peak is None:
         return f"{text}.\n"
     hits, kills = cap.get("num_limit_hits"), cap.get("num_oom_kills")
-    return f"{text}: charged peak {_mib(peak)}, limit hits {hits}, kills {kills}.\n"
+    return (
+        f"{text}, the model evicted from the page cache before: charged peak {_mib(peak)}, "
+        f"limit hits {hits}, kills {kills}. Libraries that were in memory already are charged to others.\n"
+    )
 
 
 def _pairs(arm: dict[str, Any]) -> str:

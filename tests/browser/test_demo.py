@@ -107,7 +107,7 @@ def visit(browser):
         context = browser.new_context(viewport={"width": width, "height": 900}, locale="en-US", **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error.stack or error)))
         page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))

@@ -79,13 +79,25 @@ assert not hidden.exists()
 
 def test_estimators_and_amendments_need_no_linux(run_elsewhere):
     program = ESTIMATE.replace("NAMES", "('NearestNeighbour', 'SparseMeans')")
-    amend = ("xclass.amend", "SparseMeans", "--drop", "1", "--out", "smaller")
+    amend = ("xclass.amend", "NearestNeighbour", "--drop", "1", "--out", "smaller")
     done = run_elsewhere("-c", program, "--", *amend, libraries="faiss")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("dropped 1; 2 classes")
 
 
-def test_a_softmax_head_and_its_files_need_no_linux(run_elsewhere):
+SERVICE_RAM = """
+import asyncio, os
+from xclass.measure.tree import tree_bytes
+from xclass.serving.memory import MemoryReader
+(reading,) = asyncio.run(MemoryReader().read())
+assert reading.pid == os.getpid()
+assert 20e6 < reading.rss_bytes < 4e9
+assert abs(tree_bytes([os.getpid(), 2**30]) - reading.pss_bytes) < 50e6, "one that is gone counts nothing"
+"""
+
+
+def test_a_softmax_head_its_files_and_a_services_ram_need_no_linux(run_elsewhere):
     program = ESTIMATE.replace("NAMES", "('DenseSoftmax',)")
-    done = run_elsewhere("-c", program, "--", "-c", STORE, libraries="torch")
+    words = ("-c", program, "--", "-c", STORE, "--", "-c", SERVICE_RAM)
+    done = run_elsewhere(*words, libraries="torch asyncio selectors")
     assert done.returncode == 0, done.stderr

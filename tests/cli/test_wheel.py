@@ -41,6 +41,17 @@ def test_the_wheel_finds_its_configuration_from_any_folder(wheel, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_wheel_is_for_every_system_and_says_which_it_was_tried_on(wheel):
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = archive.read(name).decode()
+    assert "Requires-Python: <3.14,>=3.11" in metadata
+    for system in ("MacOS", "POSIX :: Linux"):
+        assert f"Classifier: Operating System :: {system}\n" in metadata
+
+
+@pytest.mark.slow
 def test_the_wheel_carries_the_schema_types_and_nothing_of_the_tests(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()

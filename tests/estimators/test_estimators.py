@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import xclass
 from xclass.classifiers.registry import METHOD_CONFIGS
+from xclass.classifiers.seal import check_seal
 from xclass.encoders.kinds import Takes
 from xclass.errors import ConfigError, ModelError
 from xclass.estimators import ESTIMATORS
@@ -179,6 +180,20 @@ def test_a_model_of_another_estimator_or_a_damaged_one_is_refused(tmp_path):
     (tmp_path / "model" / "classes.npy").write_bytes(b"")
     with pytest.raises(ModelError, match=r"classes|not a saved NearestNeighbour"):
         ESTIMATORS[NN].load(tmp_path / "model")
+
+
+def test_a_model_is_saved_whole_and_sealed_or_not_at_all(tmp_path, monkeypatch):
+    model = fitted(NN)
+    model.save(tmp_path / "whole")
+    check_seal(tmp_path / "whole")
+    monkeypatch.setattr("xclass.estimators.model_files.seal", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        model.save(tmp_path / "half")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
+def full_disk(*_):
+    raise OSError(28, "No space left on device")
 
 
 @parametrize_with_checks([small(name, epochs=2) for name in ("SparseMeans", "SampledSoftmax")])

@@ -16,7 +16,7 @@ from xclass.errors import XclassError
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 _SETTINGS = settings(
-    max_examples=int(EXAMPLES or 25),
+    max_examples=int(EXAMPLES or 15),
     derandomize=EXAMPLES is None,
     database=None,
     deadline=None,

@@ -17,7 +17,7 @@ def test_a_killed_search_asks_for_the_same_runs_and_measures_only_what_is_missin
     pytest.importorskip("optuna")
     sweep = tmp_path / "sweep"
     process = start_xclass(
-        "-m", *QUICK, "+classes=interval(300, 900)", "seed=choice(0,1,2)", "objective.serving_ram=1GB",
+        "-m", *QUICK, "+classes=int(interval(300, 900))", "seed=choice(0,1,2)", "objective.serving_ram=1GB",
         "hydra/sweeper=optuna", "hydra/sweeper/sampler=tpe", "hydra.sweeper.sampler.seed=0",
         "hydra.sweeper.sampler.n_startup_trials=1", "hydra.sweeper.direction=maximize",
         "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=1", f"hydra.sweep.dir={sweep}",

@@ -31,8 +31,9 @@ def beside(*neighbours):
 
 def serve(conditions, **changes):
     changes = {"memory": reading(60, 90), "latencies": latencies(0.002), "seconds": 12.5} | changes
+    method = changes.pop("method", "dense_softmax")
     return make_record(
-        "dense_softmax", Phase.SERVE, accuracy=answered(0.7, 0.6, 0.8), conditions=conditions, **changes
+        method, Phase.SERVE, accuracy=answered(0.7, 0.6, 0.8), conditions=conditions, **changes
     )
 
 
@@ -77,6 +78,12 @@ def test_a_repeat_that_was_disturbed_marks_the_median():
 def test_the_terminal_names_what_was_disturbed():
     caption = results_table(rows([serve(beside(OTHER))])).caption.plain
     assert "Times disturbed by other measured children (report.md names them): dense_softmax serve" in caption
+
+
+def test_the_terminal_names_the_first_of_many():
+    made = [serve(beside(OTHER), repeat=0, method=name) for name in ("a", "b", "c", "d", "e")]
+    caption = results_table(rows(made)).caption.plain
+    assert "a serve, b serve, c serve, 2 more" in caption
 
 
 def test_neighbours_are_named_as_a_cause_of_a_difference():

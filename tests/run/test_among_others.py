@@ -16,6 +16,7 @@ from xclass.records.neighbours import MOST_LISTED
 from xclass.records.record import Pass, Phase
 from xclass.run.launcher import ChildResult
 from xclass.run.neighbours import conditions_of, place_for
+from xclass.run.room import place_here
 from xclass.run.spec import ChildSpec
 
 HOLDER = ROOT / "tests" / "measure" / "children" / "holder.py"
@@ -175,6 +176,14 @@ def make_spec(run_dir):
         method="dense_softmax", phases=[Phase.LOAD, Phase.SERVE], pass_=Pass.RSS, data_name="synthetic",
         config=config, run_dir=str(run_dir), model_dir="",
     )  # fmt: skip
+
+
+def test_a_plan_names_who_runs(tmp_path):
+    alone = place_here(tmp_path, 0.05).available_words
+    with place_for(make_spec(tmp_path), 3 << 30):
+        words = place_here(tmp_path, 0.05).available_words
+    folder = "/".join(tmp_path.parts[-2:])
+    assert words == f"{alone}; beside dense_softmax load, serve of {folder} (3 GiB reserved)"
 
 
 def test_a_place_is_free_again_after_a_failure_inside(tmp_path):

@@ -1,6 +1,7 @@
 """What a trial may be called that did not come to its end."""
 
 import dataclasses
+import sys
 
 import pytest
 from real_runs import SMALL
@@ -8,7 +9,6 @@ from real_runs import SMALL
 from xclass.measure.caps import CapChoice
 from xclass.records.proof import ProofVerdict
 from xclass.records.record import Phase
-from xclass.run import launcher
 from xclass.run.proof_search import find_least, is_working
 from xclass.run.proof_source import find_source
 from xclass.run.proving import Trial, prove
@@ -35,7 +35,7 @@ def test_a_trial_out_of_time_is_refuted_with_the_time(source):
 
 
 def test_a_command_that_cannot_be_started_shows_nothing_about_memory(source, monkeypatch):
-    monkeypatch.setattr(launcher.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     proof = prove(source, trial())
     assert proof.verdict is ProofVerdict.NOT_PROVEN
     assert "exit code 127" in proof.cause

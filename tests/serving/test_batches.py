@@ -96,14 +96,18 @@ def test_others_than_the_first_are_answered_apart_and_in_their_order():
 def test_an_idle_engine_waits_for_more_only_if_it_is_told_to():
     engine = Engine()
 
-    async def scenario(batcher):
-        first = asyncio.create_task(answer(batcher, engine, 1))
-        await asyncio.sleep(0.05)
-        await asyncio.gather(first, answer(batcher, engine, 2))
+    async def one_by_one(batcher):
+        await answer(batcher, engine, 1)
+        await answer(batcher, engine, 2)
 
-    run(scenario, max_wait_ms=0)
-    run(scenario, max_wait_ms=300)
-    assert engine.batches == [[1], [2], [1, 2]]
+    async def a_little_later(batcher):
+        first = asyncio.create_task(answer(batcher, engine, 3))
+        await asyncio.sleep(0.05)
+        await asyncio.gather(first, answer(batcher, engine, 4))
+
+    run(one_by_one, max_wait_ms=0)
+    run(a_little_later, max_wait_ms=5000, max_batch=2)
+    assert engine.batches == [[1], [2], [3, 4]]
 
 
 def test_a_full_queue_says_when_to_come_back_and_loses_nothing():
@@ -123,7 +127,7 @@ def test_a_full_queue_says_when_to_come_back_and_loses_nothing():
 
 
 def test_what_is_past_its_deadline_is_refused_and_not_worked_on():
-    engine = Engine(0.2)
+    engine = Engine(0.8)
 
     async def scenario(batcher):
         first = asyncio.create_task(answer(batcher, engine, 1))

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -194,6 +195,21 @@ def test_of_a_matrix_dimensions_numbers_and_parameters_are_checked():
     with pytest.raises(RequestError) as refused:
         TEXTS.read("text/plain", b"{}", {})
     assert refused.value.status == 415
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"[]", b"{}", b'{"":{}}', b'{"":{"":{"":{"":{}}}}}', b"1e1", b"999", b'"ab"', b'[{"":[{"":0}]}]'],
+)
+def test_no_body_takes_more_memory_than_the_promise_has_room_for(piece):
+    body = b'{"texts":[' + b",".join([piece] * (200_000 // len(piece))) + b"]}"
+    settings = ServeSettings(model="m")
+    tracemalloc.start()
+    with pytest.raises(RequestError):
+        read(TEXTS, body)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes / len(body) < settings.reading_bytes / settings.max_bytes
 
 
 JSON = st.recursive(

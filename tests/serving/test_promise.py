@@ -2,7 +2,8 @@
 
 from serving_models import save_head
 
-from xclass.records.record import Latency, MemoryReading, MemorySplit, Pass, Phase, Record, Verdict
+from xclass.records.memory import MemoryReading, MemorySplit
+from xclass.records.record import Latency, Pass, Phase, Record, Verdict
 from xclass.records.store import write_record
 from xclass.serving.promise import SERVICE_BYTES, SUPERVISOR_BYTES, read_promise
 from xclass.serving.settings import ServeSettings
@@ -32,7 +33,7 @@ def test_a_further_worker_costs_its_own_memory_and_not_the_model(tmp_path):
     one, three = (
         read_promise(folder, ServeSettings(model=str(folder), workers=number, threads=3)) for number in (1, 3)
     )
-    each = SERVICE_BYTES + 4 * ServeSettings(model="").max_bytes
+    each = SERVICE_BYTES + 44 * ServeSettings(model="").max_bytes
     assert one.total_bytes == 500 * MIB + each + SUPERVISOR_BYTES
     assert three.total_bytes - one.total_bytes == 2 * (60 * MIB + each)
     assert one.batch_size == 256

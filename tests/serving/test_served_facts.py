@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from serving_models import CENTRES, CONTEXTS, save_head
 
+from xclass.classifiers.amend.folder import amend_model
 from xclass.classifiers.linear_server import LinearServer
 from xclass.classifiers.log_total import log_total
 from xclass.classifiers.model_folder import save_array, write_manifest
@@ -68,6 +69,12 @@ def test_of_an_older_model_the_encoder_says_what_a_query_is(tmp_path, inputs):
     (folder / "encoder.json").write_text('{"kind": "bag"}')
     with pytest.raises(ModelError, match="more than one kind"):
         open_served_facts(folder)
+
+
+def test_an_amended_model_can_be_served_and_amended_again(tmp_path):
+    amend_model(save_head(tmp_path / "m"), tmp_path / "a", drop=np.array([3]))
+    amend_model(tmp_path / "a", tmp_path / "b", drop=np.array([4]))
+    assert open_served_facts(tmp_path / "b") == open_served_facts(tmp_path / "m")
 
 
 def test_only_where_scores_are_one_there_is_a_posterior():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import tokenize
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,13 @@ import numpy.typing as npt
 
 from xclass.errors import ModelError
 from xclass.json_object import read_json_object
+from xclass.npy_file import map_npy
 
 FORMAT_VERSION = 1
 MANIFEST = "model.json"
 WEIGHTS = "weights.npy"
 _STORED_DTYPES = {"float32": np.float32, "bfloat16": np.uint16}
 """Value of the fact ``dtype`` -> type of the array in the file."""
-UNREADABLE = (
-    OSError, EOFError, ValueError, SyntaxError, TypeError, OverflowError, tokenize.TokenError,
-    RecursionError, MemoryError,
-)  # fmt: skip
-"""What numpy raises of a file that is no .npy, found by tests/fuzz; the last two of one nested too deeply."""
 _PARTS: dict[str, Callable[[Any], bool]] = {
     "num_classes": lambda value: type(value) is int and value >= 0,
     "dim": lambda value: type(value) is int and value >= 0,
@@ -127,8 +122,8 @@ def map_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = np.floa
         ModelError: not values of this type and shape.
     """
     try:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except UNREADABLE as error:
+        array = map_npy(path)
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a readable array ({error}); train the model again") from error
     if array.shape != shape or array.dtype != dtype:
         raise ModelError(

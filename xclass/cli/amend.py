@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from xclass.classifiers.seal import SealLevel
 from xclass.cli.checking import Checking
-from xclass.cli.parser import OneLineParser, run_command
+from xclass.cli.parser import OneLineParser, run_command, say
 
 _DESCRIPTION = """\
 Add classes to a saved model (a softmax head or a nearest-neighbour index) and drop others, without training.
@@ -66,7 +66,7 @@ def _amend(arguments: argparse.Namespace) -> int:
     if done.added:
         ids = str(done.added[0]) if len(done.added) == 1 else f"{done.added[0]} to {done.added[-1]}"
         parts.append(f"added {len(done.added)} with ids {ids}")
-    sys.stdout.write(f"{', '.join(parts)}; {done.num_classes} classes in {arguments.out}\n")
+    say(f"{', '.join(parts)}; {done.num_classes} classes in {arguments.out}")
     return 0
 
 

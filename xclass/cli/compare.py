@@ -11,13 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rich.console import Console
-
 from xclass.cli.parser import EXIT_USAGE, OneLineParser, complain
 from xclass.errors import ConfigError, RecordError, XclassError
 from xclass.records.store import write_json
 from xclass.report.compare import Limit, compare
 from xclass.report.compare_table import as_json, print_comparison
+from xclass.report.console import PlainConsole
 from xclass.report.sides import read_side
 from xclass.units import GIB, KIB, MIB
 
@@ -76,7 +75,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     failures = [] if limit is None else comparison.gate_failures(limit)
     if arguments.json is not None:
         _write(arguments.json, as_json(comparison, limit=limit, failures=failures))
-    print_comparison(Console(), comparison, str(arguments.before), str(arguments.after))
+    print_comparison(PlainConsole(), comparison, str(arguments.before), str(arguments.after))
     for line in failures:
         complain(f"--fail-on-increase {arguments.fail_on_increase}: {line}")
     return EXIT_GREW if failures else 0

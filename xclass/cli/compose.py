@@ -115,10 +115,10 @@ def compose_jobs(
 
 
 def _hydra_settings(overrides: list[str], *, extra_dir: str | None) -> DictConfig:
-    """What the first job has under ``hydra``: launcher, sweeper, folders."""
+    """What all jobs have under ``hydra``: launcher, sweeper, folders. Swept words do not change it."""
     with _hydra():
-        job = next(_jobs(overrides, is_sweep=True, is_search=True))
-        hydra: DictConfig = _compose(job, extra_dir, has_hydra=True).hydra
+        fixed = [word for word in overrides if not _parse(word).is_sweep_override()]
+        hydra: DictConfig = _compose(fixed, extra_dir, has_hydra=True).hydra
         return hydra
 
 
@@ -181,8 +181,8 @@ def _ends(override: Override) -> list[str]:
     interval = override.value()
     if not override.is_interval_sweep() or not isinstance(interval, IntervalSweep):
         return []
-    ends = (interval.start, interval.end)
-    return [str(int(end) if isinstance(end, float) and end.is_integer() else end) for end in ends]
+    # Without int(...) around it Hydra's interval is one of floats, and no count.
+    return [str(interval.start), str(interval.end)]
 
 
 def _sweep_values(override: Override, key: str, value: str) -> list[str]:

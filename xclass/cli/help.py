@@ -61,6 +61,10 @@ the methods
 
 the measurement
   threads=N              threads of every child (default: the cores this process may use)
+  ranks=2                processes that dense_softmax and sampled_softmax are trained in (torchrun), each with
+                         a slice of the classes; each is measured
+  checkpoint.minutes=10  training that is killed goes on from there, with any number of ranks;
+                         checkpoint.folder=FOLDER: from those of another run
   device=cpu|cuda        cuda: softmax heads train on the GPU, its peaks beside the host's
   measure.repeats=1          3: every phase three times, medians and spreads; disagreements with their cause
   measure.heap_pass=true     shortened passes, under memray and untraced beside it: heap peak, who held it,

@@ -21,7 +21,6 @@ from typing import TextIO
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from xclass import __version__
 from xclass.classifiers.gpu import check_device
@@ -36,6 +35,7 @@ from xclass.encoders.text_model import check_encoder
 from xclass.errors import ConfigError, XclassError
 from xclass.objective.value import objective_value
 from xclass.records.store import read_records, write_text
+from xclass.report.console import PlainConsole
 from xclass.report.metrics_table import metrics_table
 from xclass.report.progress import LiveProgress
 from xclass.report.terminal import results_table
@@ -91,7 +91,7 @@ class Job:
             Value of the objective, for a sweeper that searches; NaN where the run failed.
         """
         if self.elsewhere is None:
-            console = Console(stderr=False)
+            console = PlainConsole(stderr=False)
             return self._guarded(tree, console, console)
         return self._call_elsewhere(tree, self.elsewhere)
 
@@ -113,7 +113,7 @@ class Job:
             folder.write_outcome(number, outcome)
         return value
 
-    def _guarded(self, tree: DictConfig, console: Console, results: Console) -> float:
+    def _guarded(self, tree: DictConfig, console: PlainConsole, results: PlainConsole) -> float:
         if any(outcome.was_interrupted for outcome in self.outcomes):
             return float("nan")
         outcome = Outcome()
@@ -139,7 +139,9 @@ class Job:
         if self.elsewhere is None:
             complain(line)
 
-    def _carry_out(self, config: RunConfig, outcome: Outcome, console: Console, results: Console) -> float:
+    def _carry_out(
+        self, config: RunConfig, outcome: Outcome, console: PlainConsole, results: PlainConsole
+    ) -> float:
         """A run in its own folder, ending in a report of what was measured."""
         check_device(config.device)
         check_libraries(config.methods)
@@ -176,7 +178,7 @@ class Job:
         write_command(folder, Command(words=self.words, directory=self.directory, is_sweep=is_sweep))
 
 
-def show_sweep(console: Console, sweep_dir: Path, *, is_search: bool) -> None:
+def show_sweep(console: PlainConsole, sweep_dir: Path, *, is_search: bool) -> None:
     """Write the reports over all jobs that have records, and say where they are.
 
     Raises:
@@ -197,9 +199,9 @@ def unwritable(error: OSError) -> XclassError:
     )
 
 
-def _console(file: TextIO, elsewhere: Elsewhere) -> Console:
+def _console(file: TextIO, elsewhere: Elsewhere) -> PlainConsole:
     # FORCE_COLOR would make a terminal of a file.
-    return Console(file=file, width=elsewhere.columns, force_terminal=False)
+    return PlainConsole(file=file, width=elsewhere.columns, force_terminal=False)
 
 
 @contextmanager
@@ -226,7 +228,7 @@ def _stopping(elsewhere: Elsewhere) -> Iterator[None]:
         thread.join()
 
 
-def _show(console: Console, reports: Reports, result: ExperimentResult) -> None:
+def _show(console: PlainConsole, reports: Reports, result: ExperimentResult) -> None:
     console.print(results_table(reports.rows, width=console.width))
     if (metrics := metrics_table(reports.rows, width=console.width)) is not None:
         console.print(metrics)

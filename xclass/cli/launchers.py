@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from traceback import walk_tb
 
 from omegaconf import DictConfig
 
@@ -28,8 +29,11 @@ from xclass.units import GIB, MIB, format_bytes
 HEADROOM_SHARE = 0.2
 """On top of the plan: preparing data and the traced pass have no closed form, and batch systems kill at once.
 
-Source: peaks under memray were up to 12 % over those of the untraced twin in benchmarks/records/lemmas_all.
+A choice: no measurement says how much is enough on a cluster.
 """
+
+
+_LAUNCHER_PACKAGES = {"joblib", "submitit", "ray", "concurrent"}
 
 
 class Launcher(StrEnum):
@@ -97,7 +101,7 @@ def plan_launch(jobs: Jobs, overrides: Sequence[str]) -> Launch:
     """
     if jobs.hydra is None:
         for key, value in (split_word(word) for word in overrides):
-            if key in PLUGIN_GROUPS:
+            if key in PLUGIN_GROUPS and value != "basic":
                 raise ConfigError(key, value, allowed="basic for a single run", remedy="add -m for a sweep")
         return Launch()
     hydra = jobs.hydra
@@ -251,10 +255,12 @@ def _quiet_optuna() -> None:
     optuna.logging.set_verbosity(logging.WARNING)
 
 
-def died_line(error: Exception, launcher: Launcher, sweep_dir: Path | None) -> str | None:
+def lost_line(error: Exception, launcher: Launcher, sweep_dir: Path | None) -> str | None:
     """One line for what a launcher raises when a job's process is lost; None: it is not of a launcher."""
-    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    if not packages & {"joblib", "submitit", "ray", "concurrent"}:
+    # Ray raises bare exceptions, too, where it cannot start: then the place tells.
+    names = [kind.__module__ for kind in type(error).__mro__]
+    names += [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)][-1:]
+    if not {name.partition(".")[0] for name in names} & _LAUNCHER_PACKAGES:
         return None
     reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
     again = f"; what was measured is kept: python -m xclass.resume {sweep_dir}" if sweep_dir else ""

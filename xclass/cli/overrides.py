@@ -65,7 +65,7 @@ def _normalise(word: str, *, is_sweep: bool) -> str:
         return f"{key}={match['value']}"
     if value.lower() in ("null", "none"):
         return f"{key}=null"
-    if value.startswith(("range(", "glob(", "interval(", "$")):
+    if value.startswith(("range(", "glob(", "interval(", "int(interval(", "$")):
         return f"{key}={value}"
     if choice := _CHOICE.match(value):
         return f"{key}=choice({_counts(key, choice['values'])})"

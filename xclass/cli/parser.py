@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from xclass.errors import ConfigError, XclassError
-from xclass.report.text import clean
+from xclass.report.text import clean, plain_text
 
 EXIT_FAILED, EXIT_USAGE, EXIT_DOES_NOT_FIT, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -35,6 +35,12 @@ class OneLineParser(argparse.ArgumentParser):
 def complain(message: object) -> None:
     """Say one line on standard error, without control characters of what was typed or read."""
     sys.stderr.write(f"xclass: {clean(' '.join(str(message).splitlines()))}\n")
+
+
+def say(text: str) -> None:
+    """Write lines on standard output, without control characters of what was typed or read."""
+    sys.stdout.write(f"{plain_text(text)}\n")
+    sys.stdout.flush()
 
 
 def is_folder(word: str) -> bool:

@@ -5,13 +5,12 @@ Exit codes: 0 all of it fits; 3 something does not; 2 the command was wrong; 1 a
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from xclass.cli.hardware_words import HARDWARE_HELP
-from xclass.cli.parser import EXIT_DOES_NOT_FIT, run_words
+from xclass.cli.parser import EXIT_DOES_NOT_FIT, run_words, say
 from xclass.cli.plan_words import HELP, PlanWords, parse_words
 from xclass.config import RunConfig
 from xclass.errors import ConfigError, RecordError
@@ -41,7 +40,7 @@ def _carry_out(words: PlanWords) -> int:
     estimate = make_estimate(words)
     if words.out is not None:
         _write(words.out, estimate)
-    sys.stdout.write(plan_text(estimate, has_details=words.has_details))
+    say(plan_text(estimate, has_details=words.has_details).rstrip("\n"))
     return 0 if estimate.fits else EXIT_DOES_NOT_FIT
 
 

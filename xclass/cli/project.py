@@ -6,19 +6,17 @@ Exit codes: 0 projected; 1 the records cannot be used; 2 the command was wrong.
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rich.console import Console
-
 from xclass.cli.hardware_words import HARDWARE_HELP, take_hardware
-from xclass.cli.parser import run_words
+from xclass.cli.parser import run_words, say
 from xclass.cli.run_words import parse_runs, parse_switch, take_words
 from xclass.cli.targets import targets
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
 from xclass.records.store import write_json
+from xclass.report.console import PlainConsole
 from xclass.report.projected import project_variant, projection_json
 from xclass.report.projection_table import print_projection
 
@@ -73,12 +71,12 @@ def _project(words: list[str]) -> int:
         project_variant(projector, config, method, hardware, is_far_allowed=is_far_allowed)
         for config, method in targets(projector.configs, settings)
     ]
-    print_projection(Console(), found, hardware)
+    print_projection(PlainConsole(), found, hardware)
     if values["out"]:
         path = Path(values["out"]) / _FILE
         command = shlex.join(["python", "-m", "xclass.project", *words])
         _write(path, projection_json(found, projector.held_out(), command))
-        sys.stdout.write(f"\nall numbers: {path}\n")
+        say(f"\nall numbers: {path}")
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from xclass.classifiers.libraries import check_libraries
 from xclass.classifiers.seal import SEAL, SealLevel, check_seal
 from xclass.cli.checking import Checking
-from xclass.cli.parser import EXIT_FAILED, run_words
+from xclass.cli.parser import EXIT_FAILED, run_words, say
 from xclass.cli.prove_words import HELP, ProveWords, parse_words
 from xclass.errors import ModelError
 from xclass.measure.door import check_can_measure
@@ -95,7 +95,7 @@ class _Prover:
         words = self._words
         assert words.size_bytes is not None, "the command line was checked"
         proof = self._try(self._trial(words.size_bytes, words.size_text, minutes=words.timeout_minutes))
-        _say(proof_sentence(proof))
+        say(proof_sentence(proof))
         self._write_page()
         return 0 if proof.verdict is ProofVerdict.PROVEN else EXIT_FAILED
 
@@ -114,14 +114,14 @@ class _Prover:
         least = find_least(source, attempt, max_slowdown=words.max_slowdown)
         self._write_page()
         if least is None:
-            _say("no size was found that works; the trials are in proofs.md")
+            say("no size was found that works; the trials are in proofs.md")
             return EXIT_FAILED
         show = bytes_format("")
         text = least_sentence([least.works]).removesuffix(".")
         if least.fails:
             text += f"; {show(least.fails.size_bytes)} does not work: {_why_not(least.fails, words)}"
-        _say(f"{text}.")
-        _say(proof_sentence(least.works))
+        say(f"{text}.")
+        say(proof_sentence(least.works))
         return 0
 
     def curve(self) -> int:
@@ -144,7 +144,7 @@ class _Prover:
         )
         write_text(self._folder() / f"{record.method}-{record.phase}-curve.svg", figure)
         self._write_page()
-        _say(f"{curve_text(proofs)}\n\n{curve_table(proofs)}\n\n{self._folder() / 'proofs.md'}")
+        say(f"{curve_text(proofs)}\n\n{curve_table(proofs)}\n\n{self._folder() / 'proofs.md'}")
         return 0 if all(proof.verdict is ProofVerdict.PROVEN for proof in proofs) else EXIT_FAILED
 
     def _trial(self, size_bytes: int, size_text: str, *, minutes: float) -> Trial:
@@ -176,7 +176,7 @@ class _Prover:
             parts.append(f"p50 of one query {format_seconds(proof.latencies[0].p50_seconds)}")
         if proof.cause:
             parts.append(proof.cause)
-        _say("; ".join(parts))
+        say("; ".join(parts))
 
     def _folder(self) -> Path:
         return self._source.run_dir / PROOFS_FOLDER
@@ -225,8 +225,3 @@ class _Line:
 
 def _why_not(proof: Proof, words: ProveWords) -> str:
     return proof.cause or f"it took more than {words.max_slowdown:g} times the recorded time"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -5,14 +5,13 @@ Exit codes: 0 written; 1 the records cannot be used; 2 the command is wrong.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 from xclass.cli.hardware_words import HARDWARE_HELP, take_hardware
-from xclass.cli.parser import complain, run_words
+from xclass.cli.parser import complain, run_words, say
 from xclass.cli.run_words import parse_runs, parse_switch, take_words
 from xclass.errors import ConfigError, RecordError
 from xclass.projection.projector import Projector
@@ -170,9 +169,9 @@ def _own_folder(folders: Sequence[Path]) -> Path:
 def _tell(reports: Reports, tables: Sequence[str]) -> None:
     for reason in reports.damaged:
         complain(reason)
-    sys.stdout.write(f"page: {reports.report_html}\n")
-    sys.stdout.write(f"the same as Markdown: {reports.report_md}\n")
+    say(f"page: {reports.report_html}")
+    say(f"the same as Markdown: {reports.report_md}")
     written = [name for name in tables if (reports.summary_json.parent / name).exists()]
-    sys.stdout.write(f"numbers: {', '.join([str(reports.summary_json), *written])}\n")
+    say(f"numbers: {', '.join([str(reports.summary_json), *written])}")
     if written != tables:
-        sys.stdout.write(f"{NO_PARQUET}\n")
+        say(NO_PARQUET)

@@ -26,6 +26,10 @@ what is measured stays as it is: a phase is measured again only where its record
 that it failed, ran out of memory or did not fit, or was made with other settings or threads. A model
 that is gone (keep_models=false) is fitted once more if it is still to be served.
 
+a sweep goes on with the launcher it was started with, and a search (hydra/sweeper=optuna) with the same
+questions: its sampler has a seed, and what is on record answers it again. Jobs of the earlier start that
+still run on a cluster end first.
+
 records tell the commit and the load of their own time: a report over both parts names what differed.
 """
 

@@ -5,14 +5,13 @@ Exit codes: 0 it is, or it was sealed anew; 1 it is not; 2 the command was wrong
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import NoReturn
 
 from xclass.classifiers.model_folder import MANIFEST
 from xclass.classifiers.seal import SEAL, check_seal, seal
 from xclass.cli.checking import Checking
-from xclass.cli.parser import is_folder, run_words
+from xclass.cli.parser import is_folder, run_words, say
 from xclass.errors import ConfigError, ModelError
 
 HELP = """\
@@ -53,7 +52,7 @@ def _carry_out(words: list[str]) -> int:
             f"{folder / SEAL}: fingerprint {fingerprint}, not {values['fingerprint']}; it is another model, "
             "or it was changed and sealed anew"
         )
-    sys.stdout.write(f"{said}; fingerprint {fingerprint}\n")
+    say(f"{said}; fingerprint {fingerprint}")
     return 0
 
 

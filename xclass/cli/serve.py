@@ -43,7 +43,7 @@ how requests are taken
                          is its next batch in any case
   max_queue=1024         queries that wait in one worker; beyond it, 503 with Retry-After
   deadline_seconds=30    a request that is not answered by then is answered 503
-  max_bytes=4MiB         of one body           max_chars=2000   of one text           max_k=100
+  max_bytes=1MiB         of one body           max_chars=2000   of one text           max_k=100
   check=contents         how closely a model is compared with its seal before it is opened: contents reads all
                          of it (about 1 s per GB, once for all workers), sizes nothing
   shutdown_seconds=10    for what is queued when the service ends
@@ -156,7 +156,10 @@ def _say_ready(settings: ServeSettings, supervisor: Supervisor) -> None:
     now = format_bytes(supervisor.ram_bytes())
     promise = read_promise(settings.path.resolve(), settings)
     if isinstance(promise, Promise):
-        _say(f"RAM: promised {format_bytes(promise.total_bytes)}, now {now}")
+        beyond = ""
+        if settings.max_batch > promise.batch_size:
+            beyond = f" (for batches of {promise.batch_size}: max_batch={settings.max_batch} may take more)"
+        _say(f"RAM: promised {format_bytes(promise.total_bytes)}{beyond}, now {now}")
     else:
         _say(f"RAM: now {now}; nothing is promised: {promise}")
 

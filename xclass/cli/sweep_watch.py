@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from rich.console import Console
-
 from xclass.cli.job import Elsewhere, Job, show_sweep
-from xclass.cli.launchers import Launch, Launcher, died_line
+from xclass.cli.launchers import Launch, Launcher, lost_line
 from xclass.cli.parser import complain
 from xclass.cli.sweep_folder import Caller, Outcome, SweepFolder
 from xclass.errors import XclassError
+from xclass.report.console import PlainConsole
 from xclass.run import interrupts
 
 _LOOK_SECONDS = 0.25
@@ -43,7 +42,7 @@ def launch_elsewhere(job: Job, launch: Launch, start: Callable[[Job], Callable[[
         RecordError: it cannot be written to.
     """
     assert launch.sweep_dir is not None
-    console = Console(stderr=False)
+    console = PlainConsole(stderr=False)
     folder = SweepFolder.begin(launch.sweep_dir)
     job.write_command(launch.sweep_dir, is_sweep=True)
     caller = None if launch.outlives_its_caller else Caller.this()
@@ -54,7 +53,7 @@ def launch_elsewhere(job: Job, launch: Launch, start: Callable[[Job], Callable[[
         with watch.watching():
             start(job)()
     except Exception as error:
-        line = died_line(error, launch.launcher, launch.sweep_dir)
+        line = lost_line(error, launch.launcher, launch.sweep_dir)
         if line is None:
             raise
         # One that was cancelled on Ctrl-C is lost as well.
@@ -71,7 +70,9 @@ class SweepWatch:
         outcomes: number of a job -> what it came to, of all that have told.
     """
 
-    def __init__(self, launch: Launch, folder: SweepFolder, console: Console, *, is_search: bool) -> None:
+    def __init__(
+        self, launch: Launch, folder: SweepFolder, console: PlainConsole, *, is_search: bool
+    ) -> None:
         """Watch nothing yet.
 
         Args:

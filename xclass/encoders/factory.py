@@ -19,6 +19,7 @@ from xclass.encoders.raw import RawEncoder
 from xclass.encoders.text_model import check_library, read_text_model
 from xclass.errors import ConfigError, ModelError
 from xclass.json_object import read_json_object
+from xclass.npy_file import map_npy
 
 
 def build_encoder(
@@ -154,7 +155,7 @@ def _load_projection(folder: Path, document: dict[str, Any]) -> Encoder:
 
 
 def _map_table(folder: Path, expected: tuple[int, int]) -> FloatArray:
-    table_MD = np.asarray(np.load(folder / TABLE_FILE, mmap_mode="r", allow_pickle=False))
+    table_MD = np.asarray(map_npy(folder / TABLE_FILE))
     if table_MD.shape != expected or table_MD.dtype != np.float32:
         raise ModelError(
             f"{folder / TABLE_FILE}: {table_MD.dtype} of shape {table_MD.shape}, not float32 of {expected}"

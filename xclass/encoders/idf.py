@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from xclass.data.base import FloatArray
 from xclass.encoders.idf_config import FEATURE_WEIGHTS, IDF_FILE
 from xclass.errors import ModelError
+from xclass.npy_file import map_npy
 from xclass.shapes import MAPPED
 
 _BLOCK = 1 << 16
@@ -62,7 +63,7 @@ def map_idf(folder: Path, num_features: int) -> FloatArray:
     Raises:
         ModelError: not float32 of shape (M,).
     """
-    weights_M = np.asarray(np.load(folder / IDF_FILE, mmap_mode="r", allow_pickle=False))
+    weights_M = np.asarray(map_npy(folder / IDF_FILE))
     if weights_M.shape != (num_features,) or weights_M.dtype != np.float32:
         raise ModelError(
             f"{folder / IDF_FILE}: {weights_M.dtype} of shape {weights_M.shape}, "

@@ -25,6 +25,7 @@ from xclass.estimators.inputs import encode_texts, is_texts, kind_of, to_inputs
 from xclass.estimators.model_files import appearing, json_value, open_owned, read_files, write_files
 from xclass.estimators.targets import read_targets, true_places
 from xclass.json_object import read_json_object
+from xclass.npy_file import map_npy
 
 _CLASSES_FILE, _ORDER_FILE, _DOCUMENT = "classes.npy", "class_order.npy", "estimator.json"
 _FORMAT_VERSION = 1
@@ -149,18 +150,18 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
                     f"not {cls.__name__} of format {_FORMAT_VERSION}"
                 )
             self = cls(**document["params"])
-            self.classes_ = np.load(folder / _CLASSES_FILE, allow_pickle=False)
-            self._order_C = np.load(folder / _ORDER_FILE, allow_pickle=False)
+            self.classes_ = np.array(map_npy(folder / _CLASSES_FILE))
+            self._order_C = np.array(map_npy(folder / _ORDER_FILE))
             self._input_kind = InputKind(document["inputs"])
             if document["n_features_in"] is not None:
                 self.n_features_in_ = int(document["n_features_in"])
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{folder}: not a saved {cls.__name__} ({error}); save it again") from error
         self._model = OpenedModel(folder, threads=self._threads(), check=None)  # it was, above
-        num_classes = self._model.num_classes
-        if not self.classes_.shape == self._order_C.shape == (num_classes,):
+        places_C = np.arange(self._model.num_classes)
+        if self.classes_.shape != places_C.shape or not np.array_equal(np.sort(self._order_C), places_C):
             raise ModelError(
-                f"{folder / _CLASSES_FILE}: not the names of {num_classes} classes; save it again"
+                f"{folder / _CLASSES_FILE}: not the names of {len(places_C)} classes; save it again"
             )
         return self
 

@@ -17,6 +17,7 @@ from xclass.report.text import clean, rate_text, share_with_interval
 from xclass.units import MIB, format_bytes, format_seconds
 
 _INDENT = "  "
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,11 @@ def _caption(rows: Sequence[Row], dropped: Sequence[Column]) -> Text:
         if row["cause_heap"]
     ]
     if disturbed := [row for row in rows if row.get("disturbed_by")]:
-        names = ", ".join(f"{clean(row['method'])} {row['phase']}" for row in disturbed)
-        lines.append(f"Times disturbed by other measured children (report.md names them): {names}")
+        places = [f"{clean(row['method'])} {row['phase']}" for row in disturbed[:_MOST_NAMED]]
+        places += [f"{len(disturbed) - len(places)} more"] if len(disturbed) > len(places) else []
+        lines.append(
+            f"Times disturbed by other measured children (report.md names them): {', '.join(places)}"
+        )
     return Text("\n".join(lines), style="not italic dim")
 
 

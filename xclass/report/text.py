@@ -71,6 +71,11 @@ def clean_line(line: str) -> str:
     return "".join(c if c.isprintable() else " " for c in line).rstrip()
 
 
+def plain_text(text: str) -> str:
+    """Lines without control characters, each with its indent."""
+    return "\n".join(clean_line(line) for line in text.split("\n"))
+
+
 def table(
     headers: Sequence[str],
     rows: Iterable[Sequence[str]],

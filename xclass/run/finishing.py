@@ -5,7 +5,7 @@ In this order: the names of the classes, what a service needs to know, then the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from xclass.classifiers.class_names import save_class_names
@@ -17,7 +17,7 @@ from xclass.run.spec import ChildSpec
 _PIECE_CLASSES = 1 << 14
 
 
-def finish_model(spec: ChildSpec, source: DataSource) -> None:
+def finish_model(spec: ChildSpec, open_source: Callable[[], DataSource]) -> None:
     """Complete the model that a fit phase has saved; names are for the one that is kept and served.
 
     Raises:
@@ -25,7 +25,7 @@ def finish_model(spec: ChildSpec, source: DataSource) -> None:
     """
     folder = Path(spec.model_dir)
     if spec.is_judged and spec.run_config().data.mean_name_bytes():
-        save_class_names(folder, _names(source))
+        save_class_names(folder, _names(open_source()))
     save_served_facts(spec)
     seal(folder)
 

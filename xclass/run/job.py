@@ -111,7 +111,7 @@ class Job:
 
         self._measure(phase, work)
         if part.is_first:
-            finish_model(self._spec, self._open_source())
+            finish_model(self._spec, self._open_source)
 
     def _load_and_serve(self) -> None:
         config = self._config

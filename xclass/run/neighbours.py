@@ -159,6 +159,15 @@ def memory_alone() -> AvailableMemory:
         return available_memory()
 
 
+def company_words() -> str:
+    """Which measured children run on this machine now, as the rest of a sentence; empty where none does."""
+    try:
+        running = running_children()
+    except MeasurementError:
+        return ""
+    return f"; beside {_names(running)}" if running else ""
+
+
 def _wait(place: Place, claim: Claim, limit_seconds: float, on_wait: WaitCallback) -> None:
     """Until the place is taken."""
     begun = time.monotonic()

@@ -79,6 +79,11 @@ def find_source(run_dir: Path, method: str | None, phase: Phase) -> ProofSource:
             "phase", phase, allowed="a phase that was measured",
             remedy=f"{method} {phase} of this run is {record.verdict}: {record.cause}",
         )  # fmt: skip
+    if record.ranks:
+        raise ConfigError(
+            "phase", phase, allowed="a phase of one process",
+            remedy=f"{len(record.ranks)} ranks carried this one out: repeat it with ranks=1, or prove serve",
+        )  # fmt: skip
     spec = _find_spec(run_dir, method, phase)
     if phase is Phase.SERVE and not Path(spec.model_dir).is_dir():
         raise ConfigError(

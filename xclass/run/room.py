@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from xclass.measure.limits import AvailableMemory, available_memory
+from xclass.run.neighbours import company_words
 from xclass.sizing.capacity import Room
 from xclass.sizing.place import Place
 from xclass.units import MIB
@@ -43,7 +44,7 @@ def place_here(folder: Path, reserve_share: float) -> Place:
         name="this machine",
         ram_bytes=memory.total_bytes,
         available_bytes=memory.available_bytes,
-        available_words=memory.limit_source,
+        available_words=memory.limit_source + company_words(),
         reserve_share=reserve_share,
         disk_words=f"free in {folder}",
         room=room_here(folder, memory, reserve_share),

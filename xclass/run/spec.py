@@ -19,8 +19,9 @@ from xclass.shapes import ProblemShape
 from xclass.sizing.ranks import rank_threads
 
 _LOOPBACK, _LOOPBACK_ADDRESS = "lo", "127.0.0.1"
-"""Ranks of one machine talk to each other here, where nobody else listens: gloo and torchrun neither encrypt
-nor ask who is there."""
+"""Ranks of one machine talk to each other here: gloo neither encrypts nor asks who is there. Where they find
+each other first (torch's TCPStore, which holds addresses alone) listens on all interfaces: torch has no word
+for another."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -86,8 +87,10 @@ class ChildSpec:
         worker = ["-m", "xclass.run.worker", str(path)]
         if self.num_ranks == 1:
             return [sys.executable, *worker]
-        # By its own address: the name of a machine need not be known to the machine itself.
-        words = ["--standalone", "--local-addr", _LOOPBACK_ADDRESS, "--nproc-per-node", str(self.num_ranks)]
+        # torchrun unpickles what it finds at its meeting point: a file of this user, not a port for everybody
+        # as with --standalone. By its own address: a machine's name need not be known to the machine itself.
+        words = ["--rdzv-backend", "c10d", "--rdzv-conf", "store_type=file"]
+        words += ["--local-addr", _LOOPBACK_ADDRESS, "--nproc-per-node", str(self.num_ranks)]
         return [sys.executable, "-m", "xclass.run.rank_agent", *words, *worker]
 
     def environment(self) -> dict[str, str]:

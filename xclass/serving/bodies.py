@@ -59,7 +59,7 @@ class BodyReader:
         Raises:
             RequestError: 400, 413 or 415, and why.
 
-        Memory: of JSON up to ten times its bytes while it is read, then 4 bytes per number.
+        Memory: of JSON up to 40 times its bytes while it is read, then 4 bytes per number.
         """
         if content_type == JSON_TYPE:
             if parameters:

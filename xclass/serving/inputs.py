@@ -74,7 +74,7 @@ class InputReader:
         if self.kind is InputKind.texts:
             return "some text"
         if self.kind is InputKind.rows:
-            return {"columns": [0, min(1, self.num_features - 1)], "values": [0.5, 1.0]}
+            return {"columns": [0], "values": [0.5]}
         return [0.5] * self.dim
 
     def _texts(self, items: list[Any], contexts: Any) -> Texts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ class ProcessMemory:
     pid: int
     rss_bytes: int
     anon_bytes: int
+    """Of it, what no file holds; all of it where the system (macOS) does not tell."""
     pss_bytes: int
     """Its pages, those that others map too with their part only: these add up."""
 
@@ -49,6 +51,12 @@ class MemoryReader:
     def _read(self) -> list[ProcessMemory]:
         readings = []
         for pid in self._pids():
+            if sys.platform != "linux":
+                rss_bytes = tree_bytes([pid])
+                readings.append(
+                    ProcessMemory(pid=pid, rss_bytes=rss_bytes, anon_bytes=rss_bytes, pss_bytes=rss_bytes)
+                )
+                continue
             try:
                 status = read_status(pid)
             except MeasurementError:  # it ended meanwhile

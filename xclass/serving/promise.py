@@ -27,7 +27,7 @@ class Promise:
         peak_bytes: resident peak of the recorded serve phase.
         own_bytes: the part of it that each further worker has again: anonymous memory.
         num_workers: W.
-        room_bytes: for bodies of requests, of each worker.
+        room_bytes: for bodies of requests and for reading them, of each worker.
         batch_size: queries of the largest batch that was measured.
         source: record that it stands in.
     """
@@ -76,7 +76,7 @@ def read_promise(folder: Path, settings: ServeSettings) -> Promise | str:
         peak_bytes=memory.peak_rss_bytes,
         own_bytes=memory.peak_anon_bytes,
         num_workers=settings.workers,
-        room_bytes=settings.room_bytes,
+        room_bytes=settings.room_bytes + settings.reading_bytes,
         batch_size=max(sizes, default=1),
         source=path.name,
     )

@@ -27,6 +27,9 @@ from xclass.sizing.engines import (
 )
 from xclass.sizing.ranks import ONE_PROCESS, RankLayout, layout_of, rank_law, rank_threads, ranks_of
 
+_OF_EVERY_CLASS = ("row state", "rounding errors")
+"""Components that a checkpoint has beside the model."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhasePlan:
@@ -167,7 +170,8 @@ def _fit(config: RunConfig, method: str, shape: ProblemShape, num_machines: int)
         # The shortened heap pass saves a model of its own, without names, beside the first, and deletes it.
         disk_bytes=saved
         + (saved - _names_bytes(config, shape) if config.measure.heap_pass else 0)
-        + scratch_bytes,
+        + scratch_bytes
+        + _checkpoints_bytes(config, method, shape),
         layout=layout,
     )
 
@@ -183,6 +187,19 @@ def saved_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
     settings: MethodConfig = getattr(config.method, method)
     tables = sum(_encoder_files(config, method, shape).values())
     return settings.model_bytes(shape, **config.sections_of(method)) + tables + _names_bytes(config, shape)
+
+
+def _checkpoints_bytes(config: RunConfig, method: str, shape: ProblemShape) -> int:
+    """Disk for two checkpoints, the second of which is being written; 0 where none are.
+
+    Each is a model without names, and what else training keeps of every class.
+    """
+    settings: MethodConfig = getattr(config.method, method)
+    if config.checkpoint.minutes is None or not settings.can_shard:
+        return 0
+    kept = settings.memory_law(shape, **config.sections_of(method)).peak.components
+    model_bytes = saved_bytes(config, method, shape) - _names_bytes(config, shape)
+    return 2 * (model_bytes + sum(kept.get(name, 0) for name in _OF_EVERY_CLASS))
 
 
 def _names_bytes(config: RunConfig, shape: ProblemShape) -> int:

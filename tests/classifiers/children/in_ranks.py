@@ -97,7 +97,9 @@ def solve(ranks, out):
     found = {}
     for kind, names in (("dense", problems.DENSE), ("sampled", problems.SAMPLED)):
         for name in names:
+            before = ranks.traffic_bytes
             result = getattr(problems, kind)(ranks, name)
+            found[f"{kind}/{name}/traffic"] = ranks.traffic_bytes - before
             found |= {f"{kind}/{name}/{key}": value.numpy() for key, value in result.items()}
     for method in problems.FITS:
         classifier, encoder, report = problems.fit(method, ranks=ranks)

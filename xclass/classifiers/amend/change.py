@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from xclass.classifiers.class_ids import ClassIds
-from xclass.classifiers.model_folder import UNREADABLE
 from xclass.data.base import FloatArray, IntArray, batch_ranges
 from xclass.errors import ConfigError
+from xclass.npy_file import map_npy
 
 BLOCK_CLASSES = 1 << 14
 """Rows copied or converted at a time."""
@@ -152,12 +152,11 @@ def read_vectors(path: str) -> npt.NDArray[np.floating]:
 
 def _open_array(key: str, path: str) -> npt.NDArray[Any]:
     try:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except UNREADABLE as error:
+        return map_npy(path)
+    except (OSError, ValueError) as error:
         raise ConfigError(
             key, path, allowed=f"a readable .npy file ({error})", remedy="write it with np.save"
         ) from error
-    return array
 
 
 def _no_rows() -> IntArray:

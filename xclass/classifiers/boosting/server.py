@@ -18,6 +18,7 @@ from xclass.classifiers.top_k import best_classes
 from xclass.classifiers.whole_data import select_columns
 from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoded
+from xclass.npy_file import map_npy
 
 KIND = "lightgbm"
 MODEL, COLUMNS = "lightgbm.txt", "columns.npy"
@@ -53,7 +54,7 @@ class BoostingServer:
         text = (folder / MODEL).read_bytes()
         self._held = {TREES: tree_bytes(text)}
         if COLUMNS in manifest["files"]:
-            self._columns = np.load(folder / COLUMNS, allow_pickle=False)
+            self._columns = np.array(map_npy(folder / COLUMNS))
             self._held["columns"] = self._columns.nbytes
         self._booster = lightgbm.Booster(model_str=text.decode())
 

@@ -13,6 +13,7 @@ from xclass.classifiers.hierarchical_softmax.config import CHILDREN_FILE, KIND, 
 from xclass.classifiers.hierarchical_softmax.search import search_tree
 from xclass.classifiers.model_folder import map_array, read_manifest
 from xclass.data.base import FloatArray, IntArray
+from xclass.errors import ModelError
 from xclass.shapes import MAPPED
 
 
@@ -29,6 +30,7 @@ class TreeServer:
         self._vectors_ID: npt.NDArray[Any] | None = None
         self._children: npt.NDArray[Any] = np.zeros((0, 2), np.int32)
         self._num_kept = 0
+        self._file = Path(CHILDREN_FILE)
 
     def warm_up(self) -> None:
         """One search in a tree of two classes."""
@@ -43,13 +45,24 @@ class TreeServer:
         manifest = read_manifest(folder, kind=KIND, facts=("num_kept",))
         num_questions = manifest["num_classes"] - 1
         self._vectors_ID = map_array(folder / VECTORS_FILE, (num_questions, manifest["dim"]))
-        self._children = map_array(folder / CHILDREN_FILE, (num_questions, 2), np.int32)
+        self._file = folder / CHILDREN_FILE
+        self._children = map_array(self._file, (num_questions, 2), np.int32)
         self._num_kept = int(manifest["facts"]["num_kept"])
 
     def search(self, queries_QD: FloatArray, k: int) -> Answers:
-        """The k most probable classes: exact unless ``num_kept`` cut a level short."""
+        """The k most probable classes: exact unless ``num_kept`` cut a level short.
+
+        Raises:
+            ModelError: the tree leads out of itself; looking through all of it when it is opened would touch
+                every page.
+        """
         assert self._vectors_ID is not None, "load() comes first"
-        return search_tree(self._vectors_ID, self._children, queries_QD, k, self._num_kept)
+        try:
+            return search_tree(self._vectors_ID, self._children, queries_QD, k, self._num_kept)
+        except IndexError as error:
+            raise ModelError(
+                f"{self._file}: a child that is none ({error}); train the model again"
+            ) from error
 
     def class_vectors(self, classes_B: IntArray) -> None:
         """None: a class is a path."""

@@ -9,7 +9,7 @@ def start_ranks(words: Sequence[str]) -> dict[int, int]:
     """Start ranks and wait until all have ended; when one fails, the others are ended.
 
     Args:
-        words: of torchrun, e.g. ``--standalone --nproc-per-node 2 -m module argument``.
+        words: of torchrun, e.g. ``--nproc-per-node 2 -m module argument``.
 
     Returns:
         Rank -> exit code of those that failed, negative: the signal; -15 is what the others are ended with.

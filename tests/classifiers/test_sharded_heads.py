@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from xclass.classifiers.weights.config import Rounding, WeightDtype, WeightsConf
 from xclass.errors import ConfigError, ModelError
 from xclass.shapes import ProblemShape
 
+pytestmark = pytest.mark.xdist_group("ranks")  # two workers would each start the four processes
 CHILD = Path(__file__).parent / "children" / "in_ranks.py"
 SIZES = pytest.mark.parametrize("size", [2, 4])
 METHODS = pytest.mark.parametrize("method", list(problems.FITS))
@@ -272,12 +274,17 @@ def test_one_rank_exchanges_nothing():
         assert config.traffic_bytes(shape, 1, is_trained=True) == 0
 
 
-def test_hard_negatives_exchange_what_each_rank_finds():
-    shape = problems.SHAPE
-    plain, hard = SampledSoftmaxConfig(), SampledSoftmaxConfig(num_hard=40)
-    more = hard.traffic_bytes(shape, 3) - plain.traffic_bytes(shape, 3)
-    assert num_found(hard, shape.batch_size) == 40
-    assert more == 3 * 2 * 40 * (4 + 8)
+@SIZES
+def test_hard_negatives_exchange_what_each_rank_finds(found, size):
+    """In closed form and counted: 16 neighbours of 2 examples, a float and a 64-bit class each."""
+    shape = replace(problems.SHAPE, batch_size=problems.BATCH)
+    plain, hard = SampledSoftmaxConfig(), SampledSoftmaxConfig(num_hard=16)
+    more = hard.traffic_bytes(shape, size) - plain.traffic_bytes(shape, size)
+    assert num_found(hard, shape.batch_size) == 16
+    assert more == size * (size - 1) * 16 * (4 + 8)
+    for rank in found(size):
+        counted = rank["sampled/hard/traffic"] - rank["sampled/log_uniform/traffic"]
+        assert counted == problems.STEPS * more
 
 
 def test_more_ranks_than_classes_are_refused():
