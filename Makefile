@@ -34,6 +34,9 @@ bench: $(VENV)/.installed-dev  ## Measure the figures under benchmarks/ again: h
 	$(BIN)/python benchmarks/ledger.py
 	$(BIN)/python benchmarks/serving_curve.py
 	$(BIN)/python benchmarks/projection.py
+	$(BIN)/python benchmarks/ranks.py
+	$(BIN)/python benchmarks/shards.py
+	$(BIN)/python benchmarks/serving_load.py
 	test -d /tmp/rivals || benchmarks/rivals_environment.sh
 	$(BIN)/python benchmarks/rivals.py --threads 1
 
