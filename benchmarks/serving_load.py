@@ -1,7 +1,6 @@
 """A service under load: what HTTP costs over a bare loop, RAM per worker, overload; under the promised cap.
 
-    python benchmarks/serving_load.py              # under 6 minutes when all else is quiet, of which 2 fit the
-                                                # models once; root
+    python benchmarks/serving_load.py              # 6 minutes, of which 2 fit the models once; root
     python benchmarks/serving_load.py --only flat  # one arm; the other stays as it was recorded
     python benchmarks/serving_load.py --report-only
 
