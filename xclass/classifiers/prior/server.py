@@ -41,8 +41,8 @@ class PriorServer:
         self._shares = np.array(map_array(folder / SHARES_FILE, shape, np.float32))
         if not ((self._classes >= 0) & (self._classes < manifest["num_classes"])).all():
             raise ModelError(
-                f"{folder / CLASSES_FILE}: a class that is not one of {manifest['num_classes']}; the model is "
-                "damaged, train it again"
+                f"{folder / CLASSES_FILE}: a class that is not one of {manifest['num_classes']}; the model "
+                "is damaged, train it again"
             )
 
     def search(self, queries: Encoded, k: int) -> Answers:
