@@ -19,18 +19,16 @@ from xclass.data.base import slice_inputs
 
 
 def main() -> None:
-    """Answer lines until there are no more: ``model 256``, ``faiss 1``."""
+    """Answer lines until there are no more: ``model 512 256`` asks query 512 and the 255 after it."""
     folder, queries, threads = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     inputs = read_queries(queries)
     k = int(sys.argv[4])
     model = OpenedModel(folder, threads=threads, check=None)
     index = _open_faiss(folder, threads)
     print(json.dumps({"num_classes": model.num_classes, "has_faiss": index is not None}), flush=True)
-    at = 0
     for line in sys.stdin:
-        arm, size = line.split()[0], int(line.split()[1])
+        arm, at, size = line.split()[0], *map(int, line.split()[1:])
         part = slice_inputs(inputs, at, at + size)
-        at = (at + size) % (len(inputs) - size)
         begun = time.perf_counter()
         if arm == "model":
             model.answer(part, k)

@@ -1,6 +1,6 @@
 """A service under load: what HTTP costs over a bare loop, RAM per worker, overload; under the promised cap.
 
-    python benchmarks/serving_load.py              # about 6 minutes, of which 2 fit the models once; root
+    python benchmarks/serving_load.py              # 6 minutes, of which 2 fit the models once; root
     python benchmarks/serving_load.py --only flat  # one arm; the other stays as it was recorded
     python benchmarks/serving_load.py --report-only
 
@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from children import keep_report, ratio, spread, write_document
+from children import keep_report, spread, write_document
 from serving_client import ask_at_rate, ask_in_turn
 from serving_queries import TOP_K, calls_of, read_queries
 from serving_report import render
@@ -40,7 +40,8 @@ _ROOT = Path(__file__).parents[1]
 _RECORD = _ROOT / "benchmarks" / "records" / "serving_load"
 _SCRATCH = _ROOT / "outputs" / "serving_load"
 _BATCH, _THREADS = 256, 2
-_PAIR_SECONDS, _LEAST_ROUNDS, _SINGLE_SECONDS, _OVERLOAD_SECONDS = 45.0, 6, 4.0, 20.0
+_WARM_UP_SECONDS, _PAIR_SECONDS, _MOST_PAIR_SECONDS, _LEAST_ROUNDS = 5.0, 40.0, 90.0, 16
+_SINGLE_SECONDS, _OVERLOAD_SECONDS = 3.0, 20.0
 _DEADLINE = "deadline_seconds=120"
 """A batch on a machine that does other things besides must not end at the service's own."""
 _CONCURRENCIES = (1, 4, 16, 64)
@@ -123,11 +124,11 @@ class _Bare:
         assert self._process.stdout is not None
         self.has_faiss = bool(json.loads(self._process.stdout.readline())["has_faiss"])
 
-    def seconds(self, arm: str, size: int) -> float:
-        """Of one batch."""
+    def seconds(self, arm: str, at: int, size: int) -> float:
+        """Of one batch: query ``at`` and those after it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{arm} {size}\n")
+        self._process.stdin.write(f"{arm} {at} {size}\n")
         self._process.stdin.flush()
         return float(json.loads(self._process.stdout.readline())["seconds"])
 
@@ -196,34 +197,58 @@ def _fit(name: str, arm: _Arm) -> Path:
 
 
 def _pairs(service: _Service, folder: Path, queries: Path, inputs: Inputs) -> dict[str, Any]:
-    """Batches of 256, over HTTP and bare in turns."""
+    """Batches of 256, the same ones over HTTP and bare in turns, each way as often first as last."""
     bare = _Bare(folder, queries)
     contexts = service.health()["model"]["contexts"]
     kinds = {"json": calls_of(inputs, _BATCH, contexts)}
     if not isinstance(inputs, Texts):
         kinds["npy"] = calls_of(inputs, _BATCH, contexts, is_npy=True)
     arms = ["model", *(["faiss"] if bare.has_faiss else [])]
-    seconds: dict[str, list[float]] = {name: [] for name in [*kinds, *arms]}
+    names = [*kinds, *arms]
+    num_batches = len(kinds["json"])
+
+    def timed(name: str, batch: int) -> float:
+        if name in arms:
+            return bare.seconds(name, batch * _BATCH, _BATCH)
+        (reply,) = ask_in_turn(service.url, [kinds[name][batch]], concurrency=1, for_seconds=0.0).replies
+        assert reply.status == 200, reply
+        return reply.seconds
+
     begun, round_number = time.perf_counter(), 0
-    while round_number < _LEAST_ROUNDS or time.perf_counter() - begun < _PAIR_SECONDS:
-        for name, calls in kinds.items():
-            call = calls[round_number % len(calls)]
-            (reply,) = ask_in_turn(service.url, [call], concurrency=1, for_seconds=0.0).replies
-            assert reply.status == 200, reply
-            seconds[name].append(reply.seconds)
-        for arm in arms:
-            seconds[arm].append(bare.seconds(arm, _BATCH))
+    for batch in range(num_batches):  # a first question touches pages: of a flat index all, of others its own
+        for name in names:
+            timed(name, batch)
+        if time.perf_counter() - begun > _WARM_UP_SECONDS:
+            break
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    begun = time.perf_counter()
+    while (spent := time.perf_counter() - begun) < _PAIR_SECONDS or (
+        round_number < _LEAST_ROUNDS and spent < _MOST_PAIR_SECONDS
+    ):
+        first = round_number % len(names)
+        turn = names[first:] + names[:first]
+        for name in turn if round_number % 4 < 2 else reversed(turn):  # not always behind the same one
+            seconds[name].append(timed(name, round_number % num_batches))
         round_number += 1
-    seconds = {name: values[1:] for name, values in seconds.items()}  # the first touches every page
-    bare_singles = [bare.seconds("model", 1) for _ in range(50)]
+    bare_singles = [bare.seconds("model", at, 1) for at in range(50)]
     bare.end()
     return {
         "batch_seconds": {name: spread(values) for name, values in seconds.items()},
         "overhead": {
-            f"{name} over {arm}": ratio(seconds[name], seconds[arm]) for name in kinds for arm in arms
+            f"{name} over {arm}": _overhead(seconds[name], seconds[arm]) for name in kinds for arm in arms
         },
         "bare_single_seconds": spread(bare_singles),
     }
+
+
+def _overhead(over_http: list[float], bare: list[float]) -> dict[str, float]:
+    """Of the pairs, with the 95 % interval of their median: the ranks that it lies between.
+
+    Source: David and Nagaraja, Order Statistics, 3rd edition, section 7.1.
+    """
+    ratios = sorted(a / b for a, b in zip(over_http, bare, strict=True))
+    least = max(0, int(len(ratios) / 2 - 0.98 * len(ratios) ** 0.5) - 1)
+    return spread(ratios) | {"low": ratios[least], "high": ratios[-1 - least], "num_pairs": len(ratios)}
 
 
 def _singles(service: _Service, inputs: Inputs) -> list[dict[str, Any]]:
@@ -262,7 +287,8 @@ def _ram_of(folder: Path, inputs: Inputs, num_workers: int) -> dict[str, Any]:
     """RAM of a service with so many workers that have all answered batches."""
     words = [f"threads={max(_THREADS, num_workers)}", f"workers={num_workers}", _DEADLINE]
     with _service(folder, [], *words) as service:
-        calls = calls_of(inputs, _BATCH, service.health()["model"]["contexts"])
+        calls = calls_of(inputs, _OVERLOAD_QUERIES, service.health()["model"]["contexts"])
+        # Six of them for each: enough that every worker gets some, and that they become whole batches.
         ask_in_turn(service.url, calls, concurrency=6 * num_workers, for_seconds=_SINGLE_SECONDS)
         time.sleep(1.5)
         ram = service.health()["ram"]

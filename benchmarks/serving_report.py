@@ -56,10 +56,15 @@ def _pairs(arm: dict[str, Any]) -> str:
     table = markdown_table(["batch of 256", "median ms", "least", "most"], rows)
     overheads = "; ".join(
         f"{name}: {100 * (values['median'] - 1):+.1f} % ({100 * (values['least'] - 1):+.1f} to "
-        f"{100 * (values['most'] - 1):+.1f})"
+        f"{100 * (values['most'] - 1):+.1f}{_interval(values)})"
         for name, values in arm["overhead"].items()
     )
     return f"{table}\nOverhead, pair by pair, median (least to most): {overheads}.\n"
+
+
+def _interval(values: dict[str, float]) -> str:
+    low, high = 100 * (values["low"] - 1), 100 * (values["high"] - 1)
+    return f"; 95 % interval of the median {low:+.1f} to {high:+.1f}, {values['num_pairs']} pairs"
 
 
 def _singles(arm: dict[str, Any]) -> str:

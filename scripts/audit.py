@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 SBOM = ROOT / "dist" / "sbom.cdx.json"
 PROBE = "jinja2"
 """Asked after first: 140 questions that nobody answers would be impolite."""
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 120
 
 ACCEPTED: dict[str, str] = {}
 """Id of a vulnerability -> why it does not touch xclass, and until when to look again."""
@@ -85,15 +85,15 @@ def ask(packages: dict[str, str]) -> Verdict | None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("".join(f"{name}=={version}\n" for name, version in packages.items()))
         file.flush()
-        done = subprocess.run(
-            [sys.executable, "-m", "pip_audit", "-r", file.name, "--no-deps", "--disable-pip", "-f", "json",
-             "--progress-spinner", "off"],
-            capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
-        )  # fmt: skip
-    try:
-        return judge(json.loads(done.stdout))
-    except ValueError:  # its own error, in words: no network
-        return None
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "pip_audit", "-r", file.name, "--no-deps", "--disable-pip",
+                 "-f", "json", "--progress-spinner", "off"],
+                capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
+            )  # fmt: skip
+            return judge(json.loads(done.stdout))
+        except (subprocess.TimeoutExpired, ValueError):  # ValueError: its own error, in words: no network
+            return None
 
 
 def judge(document: dict[str, Any]) -> Verdict | None:

@@ -77,7 +77,7 @@ def test_bodies_of_nonsense(kind):
     def check(content_type, body, parameters):
         with only_own_errors():
             ask = reader.read(content_type, body, parameters)
-            assert 1 <= len(ask.inputs) <= 8
+            assert 1 <= len(ask.inputs) <= SETTINGS.max_batch
             assert kind is not InputKind.vectors or np.isfinite(ask.inputs).all()
 
     check()

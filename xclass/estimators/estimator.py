@@ -226,6 +226,8 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         for start, stop in batch_ranges(len(inputs), QUERY_BATCH):
             found = self._model.answer(slice_inputs(inputs, start, stop), k)
             ranks = found.classes_QK
+            if ranks.max(initial=-1) >= len(self._order_C):
+                raise ModelError("the model answers with a class that it was not fitted on: it is damaged")
             places[start:stop] = np.where(ranks < 0, -1, self._order_C[np.maximum(ranks, 0)])
             scores[start:stop] = found.scores_QK
         return places, scores

@@ -40,13 +40,15 @@ class MemoryReader:
         self._pids = pids or (lambda: [os.getpid()])
         self._read_at = -_FRESH_SECONDS
         self._readings: list[ProcessMemory] = []
+        self._turn = asyncio.Lock()
 
     async def read(self) -> list[ProcessMemory]:
-        """All processes that run now."""
-        if time.monotonic() - self._read_at >= _FRESH_SECONDS:
-            self._readings = await asyncio.to_thread(self._read)
-            self._read_at = time.monotonic()
-        return self._readings
+        """All processes that run now; however many ask, one reading at a time is made for them."""
+        async with self._turn:
+            if time.monotonic() - self._read_at >= _FRESH_SECONDS:
+                self._readings = await asyncio.to_thread(self._read)
+                self._read_at = time.monotonic()
+            return self._readings
 
     def _read(self) -> list[ProcessMemory]:
         readings = []

@@ -190,14 +190,14 @@ class ServedModel:
 
 
 def fingerprint(path: Path) -> str:
-    """What changes when a model does: the folder behind a link, and size and time of each file in it.
+    """What changes when a model does: the folder behind a link, and size and time of each file below it.
 
     Empty where there is nothing.
     """
     try:
         folder = path.resolve(strict=True)
-        stats = [(entry.name, entry.stat()) for entry in sorted(folder.iterdir())]
-    except OSError:
+        stats = [(str(entry), entry.stat()) for entry in sorted(folder.rglob("*"))]
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
         return ""
     return f"{folder}: {[(name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats]}"
 

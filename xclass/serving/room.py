@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from xclass.serving.refusals import RequestError, overloaded, too_large
 from xclass.serving.settings import ServeSettings
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Room of one body."""
+
+    num_bytes: int = 0
 
 
 class BodyRoom:
@@ -27,7 +35,9 @@ class BodyRoom:
 
     @asynccontextmanager
     async def body_of(self, request: Request, deadline: float) -> AsyncIterator[bytes]:
-        """The body; its room is taken before a byte is read and given back at the end of the block.
+        """The body; room is taken as its bytes come and given back at the end of the block.
+
+        Not before, for what it says it will send: else a few slow clients had all of it and had sent nothing.
 
         Args:
             request: of the client.
@@ -40,21 +50,24 @@ class BodyRoom:
         limit = self._settings.max_bytes
         length = request.headers.get("content-length", "")
         # h11 has seen to it that a length is a number.
-        size = int(length) if length else limit
+        size = int(length) if length else 0
         if size > limit:
             raise self._too_large(f"{size} bytes")
+        self._check_room(size)
+        taken = _Taken()
+        try:
+            yield await self._read_in_time(request, taken, deadline)
+        finally:
+            self._taken_bytes -= taken.num_bytes
+
+    def _check_room(self, size: int) -> None:
         if self._taken_bytes + size > self._settings.room_bytes:
             raise overloaded("overloaded: no room for more bodies", retry_seconds=self._retry_seconds())
-        self._taken_bytes += size
-        try:
-            yield await self._read_in_time(request, deadline)
-        finally:
-            self._taken_bytes -= size
 
-    async def _read_in_time(self, request: Request, deadline: float) -> bytes:
+    async def _read_in_time(self, request: Request, taken: _Taken, deadline: float) -> bytes:
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._read(request, self._settings.max_bytes)
+                return await self._read(request, taken)
         except TimeoutError:
             raise RequestError(
                 408,
@@ -63,12 +76,14 @@ class BodyRoom:
                 remedy="send it again",
             ) from None
 
-    async def _read(self, request: Request, limit: int) -> bytes:
-        pieces, size = [], 0
+    async def _read(self, request: Request, taken: _Taken) -> bytes:
+        pieces, limit = [], self._settings.max_bytes
         async for piece in request.stream():
-            size += len(piece)
-            if size > limit:
+            if taken.num_bytes + len(piece) > limit:
                 raise self._too_large(f"more than {limit} bytes")
+            self._check_room(len(piece))
+            self._taken_bytes += len(piece)
+            taken.num_bytes += len(piece)
             pieces.append(piece)
         return b"".join(pieces)
 

@@ -92,7 +92,7 @@ class ServeSettings:
 
     @property
     def room_bytes(self) -> int:
-        """Bytes of bodies that one worker holds at a time: what more comes is answered 503, unread."""
+        """Bytes of bodies that one worker holds at a time: a request that brings more is answered 503."""
         return 4 * self.max_bytes
 
     @property

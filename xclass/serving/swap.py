@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from xclass.errors import XclassError
+from xclass.errors import RecordError, XclassError
 from xclass.records.store import write_text
 from xclass.serving.model import ServedModel, fingerprint
 from xclass.serving.settings import ServeSettings, shared_folder
@@ -92,8 +92,12 @@ class Swapper:
             return ServedModel(self._settings, Path((shared / _TAKEN).read_text(encoding="utf-8")))
 
     def _remember(self) -> None:
-        if (shared := shared_folder()) is not None:
+        if (shared := shared_folder()) is None:
+            return
+        try:
             write_text(shared / _TAKEN, str(self.model.folder))
+        except RecordError as error:  # the disk is full: that is no reason not to answer
+            _log.warning("a worker that is started later may not find the model of now: %s", error)
 
     def _refuse(self, error: BaseException) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -79,8 +79,9 @@ class MachServer:
             shares_QRM = softmax(logits.reshape(stop - start, self._num_heads, -1))
             shares_QRM /= np.float32(self._num_heads)
             for row, shares_RM in enumerate(shares_QRM, start):
-                found = best_classes(shares_RM, self._hashes, num_found)
-                classes_QK[row, :num_found], scores_QK[row, :num_found] = found
+                classes_K, scores_K = best_classes(shares_RM, self._hashes, num_found)
+                # None where weights that were damaged make every share nan.
+                classes_QK[row, : len(classes_K)], scores_QK[row, : len(classes_K)] = classes_K, scores_K
         return Answers(classes_QK=classes_QK, scores_QK=scores_QK)
 
     def class_vectors(self, classes_B: IntArray) -> None:

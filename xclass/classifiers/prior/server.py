@@ -11,6 +11,7 @@ from xclass.classifiers.model_folder import check_num_classes, map_array, read_m
 from xclass.classifiers.prior.config import FREQUENT
 from xclass.data.base import FloatArray, IntArray
 from xclass.encoders.base import Encoded
+from xclass.errors import ModelError
 
 KIND = "prior"
 CLASSES_FILE, SHARES_FILE = "frequent_classes.npy", "class_shares.npy"
@@ -38,6 +39,11 @@ class PriorServer:
         shape = (manifest["facts"]["num_kept"],)
         self._classes = np.array(map_array(folder / CLASSES_FILE, shape, np.int64))
         self._shares = np.array(map_array(folder / SHARES_FILE, shape, np.float32))
+        if not ((self._classes >= 0) & (self._classes < manifest["num_classes"])).all():
+            raise ModelError(
+                f"{folder / CLASSES_FILE}: a class that is not one of {manifest['num_classes']}; the model "
+                "is damaged, train it again"
+            )
 
     def search(self, queries: Encoded, k: int) -> Answers:
         """The k most frequent classes, -1 where fewer are kept."""

@@ -57,7 +57,7 @@ function showAnswers(answers, { truth, onChoose }) {
     const button = element("button", "", element("span", "name", named(one)));
     button.type = "button";
     button.setAttribute("aria-pressed", "false");
-    if (truth?.includes(one.class)) button.firstChild.append(mark(true, "right"));
+    if (truth?.includes(one.class)) button.firstChild.append(" ", mark(true, "right"));
     const has = isNumber(one.probability);
     button.append(element("span", "value", has ? percent(one.probability) : `score ${shortly(one.score)}`));
     if (has || isScale) button.append(bar(has ? one.probability : one.score / first));
@@ -88,7 +88,7 @@ function showTruth(truth, first) {
   byId("truth").replaceChildren(
     "Held out: the model has never seen this question. Right is ",
     ...truth.flatMap((one, at) => [at ? " or " : "", element("strong", "", named(one))]),
-    "; the first answer is", mark(isRight, isRight ? "right" : "wrong"),
+    "; the first answer is ", mark(isRight, isRight ? "right" : "wrong"),
   );
 }
 function showKnown(one, found) {
