@@ -214,6 +214,11 @@ def test_a_rank_that_is_killed_while_writing_leaves_the_checkpoint_before(out):
     assert problems.fit("dense_softmax", checkpoints=checkpoints, steps=9)[2].facts["steps"] == 9
 
 
+def test_a_rank_that_waits_for_another_in_vain_says_that_its_time_is_over(out):
+    text = json.loads((out / "waited.json").read_text())
+    assert text.startswith("rank 0 of 2: a reduction failed, because another rank is gone or hangs (")
+
+
 def test_the_others_end_at_once_and_say_in_one_line_that_a_rank_is_gone(out):
     for rank in range(3):
         text, seconds = json.loads((out / f"lost-{rank}.json").read_text())

@@ -32,7 +32,9 @@ class RankPart:
         self.ranks: Ranks = SINGLE_RANK
         if spec.num_ranks > 1:
             _check_number(spec.num_ranks)
-            self.ranks = open_ranks(device=spec.run_config().device)
+            config = spec.run_config()
+            patience = 60 * config.measure.rank_timeout_minutes
+            self.ranks = open_ranks(device=config.device, patience_seconds=patience)
 
     @property
     def sections(self) -> dict[str, Any]:
