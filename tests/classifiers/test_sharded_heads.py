@@ -16,7 +16,7 @@ from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig, Loss
 from xclass.classifiers.device import Device
 from xclass.classifiers.kernels.compiled import CompiledKernels
 from xclass.classifiers.opened_model import OpenedModel
-from xclass.classifiers.ranks.checkpoints import newest_checkpoint
+from xclass.classifiers.ranks.checkpoints import newest_checkpoint, remove_checkpoints
 from xclass.classifiers.ranks.keeper import Checkpoints, open_keeper
 from xclass.classifiers.ranks.ranks import SINGLE_RANK, own_classes
 from xclass.classifiers.ranks.traffic import reduce_bytes, step_bytes
@@ -176,6 +176,23 @@ def test_going_on_in_one_process_is_bit_equal_to_never_having_stopped(tmp_path, 
     for stem, values in problems.arrays(again, encoder).items():
         np.testing.assert_array_equal(values, whole[stem], err_msg=stem)
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{problems.FIT_STEPS:012d}"], "one is kept"
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    mine = Checkpoints(folder=tmp_path, every_seconds=0.0, data="synthetic")
+    problems.fit("dense_softmax", checkpoints=mine, steps=1)
+    with pytest.raises(ModelError, match="a checkpoint with data=synthetic, not lemmas; "):
+        problems.fit("dense_softmax", checkpoints=replace(mine, data="lemmas"), steps=2)
+
+
+def test_only_checkpoints_are_deleted_of_a_folder_that_holds_more(tmp_path):
+    for name in ("step-000000000004", ".partial", "step-by-step"):
+        (tmp_path / name).mkdir()
+    remove_checkpoints(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-by-step"]
+    (tmp_path / "step-by-step").rmdir()
+    remove_checkpoints(tmp_path)
+    assert not tmp_path.exists()
 
 
 def test_a_mapped_table_is_kept_and_taken_back_too(tmp_path):

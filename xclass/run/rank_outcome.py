@@ -136,7 +136,6 @@ def _peak_bytes(outcome: Mapping[str, Any]) -> int:
 
 def _culprit(ends: Sequence[RankEnd], exits: Mapping[int, int]) -> RankEnd | None:
     """The rank whose end was no other rank's doing; None where none is known to have failed."""
-
     hanging = _hanging(ends, exits)
 
     def order(end: RankEnd) -> tuple[int, float]:
@@ -154,12 +153,12 @@ def _culprit(ends: Sequence[RankEnd], exits: Mapping[int, int]) -> RankEnd | Non
 def _hanging(ends: Sequence[RankEnd], exits: Mapping[int, int]) -> RankEnd | None:
     """The rank that the others waited for until their time was over; None where it cannot be known.
 
-    A rank that is stopped is killed by torchrun when half a minute of SIGTERM has not ended it; any other ends
-    by SIGTERM, as do those that had no time to say that they waited too.
+    A rank that is stopped is killed by torchrun when half a minute of SIGTERM has not ended it; any other
+    ends by SIGTERM, as do those that had no time to say that they waited too.
     """
     if not any(end.error is not None and end.error["kind"] == "rank_hangs" for end in ends):
         return None
     silent = [end for end in ends if end.error is None and end.outcome is None]
     stopped = [end for end in silent if exits.get(end.rank) == -signal.SIGKILL]
-    (only,) = stopped if len(stopped) == 1 else silent if len(silent) == 1 else (None,)
-    return only
+    found = stopped if len(stopped) == 1 else silent
+    return found[0] if len(found) == 1 else None

@@ -28,6 +28,7 @@ from xclass.errors import ConfigError, RankHangsError, RanksError
 if TYPE_CHECKING:
     import torch
 
+
 class Ranks(Protocol):
     """What a head asks of the processes it is trained in: all ranks make the same calls in the same order."""
 
