@@ -103,7 +103,7 @@ def _report(document: dict[str, Any]) -> str:
 against one Flat index. Inverted lists are searched with 16 probes in every shard, so that more shards look at
 more and find more. No peak is below the pages of the file of class means that stay resident, 25.2 million
 bytes: at this size Flat is little more. Shards were built and searched one after the other, by one thread of
-one machine: the times say what dividing costs, not what several machines gain; other work may have run beside.
+one machine: times say what dividing costs, not what several machines gain; other work may have run beside.
 
 {markdown_table(headers, cells)}"""
 
