@@ -3,8 +3,7 @@
     python benchmarks/shards.py                 # 1e5 classes x 64, six runs: about 2 minutes, 1 GB of RAM
     python benchmarks/shards.py --report-only   # the table again from what is there
 
-Of Flat the answers must be those of one index; of the others recall is against Flat. Times were taken one
-after the other on one machine and are disturbed by what else ran there.
+Of Flat the answers must be those of one index; of the others recall is against Flat.
 """
 
 from __future__ import annotations
@@ -103,7 +102,8 @@ def _report(document: dict[str, Any]) -> str:
 `python benchmarks/shards.py`: `{document["command"]}`. Bytes are peaks over the base, in millions; recall is
 against one Flat index. Inverted lists are searched with 16 probes in every shard, so that more shards look at
 more and find more. No peak is below the pages of the file of class means that stay resident, 25.2 million
-bytes: at this size Flat is little more. Times are of one machine on which other work ran.
+bytes: at this size Flat is little more. Shards were built and searched one after the other, by one thread of
+one machine: times say what dividing costs, not what several machines gain; other work may have run beside.
 
 {markdown_table(headers, cells)}"""
 

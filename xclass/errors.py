@@ -67,3 +67,7 @@ class ModelError(XclassError):
 
 class RanksError(XclassError):
     """Processes that train one head together have lost each other."""
+
+
+class RankHangsError(RanksError):
+    """One of them has waited for another for as long as it may."""

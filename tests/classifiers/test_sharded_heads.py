@@ -16,7 +16,7 @@ from xclass.classifiers.dense_softmax.config import DenseSoftmaxConfig, Loss
 from xclass.classifiers.device import Device
 from xclass.classifiers.kernels.compiled import CompiledKernels
 from xclass.classifiers.opened_model import OpenedModel
-from xclass.classifiers.ranks.checkpoints import newest_checkpoint
+from xclass.classifiers.ranks.checkpoints import newest_checkpoint, remove_checkpoints
 from xclass.classifiers.ranks.keeper import Checkpoints, open_keeper
 from xclass.classifiers.ranks.ranks import SINGLE_RANK, own_classes
 from xclass.classifiers.ranks.traffic import reduce_bytes, step_bytes
@@ -178,6 +178,23 @@ def test_going_on_in_one_process_is_bit_equal_to_never_having_stopped(tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{problems.FIT_STEPS:012d}"], "one is kept"
 
 
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    mine = Checkpoints(folder=tmp_path, every_seconds=0.0, data="synthetic")
+    problems.fit("dense_softmax", checkpoints=mine, steps=1)
+    with pytest.raises(ModelError, match="a checkpoint with data=synthetic, not lemmas; "):
+        problems.fit("dense_softmax", checkpoints=replace(mine, data="lemmas"), steps=2)
+
+
+def test_only_checkpoints_are_deleted_of_a_folder_that_holds_more(tmp_path):
+    for name in ("step-000000000004", ".partial", "step-by-step"):
+        (tmp_path / name).mkdir()
+    remove_checkpoints(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-by-step"]
+    (tmp_path / "step-by-step").rmdir()
+    remove_checkpoints(tmp_path)
+    assert not tmp_path.exists()
+
+
 def test_a_mapped_table_is_kept_and_taken_back_too(tmp_path):
     (files := tmp_path / "files").mkdir()
     mapped = {"storage": WeightStorage.memmap, "folder": str(files)}
@@ -212,6 +229,11 @@ def test_a_rank_that_is_killed_while_writing_leaves_the_checkpoint_before(out):
     assert sorted(path.name for path in folder.iterdir()) == [".partial", "step-000000000003"]
     checkpoints = Checkpoints(folder=folder, every_seconds=1e9)
     assert problems.fit("dense_softmax", checkpoints=checkpoints, steps=9)[2].facts["steps"] == 9
+
+
+def test_a_rank_that_waits_for_another_in_vain_says_that_its_time_is_over(out):
+    text = json.loads((out / "waited.json").read_text())
+    assert text.startswith("rank 0 of 2: a reduction failed, because another rank is gone or hangs (")
 
 
 def test_the_others_end_at_once_and_say_in_one_line_that_a_rank_is_gone(out):

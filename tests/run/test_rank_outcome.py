@@ -10,6 +10,7 @@ from xclass.run.rank_watch import RankEnd
 LOST = {"kind": "lost_rank", "seconds": 1.0, "message": "rank 0 of 3: a sum failed, another rank is gone"}
 OWN = {"kind": "failed", "seconds": 2.0, "message": "ValueError: bad"}
 FULL = {"kind": "out_of_memory", "seconds": 3.0, "message": "bad_alloc"}
+WAITED = {"kind": "rank_hangs", "seconds": 1.0, "message": "rank 0 of 3: a sum failed, timed out"}
 KILLED, ENDED_BY_AGENT = -9, -15
 
 
@@ -45,6 +46,10 @@ def settled(first, *others, exits=None, was_oom_killed=False, exit_code=1):
         ([{}, {"error": OWN}], {0: ENDED_BY_AGENT, 1: 1}, "rank 1 of 2: ValueError: bad"),
         ([{"error": FULL}, {"error": OWN}], {0: 1, 1: 1}, "rank 1 of 2: ValueError: bad"),
         ([{"error": LOST}, {}], {0: 1, 1: ENDED_BY_AGENT}, "rank 0 of 2: rank 0 of 3: a sum failed"),
+        ([{"error": WAITED}, {"error": LOST}, {}], {0: 1, 1: 1, 2: ENDED_BY_AGENT}, "rank 2 of 3: hung"),
+        ([{"error": WAITED}, {}, {}], {0: 1, 1: KILLED, 2: ENDED_BY_AGENT}, "rank 1 of 3: hung"),
+        ([{"error": WAITED}, {}, {}], {0: 1, 1: ENDED_BY_AGENT, 2: ENDED_BY_AGENT}, "rank 0 of 3: a sum"),
+        ([{"error": WAITED}, {"error": OWN}, {}], {0: 1, 1: 1, 2: KILLED}, "rank 1 of 3: ValueError: bad"),
         ([{}, {}], {1: 3}, "rank 1 of 2: ended with exit code 3 without a result"),
     ],
 )

@@ -33,6 +33,8 @@ class MeasureConfig:
     """Interval of the timeline, 0.005 to 10; the peak does not depend on it."""
     timeout_minutes: float = 240.0
     """A child that runs longer is killed and recorded as failed."""
+    rank_timeout_minutes: float = 10.0
+    """How long the ranks of a head wait for one that hangs; longer than its slowest step or checkpoint."""
     wait_minutes: float = 60.0
     """How long a child waits that would fit but for others measured on this machine; 0 refuses at once."""
     reserve_share: float = 0.05
@@ -56,6 +58,10 @@ class MeasureConfig:
         check_range(
             "measure.timeout_minutes", self.timeout_minutes, 0.01, 60.0 * 24 * 30, remedy="240 is the default"
         )
+        check_range(
+            "measure.rank_timeout_minutes", self.rank_timeout_minutes, 0.1, 60.0 * 24 * 30,
+            remedy="10 is the default; more where one step or checkpoint takes longer",
+        )  # fmt: skip
         check_range(
             "measure.wait_minutes", self.wait_minutes, 0.0, 60.0 * 24 * 30,
             remedy="60 is the default; 0 refuses at once what does not fit beside others",

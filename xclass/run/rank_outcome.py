@@ -18,6 +18,8 @@ from xclass.run.rank_watch import RankEnd
 
 _ENDED_BY_AGENT = -signal.SIGTERM
 """torchrun ends the others when one has failed."""
+_OF_OTHERS = ("lost_rank", "rank_hangs")
+"""Errors of a rank that are another's doing."""
 _STEP_TRAFFIC = "predicted_step_traffic_bytes"
 _OF_ITS_OWN = ("memory", "heap", "held", "conditions")
 """What a rank reports of itself; all else of a phase - facts, marks - is the same on all of them."""
@@ -62,8 +64,9 @@ def settle_ranks(phase: str, result: ChildResult) -> Settled | None:
     culprit = _culprit(ends, result.rank_exits)
     if culprit is not None and result.ended_by is None:
         result.sampler = culprit.sampler or result.sampler
-        kind, cause = _explain(culprit, result)
-        result.error = {"kind": kind, "message": f"rank {culprit.rank} of {len(ends)}: {cause}"}
+        kind, cause = _explain(culprit, result, _hanging(ends, result.rank_exits))
+        name = f"rank {culprit.rank} of {len(ends)}: "  # which some errors begin with already
+        result.error = {"kind": kind, "message": name + cause.removeprefix(name)}
     return settled
 
 
@@ -77,17 +80,22 @@ def add_ranks(record: Record, settled: Settled, result: ChildResult) -> None:
         record.details[_STEP_TRAFFIC] = first["rank"][_STEP_TRAFFIC]
     if record.pass_ is Pass.HEAP:
         return
-    record.ranks = [_reading(end, result) for end in settled.ends]
+    record.ranks = [_reading(end, result, _hanging(settled.ends, result.rank_exits)) for end in settled.ends]
     if record.memory is not None:
         record.memory = replace(
             record.memory, num_processes=agent.num_processes, peak_tree_bytes=agent.tree_bytes or None
         )
 
 
-def _explain(end: RankEnd, result: ChildResult) -> tuple[str, str]:
+def _explain(end: RankEnd, result: ChildResult, hanging: RankEnd | None) -> tuple[str, str]:
     """Kind of error, and how a rank ended, in words."""
     if end.error is not None:
         return str(end.error["kind"]), str(end.error["message"])
+    if end is hanging:
+        return "failed", (
+            "hung until it was ended: the others heard nothing from it for measure.rank_timeout_minutes; "
+            "raise that where one of its steps or checkpoints takes longer"
+        )
     code = result.rank_exits.get(end.rank)
     if code is None:
         return "failed", "ended without a result"
@@ -99,9 +107,9 @@ def _explain(end: RankEnd, result: ChildResult) -> tuple[str, str]:
     return "failed", f"killed by {signal.Signals(-code).name}{note}"
 
 
-def _reading(end: RankEnd, result: ChildResult) -> RankReading:
+def _reading(end: RankEnd, result: ChildResult, hanging: RankEnd | None) -> RankReading:
     if end.outcome is None:
-        return RankReading(rank=end.rank, end=_explain(end, result)[1])
+        return RankReading(rank=end.rank, end=_explain(end, result, hanging)[1])
     facts = end.outcome["rank"]
     reading = RankReading(
         rank=end.rank,
@@ -128,12 +136,29 @@ def _peak_bytes(outcome: Mapping[str, Any]) -> int:
 
 def _culprit(ends: Sequence[RankEnd], exits: Mapping[int, int]) -> RankEnd | None:
     """The rank whose end was no other rank's doing; None where none is known to have failed."""
+    hanging = _hanging(ends, exits)
 
     def order(end: RankEnd) -> tuple[int, float]:
+        if end is hanging:
+            return 0, math.inf
         at = math.inf if end.error is None else float(end.error["seconds"])
         if end.error is not None:
-            return (1 if end.error["kind"] == "lost_rank" else 0), at
+            return (1 if end.error["kind"] in _OF_OTHERS else 0), at
         return (2 if exits[end.rank] == _ENDED_BY_AGENT else 0), at
 
     failed = [end for end in ends if end.error is not None or end.rank in exits]
     return min(failed, key=order, default=None)
+
+
+def _hanging(ends: Sequence[RankEnd], exits: Mapping[int, int]) -> RankEnd | None:
+    """The rank that the others waited for until their time was over; None where it cannot be known.
+
+    A rank that is stopped is killed by torchrun when half a minute of SIGTERM has not ended it; any other
+    ends by SIGTERM, as do those that had no time to say that they waited too.
+    """
+    if not any(end.error is not None and end.error["kind"] == "rank_hangs" for end in ends):
+        return None
+    silent = [end for end in ends if end.error is None and end.outcome is None]
+    stopped = [end for end in silent if exits.get(end.rank) == -signal.SIGKILL]
+    found = stopped if len(stopped) == 1 else silent
+    return found[0] if len(found) == 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xclass.classifiers.class_slices import class_slice
+from xclass.classifiers.ranks.checkpoints import remove_checkpoints
 from xclass.classifiers.ranks.keeper import Checkpoints
 from xclass.classifiers.ranks.ranks import SINGLE_RANK, Ranks, open_ranks
 from xclass.errors import ConfigError
@@ -32,7 +34,9 @@ class RankPart:
         self.ranks: Ranks = SINGLE_RANK
         if spec.num_ranks > 1:
             _check_number(spec.num_ranks)
-            self.ranks = open_ranks(device=spec.run_config().device)
+            config = spec.run_config()
+            patience = 60 * config.measure.rank_timeout_minutes
+            self.ranks = open_ranks(device=config.device, patience_seconds=patience)
 
     @property
     def sections(self) -> dict[str, Any]:
@@ -85,7 +89,7 @@ class RankPart:
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
             if self._checkpoints:
-                shutil.rmtree(self._checkpoints.folder, ignore_errors=True)
+                remove_checkpoints(self._checkpoints.folder)
         self.ranks.wait()
 
 
@@ -96,7 +100,8 @@ def _checkpoints_of(spec: ChildSpec) -> Checkpoints | None:
     if settings.minutes is None or not is_kept:
         return None
     folder = Path(settings.folder) if settings.folder else Path(spec.run_dir) / "checkpoints"
-    return Checkpoints(folder=folder / spec.method, every_seconds=settings.minutes * 60)
+    data = f"{spec.data_name} {json.dumps(spec.config['data'], sort_keys=True)}"
+    return Checkpoints(folder=folder / spec.method, every_seconds=settings.minutes * 60, data=data)
 
 
 def _check_number(num_ranks: int) -> None:

@@ -14,7 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from xclass.errors import ConfigError, RanksError, XclassError
+from xclass.errors import ConfigError, RankHangsError, RanksError, XclassError
 from xclass.measure.session import MemorySession
 from xclass.run.events import EventWriter, rank_events_path, rank_here
 
@@ -57,6 +57,8 @@ def _kind(error: Exception) -> str:
     if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY_WORDS):
         return "out_of_memory"
     # Of all ranks only the first to fail has a cause of its own; the others lose the connection to it.
+    if isinstance(error, RankHangsError):
+        return "rank_hangs"
     return "lost_rank" if isinstance(error, RanksError) else "failed"
 
 

@@ -87,6 +87,7 @@ def child(out):
             save_on_four(everyone, out)
     count_traffic(everyone, out)
     largest_allocation(everyone, out)
+    wait_in_vain(everyone, out)
     lose_one(everyone, out)
 
 
@@ -257,6 +258,26 @@ def largest_allocation(ranks, out):
         true = TrueClasses.one_each(torch.arange(batch) * 600, torch.float32)
         head.step(torch.ones(batch, dim), true, StepSettings(learning_rate=0.1))
     (out / f"largest-{ranks.rank}.json").write_text(json.dumps(seen.bytes_))
+
+
+def wait_in_vain(everyone, out):
+    """Of a group with half a second of patience the second is late."""
+    from datetime import timedelta
+
+    import torch.distributed
+
+    from xclass.classifiers.ranks.ranks import ProcessRanks
+    from xclass.errors import RankHangsError
+
+    pair = torch.distributed.new_group([0, 1], timeout=timedelta(seconds=0.5))
+    if everyone.rank == 0:
+        try:
+            ProcessRanks(pair).sum_numbers([1.0])
+            text = "nothing was raised"
+        except RankHangsError as error:
+            text = str(error)
+        (out / "waited.json").write_text(json.dumps(text))
+    everyone.wait()
 
 
 def lose_one(ranks, out):

@@ -10,6 +10,7 @@ Several machines write into one folder: on a file system that they share.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -131,6 +132,14 @@ def load_checkpoint(path: Path, state: TrainingState, ranks: Ranks) -> dict[str,
         read_rows(_file(path, stem), SlicedArray(rows=values, first_row=0, num_rows=len(values)))
     ranks.wait()
     return facts
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Delete those of a folder, finished and not; the folder itself only where nothing else is in it."""
+    for path in [*_finished(folder), folder / _PARTIAL]:
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):  # the user's own files are there too, or it is not
+        folder.rmdir()
 
 
 def _publish(partial: Path, path: Path, state: TrainingState) -> None:

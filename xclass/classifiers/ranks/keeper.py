@@ -26,10 +26,12 @@ class Checkpoints:
     Attributes:
         folder: one that all ranks see; of this method alone.
         every_seconds: of the budget, between two of them.
+        data: what is learnt from, in words; a checkpoint of other data is refused.
     """
 
     folder: Path
     every_seconds: float
+    data: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -107,6 +109,7 @@ class Keeper:
 
     def _state(self, head: Resumable, progress: Progress) -> TrainingState:
         state = head.state()
+        state.problem |= {"data": self._checkpoints.data}
         state.shared |= self._encoder.trained_arrays()
         state.facts |= {
             "steps": progress.steps,

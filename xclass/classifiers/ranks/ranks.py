@@ -23,14 +23,10 @@ import numpy.typing as npt
 from xclass.classifiers.class_slices import class_slice
 from xclass.classifiers.device import Device
 from xclass.classifiers.ranks.traffic import gather_bytes, reduce_bytes, tell_bytes
-from xclass.errors import ConfigError, RanksError
+from xclass.errors import ConfigError, RankHangsError, RanksError
 
 if TYPE_CHECKING:
     import torch
-
-_PATIENCE_SECONDS = 1800.0
-"""A rank that dies closes its connections, which ends the others at once; this is for one that hangs, and
-must be longer than the slowest step of the slowest rank."""
 
 
 class Ranks(Protocol):
@@ -194,9 +190,10 @@ class ProcessRanks:
         try:
             yield
         except RuntimeError as error:
-            raise RanksError(
+            raise _lost(
                 f"rank {self.rank} of {self.size}: a {what} failed, because another rank is gone or "
-                f"hangs ({_reason(error)}); look at what that rank said last"
+                f"hangs ({_reason(error)}); look at what that rank said last",
+                error,
             ) from error
 
 
@@ -220,17 +217,19 @@ class Ownership:
         return cls(ranks=SINGLE_RANK, first_class=0, num_classes=num_classes)
 
 
-def open_ranks(*, device: Device = Device.cpu, patience_seconds: float = _PATIENCE_SECONDS) -> Ranks:
+def open_ranks(*, device: Device = Device.cpu, patience_seconds: float) -> Ranks:
     """The ranks that this process was started among; one that ``torchrun`` did not start is alone.
 
     With ``device=cuda`` the process takes the GPU of its number on this machine (LOCAL_RANK).
 
     Args:
         device: of the class vectors.
-        patience_seconds: after which a rank that hangs ends the others.
+        patience_seconds: after which a rank that hangs ends the others; longer than the slowest rank works
+            between two exchanges. One that dies closes its connections, which ends them at once.
 
     Raises:
-        RanksError: the others cannot be reached.
+        RankHangsError: the others did not come in time.
+        RanksError: they cannot be reached.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return SINGLE_RANK
@@ -243,10 +242,11 @@ def open_ranks(*, device: Device = Device.cpu, patience_seconds: float = _PATIEN
             "gloo" if device is Device.cpu else "nccl", timeout=timedelta(seconds=patience_seconds)
         )
     except (RuntimeError, ValueError) as error:
-        raise RanksError(
+        raise _lost(
             f"rank {os.environ.get('RANK')} of {os.environ['WORLD_SIZE']} cannot reach the others at "
             f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')} ({_reason(error)}); start all "
-            "of them with torchrun"
+            "of them with torchrun",
+            error,
         ) from error
     return ProcessRanks(device=device)
 
@@ -275,6 +275,12 @@ def rank_facts(ranks: Ranks, classes: range) -> dict[str, Any]:
         "own_classes": len(classes),
         "traffic_bytes": ranks.traffic_bytes,
     }
+
+
+def _lost(message: str, error: Exception) -> RanksError:
+    """What has happened, by what a backend says: gloo "Timed out waiting", NCCL and the store "timeout"."""
+    has_waited = re.search(r"time(d )?-?out", str(error), re.IGNORECASE)
+    return (RankHangsError if has_waited else RanksError)(message)
 
 
 def _reason(error: Exception) -> str:

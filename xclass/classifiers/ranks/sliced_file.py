@@ -96,6 +96,8 @@ def read_rows(path: Path, array: SlicedArray) -> None:
             view = _bytes_of(array)
             while view.nbytes:
                 done = os.preadv(file.fileno(), [view], at)
+                if not done:
+                    raise ModelError(f"{path}: became shorter while it was read; remove the checkpoint")
                 view, at = view[done:], at + done
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror}; the checkpoint is damaged, remove it") from error
