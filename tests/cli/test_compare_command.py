@@ -39,7 +39,11 @@ def test_two_runs_of_one_config_agree_within_one_percent(runs):
         difference = phases[label]["differences"]["peak_rss_bytes"]
         assert abs(difference["share"]) < 0.01
         assert difference["change"] == "within noise"
-    assert "settings, environment, versions and machine are the same" in done.stdout
+    # What else runs on this machine is no setting of theirs.
+    told = json.loads((runs / "ab.json").read_text())["circumstances"]
+    differing = [what for what, _, _ in told if what != "load when they began"]
+    assert differing == []
+    assert ("settings, environment, versions and machine are the same" in done.stdout) == (told == [])
 
 
 def test_growth_fails_the_gate_and_names_the_component(runs):

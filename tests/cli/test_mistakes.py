@@ -83,7 +83,7 @@ MISTAKES = [
     (["dim=8\nseed=1"], "dim", "one setting per word"),
     (["dim=${nope}"], "dim", "'nope' not found"),
     (["hydra.foo=1"], "hydra.foo", "a setting of Hydra"),
-    (["seed=1", "hydra.run.dir=x", "hydra/launcher=foo"], "hydra/launcher", "a setting of Hydra"),
+    (["seed=1", "hydra.run.dir=x", "hydra/launcher=foo"], "hydra/launcher", "leave it out for basic"),
     (["--foo"], "command line", "--help"),
     (["-x", "dim=8"], "command line", "--help"),
     (["--cfg", "nope"], "command line", "--help"),

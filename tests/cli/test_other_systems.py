@@ -52,7 +52,7 @@ def test_plan_projection_report_and_comparison_need_no_linux(run_elsewhere, tmp_
 ESTIMATE = """
 import os
 from xclass.estimators import ESTIMATORS
-texts = [f"{word} number {n}" for word in ("apple", "banana", "cherry") for n in range(20)]
+texts = [f"{word} number {n}" for word in ("apple", "banana", "cherry", "damson") for n in range(20)]
 classes = [text.split()[0] for text in texts]
 for name in NAMES:
     model = ESTIMATORS[name](n_jobs=1).fit(texts, classes)
@@ -77,12 +77,17 @@ assert not hidden.exists()
 """
 
 
-def test_estimators_and_amendments_need_no_linux(run_elsewhere):
+def test_estimators_and_changes_of_saved_models_need_no_linux(run_elsewhere):
     program = ESTIMATE.replace("NAMES", "('NearestNeighbour', 'SparseMeans')")
-    amend = ("xclass.amend", "NearestNeighbour", "--drop", "1", "--out", "smaller")
-    done = run_elsewhere("-c", program, "--", *amend, libraries="faiss")
+    drop = ("xclass.amend", "NearestNeighbour", "--drop")
+    done = run_elsewhere(
+        "-c", program, "--", *drop, "0,1", "--out", "one", "--", *drop, "2,3", "--out", "two", "--",
+        "xclass.merge", "one", "two", "--out", "whole", "--", "xclass.seal", "whole", libraries="faiss",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("dropped 1; 2 classes")
+    assert done.stdout.startswith("dropped 2; 2 classes")
+    assert "4 classes" in done.stdout
+    assert "fingerprint" in done.stdout
 
 
 SERVICE_RAM = """

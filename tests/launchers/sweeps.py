@@ -52,6 +52,7 @@ def left_over(process, sweep):
         except OSError:
             continue
         is_own = int(fields[3]) == process.pid or any(str(sweep) in word for word in words)
-        if is_own and fields[0] != "Z":
+        # Without words it is at its end: its memory is given back already.
+        if is_own and fields[0] != "Z" and words != [""]:
             found.append((int(entry.name), words))
     return found

@@ -1,5 +1,6 @@
 """A sweep under joblib: side by side, stopped in order, killed in pieces, gone on with, one report."""
 
+import json
 import os
 import signal
 
@@ -9,6 +10,12 @@ from sweeps import QUICK, contents, left_over, outcomes_of, resume, verdicts
 
 pytestmark = pytest.mark.slow
 SWEEP = ("-m", "+classes=300,500,700", *QUICK, "measure.repeats=2", "hydra/launcher=one_machine")
+
+
+def met(sweep, job):
+    """Run folders that the records of a job name as its neighbours."""
+    records = [json.loads(path.read_text()) for path in sweep.glob(f"{job}/records/*.json")]
+    return {one["run_dir"] for record in records for one in record["conditions"].get("neighbours", [])}
 
 
 def test_ctrl_c_ends_every_job_in_order_and_the_sweep_goes_on(start_xclass, tmp_path):
@@ -29,6 +36,8 @@ def test_ctrl_c_ends_every_job_in_order_and_the_sweep_goes_on(start_xclass, tmp_
     assert set(outcomes_of(sweep)) == {0, 1}, "a job that waited began"
     before = contents(sweep, verdict="measured")
     assert len(before) >= 2 * 4
+    for job, other in ((0, 1), (1, 0)):
+        assert str(sweep / str(other)) in met(sweep, job), "two jobs at once do not name each other"
     done = resume(sweep)
     assert (done.exit_code, done.err) == (0, "")
     assert "job 0: resumed:" in done.out

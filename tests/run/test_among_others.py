@@ -20,7 +20,9 @@ from xclass.run.room import place_here
 from xclass.run.spec import ChildSpec
 
 HOLDER = ROOT / "tests" / "measure" / "children" / "holder.py"
-WORDS = ("+classes=500", *SMALL, "methods=[nearest_neighbour]", "measure.heap_pass=false")
+WORDS = (
+    "+classes=500", *SMALL, "methods=[prior]", "measure.heap_pass=false", "evaluate.leakage_seconds=0"
+)  # fmt: skip
 TEBIBYTE = str(1 << 20)
 """In MiB."""
 LINE = "waiting for memory held by dense_softmax train of 2026/holder (1024 GiB reserved)"
@@ -82,11 +84,11 @@ class Started:
 
 @pytest.fixture
 def start_run(tmp_path):
-    """Callable: (*words, name=...) -> Started."""
+    """Callable: (*words) -> Started."""
     started = []
 
-    def start(*words, name="run"):
-        folder = tmp_path / name
+    def start(*words):
+        folder = tmp_path / "run"
         started.append(Started(command(*WORDS, *words, f"hydra.run.dir={folder}"), folder))
         return started[-1]
 
@@ -103,15 +105,15 @@ def neighbours(folder, name):
 def test_what_does_not_fit_beside_others_is_refused_by_name(holder, start_run):
     run = start_run("measure.wait_minutes=0")
     assert run.exit_code() == 3, run.said()
-    record = run.folder.record("nearest_neighbour-build-rss")
+    record = run.folder.record("prior-build-rss")
     assert record["verdict"] == "does_not_fit"
     assert record["cause"].startswith("does not fit beside others: needs ")
     assert "0 B available beside dense_softmax train of 2026/holder (1024 GiB reserved); " in record["cause"]
     assert "measure.wait_minutes" in record["cause"]
     assert "does not fit beside others" in run.folder.report()
-    assert run.folder.record("nearest_neighbour-serve-rss")["cause"].startswith("not run: no model")
+    assert run.folder.record("prior-serve-rss")["cause"].startswith("not run: no model")
     assert "waiting" not in run.said()
-    assert "nearest_neighbour build: does not fit, " in run.said()
+    assert "prior build: does not fit, " in run.said()
 
 
 def test_a_run_waits_for_its_turn_and_its_records_say_who_was_there(waited):
@@ -121,25 +123,13 @@ def test_a_run_waits_for_its_turn_and_its_records_say_who_was_there(waited):
         "run_dir": "/runs/2026/holder", "method": "dense_softmax", "phases": "train",
         "reserved_bytes": 1 << 40, "share": 1.0,
     }  # fmt: skip
-    assert neighbours(waited.folder, "nearest_neighbour-serve-rss") == []
+    assert neighbours(waited.folder, "prior-serve-rss") == []
     rows = waited.folder.rows()
     assert "2026/holder" in rows["synthetic", "prepare"]["disturbed_by"]
-    assert rows["nearest_neighbour", "serve"]["disturbed_by"] is None
+    assert rows["prior", "serve"]["disturbed_by"] is None
     assert "(disturbed)" in waited.folder.report()
     said = " ".join(waited.said().split())
     assert "Times disturbed by other measured children (report.md names them): synthetic prepare" in said
-
-
-def test_two_real_runs_name_each_other(start_run):
-    runs = [start_run("classes=20000", name=name) for name in ("one", "two")]
-    assert [run.exit_code() for run in runs] == [0, 0]
-    for run, other in (runs, runs[::-1]):
-        met = [
-            one["run_dir"]
-            for record in (run.folder.path / "records").glob("*.json")
-            for one in neighbours(run.folder, record.stem)
-        ]
-        assert set(met) == {str(other.folder.path)}
 
 
 def test_ctrl_c_while_it_waits_ends_it_in_order(holder, start_run, register):

@@ -30,7 +30,7 @@ from xclass.cli.command_file import Command, write_command
 from xclass.cli.compose import to_run_config
 from xclass.cli.parser import complain
 from xclass.cli.search import best_line
-from xclass.cli.sweep_folder import Caller, Outcome, SweepFolder
+from xclass.cli.sweep_folder import LOOK_SECONDS, Caller, Outcome, SweepFolder
 from xclass.config import RunConfig
 from xclass.encoders.text_model import check_encoder
 from xclass.errors import ConfigError, XclassError
@@ -44,9 +44,6 @@ from xclass.report.write import Reports, write_reports, write_sweep_reports
 from xclass.run import interrupts
 from xclass.run.experiment import Experiment, ExperimentResult, InvalidRequestError
 from xclass.units import format_bytes
-
-_LOOK_SECONDS = 0.5
-"""How often a job elsewhere looks whether it is to stop."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,9 +101,11 @@ class Job:
         with suppress(OSError):
             # Relative paths among the words mean something only from there.
             os.chdir(self.directory)
+        if elsewhere.caller is not None:
+            elsewhere.caller.take_along()
         with interrupts.held(), folder.log_path(number).open("w", encoding="utf-8", buffering=1) as log:
             shown = io.StringIO()
-            with _stopping(elsewhere):
+            with _stopping(folder):
                 value = self._guarded(tree, _console(log, elsewhere), _console(shown, elsewhere))
             outcome = self.outcomes[-1]
             outcome.was_interrupted |= interrupts.has_come()
@@ -204,17 +203,16 @@ def _console(file: TextIO, elsewhere: Elsewhere) -> PlainConsole:
 
 
 @contextmanager
-def _stopping(elsewhere: Elsewhere) -> Iterator[None]:
-    """Within the block this process gets a SIGTERM once the sweep is stopped, or its caller is gone.
+def _stopping(folder: SweepFolder) -> Iterator[None]:
+    """Within the block this process gets a SIGTERM once the sweep is stopped.
 
     A signal and not a flag: the run waits for its child in a system call, which only a signal ends.
     """
     done = threading.Event()
 
     def look() -> None:
-        while not done.wait(_LOOK_SECONDS):
-            is_left_alone = elsewhere.caller is not None and elsewhere.caller.is_gone()
-            if is_left_alone or elsewhere.folder.is_stopped():
+        while not done.wait(LOOK_SECONDS):
+            if folder.is_stopped():
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
+import threading
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,8 +21,11 @@ from xclass.measure.subgroup import start_ticks
 from xclass.records.record import Verdict
 from xclass.records.store import read_json, write_json
 
+LOOK_SECONDS = 0.5
+"""How often a job elsewhere looks whether it is to stop."""
 _FOLDER = ".jobs"
 _STOP_FILE = "stop"
+_TAKEN_ALONG = "xclass-caller"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -101,10 +107,27 @@ class Caller:
     start_ticks: int
 
     @classmethod
-    def this(cls) -> Caller:
-        """This process."""
-        return cls(os.getpid(), start_ticks(os.getpid()) or 0)
+    def of(cls, pid: int) -> Caller:
+        """A process that runs now."""
+        return cls(pid, start_ticks(pid) or 0)
 
     def is_gone(self) -> bool:
         """Whether it has ended; asked on its own machine."""
         return start_ticks(self.pid) != self.start_ticks
+
+    def take_along(self) -> None:
+        """From now on this process ends with the caller: a job in order, what waits for another at once.
+
+        Joblib's processes wait five minutes for more work, whoever has died (loky's ``timeout`` of 300 s). So
+        the SIGTERM is sent again and again: a job hears the first, and what is behind the job the next.
+        """
+        if self.pid == os.getpid() or any(thread.name == _TAKEN_ALONG for thread in threading.enumerate()):
+            return
+
+        def look() -> None:
+            while True:
+                time.sleep(LOOK_SECONDS)
+                if self.is_gone():
+                    os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=look, name=_TAKEN_ALONG, daemon=True).start()

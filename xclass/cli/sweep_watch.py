@@ -6,6 +6,7 @@ lines of several jobs never mix within a line, and each names its job.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -47,7 +48,7 @@ def launch_elsewhere(job: Job, launch: Launch, start: Callable[[Job], Callable[[
     console = PlainConsole(stderr=False)
     folder = SweepFolder.begin(launch.sweep_dir)
     job.write_command(launch.sweep_dir, is_sweep=True)
-    caller = None if launch.outlives_its_caller else Caller.this()
+    caller = None if launch.outlives_its_caller else Caller.of(os.getpid())
     job.elsewhere = Elsewhere(folder=folder, caller=caller, columns=console.width)
     console.print(launch.line, soft_wrap=True, highlight=False, markup=False)
     watch, lost = SweepWatch(launch, folder, console, is_search=job.is_search), Outcome()

@@ -22,6 +22,7 @@ import math
 import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +95,7 @@ class Place:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX)
                 self._write(self._stay)
         except BaseException:
-            self._let_go()
+            self._withdraw()
             raise
 
     def take(self) -> Crowd | None:
@@ -146,7 +147,13 @@ class Place:
     ) -> None:
         """Without :meth:`leave` the kernel's lock is let go, and the next who looks notes the end."""
         if self._stay.state is State.WAITING:
-            self._path.unlink(missing_ok=True)
+            self._withdraw()
+        self._let_go()
+
+    def _withdraw(self) -> None:
+        """Where it cannot be deleted, the next who looks does it."""
+        with suppress(OSError):
+            self._path.unlink()
         self._let_go()
 
     def _let_go(self) -> None:

@@ -128,10 +128,12 @@ def _parse(text: bytes) -> Stay | None:
 
 
 def write_entry(descriptor: int, stay: Stay) -> None:
-    """Replace what an entry says, its lock and the register's being held."""
+    """Replace what an entry says, its lock and the register's being held.
+
+    Written over before it is cut: it keeps its block, so that a disk that is full by now takes it.
+    """
     text = json.dumps(asdict(stay)).encode()
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, text, 0)
+    os.ftruncate(descriptor, os.pwrite(descriptor, text, 0))
 
 
 @contextmanager

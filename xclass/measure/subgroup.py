@@ -112,12 +112,16 @@ def _own_name() -> str:
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot: with its number it names one process for good."""
+    """When a process began, in clock ticks since boot: with its number it names one process for good.
+
+    None where it has ended, also where nobody has waited for it yet. Source: man proc_pid_stat(5).
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    return int(text.rpartition(")")[2].split()[19])
+    state, *fields = text.rpartition(")")[2].split()
+    return None if state in "ZX" else int(fields[18])
 
 
 def _sweep(folder: Path) -> None:
