@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ def read_json(path: Path, *, max_bytes: int = MAX_BYTES) -> Any:
         the file, at most ``max_bytes``, and what Python makes of it, about 10 times as much.
     """
     with path.open("rb") as file:
-        content = file.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        raise ValueError(f"more than {max_bytes} bytes")
+        # Not read(max_bytes + 1): Python would take that much memory for every file, however small.
+        size = min(os.fstat(file.fileno()).st_size, max_bytes)
+        content = file.read(size + 1)
+    if len(content) > size:
+        raise ValueError(f"more than {size} bytes")
     try:
         return json.loads(content.decode("utf-8"))
     except RecursionError as error:
