@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from event_loops import run_alone
 
 from xclass.classifiers.base import Answers
 from xclass.serving.batches import Batcher
@@ -48,7 +49,7 @@ def run(scenario, **settings):
         finally:
             await batcher.stop()
 
-    return asyncio.run(whole()), done
+    return run_alone(whole()), done
 
 
 def answer(batcher, engine, *numbers, search=SEARCH, seconds=10.0):
@@ -166,5 +167,5 @@ def test_the_end_comes_after_what_is_queued():
         await batcher.stop()
         found.extend(await asyncio.gather(*tasks))
 
-    asyncio.run(whole())
+    run_alone(whole())
     assert [classes(one) for one in found] == [[0], [1], [2], [3]]

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from event_loops import run_alone
 from starlette.requests import Request
 
 from xclass.serving.refusals import RequestError
@@ -40,7 +41,7 @@ def test_clients_that_send_nothing_take_no_room_from_others(announced):
         assert await wait_in(room, request_of(b"x" * 1024), 1) == b"x" * 1024
         return await asyncio.gather(*slow, return_exceptions=True)
 
-    assert [error.status for error in asyncio.run(scene())] == [408] * 20
+    assert [error.status for error in run_alone(scene())] == [408] * 20
 
 
 @pytest.mark.parametrize("announced", [None, 1000])
@@ -58,4 +59,4 @@ def test_no_more_is_held_than_there_is_room_and_all_of_it_is_given_back(announce
         for _ in range(8):
             await wait_in(room, request_of(b"x" * 1000, announced=announced), 1)
 
-    asyncio.run(scene())
+    run_alone(scene())

@@ -8,8 +8,8 @@ from pathlib import Path
 from xclass.errors import MeasurementError
 
 _WORKS_EVERYWHERE = (
-    "what works here: python -m xclass.plan, .project, .report, .compare, .amend, .merge, .seal, .serve, .demo, "
-    "and the estimators"
+    "what works here: python -m xclass.plan, .project, .report, .compare, .amend, .merge, .seal, .serve, "
+    ".demo, and the estimators"
 )
 
 

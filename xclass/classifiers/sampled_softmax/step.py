@@ -149,6 +149,9 @@ class SampledStep:
 
         Those of other ranks are taken as one more class behind the last row, which is then forgotten.
         """
+        if self._ranks.size == 1:
+            touched = self._kernels.touch(classes_B, drawn_S, self._buffers.layout)
+            return np.ones(len(classes_B), dtype=np.bool_), touched
         num_rows = len(self._state.weights_CD)
         own_B, own_S = classes_B - self._first_class, drawn_S - self._first_class
         is_mine_B = (own_B >= 0) & (own_B < num_rows)
@@ -213,20 +216,26 @@ class SampledStep:
                 buffers=self._buffers.part(index, examples, len(offsets_S)),
             )
 
-        losses_B, shares_B = take_losses(self._team.each(begin, parts), self._ranks)
-        errors_B = torch.expm1(-losses_B) * is_mine_B
-
-        def end(item: tuple[int, slice]) -> None:
+        def end(item: tuple[int, slice], losses_B: torch.Tensor, shares_B: torch.Tensor) -> None:
             index, examples = item
             differentiate(
                 inputs_BD[examples],
                 rows_TD[batch:],
-                shares_B=shares_B[examples],
-                errors_B=errors_B[examples],
+                shares_B=shares_B,
+                errors_B=torch.expm1(-losses_B) * is_mine_B[examples],
                 product=self._product,
                 buffers=self._buffers.part(index, examples, len(offsets_S)),
                 needs_inputs=needs_inputs,
             )
 
-        self._team.each(end, parts)
+        def alone(item: tuple[int, slice]) -> torch.Tensor:
+            losses_B, shares_B = take_losses([begin(item)], self._ranks)
+            end(item, losses_B, shares_B)
+            return losses_B
+
+        if self._ranks.size == 1:
+            # No thread waits for another, and its logits are still in its cache.
+            return torch.cat(self._team.each(alone, parts))
+        losses_B, shares_B = take_losses(self._team.each(begin, parts), self._ranks)
+        self._team.each(lambda item: end(item, losses_B[item[1]], shares_B[item[1]]), parts)
         return losses_B
