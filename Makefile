@@ -20,11 +20,11 @@ run: $(VENV)/.installed  ## Install what is needed, then compare the methods; AR
 	@$(BIN)/python -m xclass $(ARGS)
 
 test: $(VENV)/.installed-dev  ## Install what is needed, then run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not memory"
+	$(BIN)/python -m pytest -n 2 -m "not memory"
 	$(BIN)/python -m pytest -m memory
 
 test-fast: $(VENV)/.installed-dev  ## Tests that take less than a few seconds each
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not memory"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not memory"
 
 bench: $(VENV)/.installed-dev  ## Measure the figures under benchmarks/ again: half a day, a quiet machine, 24 GB
 	$(BIN)/python benchmarks/dense_step.py

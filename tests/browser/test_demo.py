@@ -15,7 +15,6 @@ from real_runs import SMALL, RunFolder
 
 from xclass.serving.page.run_view import RunView
 
-pytestmark = pytest.mark.xdist_group("demo")  # two workers would each make its run and start its server
 METHOD = "sparse_means"
 ATTACK = "<img src=x onerror=alert(1)><script>console.log('owned')</script>"
 CLASSES = [

@@ -27,7 +27,6 @@ from xclass.classifiers.weights.config import Rounding, WeightDtype, WeightsConf
 from xclass.errors import ConfigError, ModelError
 from xclass.shapes import ProblemShape
 
-pytestmark = pytest.mark.xdist_group("ranks")  # two workers would each start the four processes
 CHILD = Path(__file__).parent / "children" / "in_ranks.py"
 SIZES = pytest.mark.parametrize("size", [2, 4])
 METHODS = pytest.mark.parametrize("method", list(problems.FITS))

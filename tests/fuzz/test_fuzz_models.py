@@ -26,7 +26,6 @@ from xclass.estimators import ESTIMATORS
 WORDS = ["apple", "banana", "cherry", "date", "elderberry", "fig", "grape", "honeydew"]
 TEXTS = [f"{word} {number}" for number in range(6) for word in WORDS]
 NAMES = [word.upper() for _ in range(6) for word in WORDS]
-pytestmark = pytest.mark.xdist_group("fuzz_models")  # two workers would each fit them all
 SAVED_AS_DENSE_SOFTMAX = ("DenseSoftmaxAutograd", "SampledSoftmax")
 OWN_FORMATS = [
     name

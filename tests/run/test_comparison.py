@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -269,9 +270,11 @@ def test_models_hold_arrays_and_json_only(folder):
 @pytest.mark.parametrize(
     ("name", "slack_bytes"), [("dense_softmax-train-rss", 2 << 20), ("nearest_neighbour-build-rss", 1 << 20)]
 )
-def test_a_worker_typed_by_hand_repeats_the_peak(folder, name, slack_bytes):
+def test_a_worker_typed_by_hand_repeats_the_peak(folder, name, slack_bytes, tmp_path):
     record = folder.record(name)
-    before = sorted(path.name for path in (folder.path / "models" / record["method"]).iterdir())
+    model = folder.path / "models" / record["method"]
+    before = sorted(path.name for path in model.iterdir())
+    kept = shutil.copytree(model, tmp_path / "model")
     done = subprocess.run(
         record["command"],
         env=os.environ | record["environment"],
@@ -287,8 +290,10 @@ def test_a_worker_typed_by_hand_repeats_the_peak(folder, name, slack_bytes):
     over_base = memory["peak_rss_bytes"] - memory["base"]["rss_bytes"]
     recorded = record["memory"]["peak_rss_bytes"] - record["memory"]["base"]["rss_bytes"]
     assert over_base == pytest.approx(recorded, abs=slack_bytes)
-    after = sorted(path.name for path in (folder.path / "models" / record["method"]).iterdir())
-    assert after == before
+    assert sorted(path.name for path in model.iterdir()) == before
+    # Other tests ask the model that the run made: this one had other steps in its time.
+    shutil.rmtree(model)
+    shutil.copytree(kept, model)
 
 
 def test_a_traced_worker_typed_by_hand_traces_again(folder):

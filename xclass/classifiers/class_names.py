@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -42,20 +42,29 @@ class ClassNames:
         self.num_names = num_names
 
     def name(self, class_id: int) -> str:
-        """What people call a class; text from the data, which may be hostile.
+        """What people call a class: see :meth:`names`."""
+        return self.names([class_id])[0]
+
+    def names(self, class_ids: Sequence[int]) -> list[str]:
+        """What people call some classes, read in one go; text from the data, which may be hostile.
 
         ``class N`` of a class that was added to the model after the names were saved.
 
         Raises:
             ModelError: the files are damaged.
         """
-        if not 0 <= class_id < self.num_names:
-            return f"class {class_id}"
+        ids = np.array(class_ids, np.int64).reshape(-1)
+        is_named = (ids >= 0) & (ids < self.num_names)
         try:
-            return self._store.text(class_id)
+            named = iter(self._store.texts_at(ids[is_named]))
         except (DataError, OSError, ValueError, OverflowError, MemoryError) as error:
             # Lengths and starts were changed, or the bytes between them, after the sizes were checked.
-            raise _damaged(self._folder, f"no readable name of class {class_id}") from error
+            shown = ", ".join(map(str, ids[is_named][:3]))
+            raise _damaged(self._folder, f"no readable name of class {shown}") from error
+        return [
+            next(named) if here else f"class {one}"
+            for one, here in zip(ids.tolist(), is_named.tolist(), strict=True)
+        ]
 
     def held_bytes(self) -> dict[str, int]:
         """The two mapped files."""

@@ -144,9 +144,11 @@ class TextStore:
 
     def texts(self, start: int, stop: int) -> list[str]:
         """Texts ``start <= i < stop``."""
-        bytes_, offsets = self.slice(start, stop)
-        whole, ends = bytes_.tobytes(), offsets.tolist()
-        return [whole[first:last].decode() for first, last in pairwise(ends)]
+        return _decoded(*self.slice(start, stop))
+
+    def texts_at(self, positions: IntArray) -> list[str]:
+        """The texts at ``positions``, shape (B,), int64, in that order."""
+        return _decoded(*self.gather(positions))
 
     def _read(self, descriptor: int, dtype: np.dtype[Any], first: int, num_elements: int) -> npt.NDArray[Any]:
         array = np.empty(num_elements, dtype)
@@ -234,6 +236,11 @@ class TextWriter:
                 self._lengths.write(np.frombuffer(part, self._width).astype(wide).data)
         narrow.unlink()
         self._width = wide
+
+
+def _decoded(bytes_: npt.NDArray[Any], offsets: IntArray) -> list[str]:
+    whole = bytes_.tobytes()
+    return [whole[first:last].decode() for first, last in pairwise(offsets.tolist())]
 
 
 def read_pieces(descriptor: int, starts: IntArray, sizes: npt.NDArray[np.integer[Any]]) -> ByteArray:

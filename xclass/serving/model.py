@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,8 @@ class ServedModel:
             k = min(self.num_classes, max(k, self._confidence.least_k))
         return Search(k=k, wants_totals=ask.wants_probability and self._posterior is Posterior.softmax)
 
-    def name_of(self, class_id: int) -> str | None:
-        """What people call a class, where the model has names; text from the data, which may be hostile."""
-        return None if self._names is None else self._names.name(class_id)
+    def _names_of(self, class_ids: list[int]) -> Sequence[str | None]:
+        return [None] * len(class_ids) if self._names is None else self._names.names(class_ids)
 
     def encode(self, inputs: Inputs) -> Encoded:
         """Queries, or examples to compare them with, as the method takes them."""
@@ -132,9 +132,10 @@ class ServedModel:
         """The answers to one request, with what is known of the chance that they are right."""
         answers = found.answers
         classes, scores = answers.classes_QK[:, : ask.k].tolist(), answers.scores_QK[:, : ask.k].tolist()
+        names = iter(self._names_of([one for classes_K in classes for one in classes_K if one >= 0]))
         rows = [
             [
-                {"class": class_id, "name": self.name_of(class_id), "score": score}
+                {"class": class_id, "name": next(names), "score": score}
                 for class_id, score in zip(classes_K, scores_K, strict=True)
                 if class_id >= 0
             ]
