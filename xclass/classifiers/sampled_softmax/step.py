@@ -161,6 +161,15 @@ class SampledStep:
             touched = replace(touched, rows_U=touched.rows_U[:-1], starts_U1=touched.starts_U1[:-1])
         return is_mine_B, touched
 
+    def _hits(self, touched: TouchedRows, examples: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Places of true classes among the sampled rows, and their examples counted from the first."""
+        examples_H = touched.hit_examples_H
+        is_here_H = (examples_H >= examples.start) & (examples_H < examples.stop)
+        return (
+            torch.from_numpy(touched.hit_places_H[is_here_H]).to(self._device),
+            torch.from_numpy(examples_H[is_here_H] - examples.start).to(self._device),
+        )
+
     def _parts(self, size: int) -> list[range]:
         """As many ranges as there are threads, empty ones where there is less to do."""
         parts = self._buffers.layout.parts
@@ -195,21 +204,16 @@ class SampledStep:
     ) -> torch.Tensor:
         """Losses of the examples; the gradients are in the buffers then."""
         batch = len(inputs_BD)
-        examples_H, places_H = touched.hit_examples_H, touched.hit_places_H
         parts = [(index, slice(part.start, part.stop)) for index, part in enumerate(self._parts(batch))]
 
         def begin(item: tuple[int, slice]) -> Terms:
             index, examples = item
-            is_here_H = (examples_H >= examples.start) & (examples_H < examples.stop)
             return exponentiate(
                 inputs_BD[examples],
                 rows_TD[examples],
                 rows_TD[batch:],
                 offsets_S=offsets_S,
-                hits=(
-                    torch.from_numpy(places_H[is_here_H]).to(self._device),
-                    torch.from_numpy(examples_H[is_here_H] - examples.start).to(self._device),
-                ),
+                hits=self._hits(touched, examples),
                 is_mine_B=is_mine_B[examples],
                 kernels=self._kernels,
                 product=self._product,
