@@ -20,6 +20,7 @@ import numpy as np
 
 from xclass.data.text_store import BLOCK, TextStore, TextWriter, store_files
 from xclass.errors import DataError, ModelError
+from xclass.json_object import read_json_object
 
 NAMES_FOLDER = "class_names"
 _FORMAT_VERSION = 1
@@ -137,11 +138,11 @@ def _write(folder: Path, names: Iterable[str]) -> None:
 def _read_document(path: Path) -> dict[str, Any]:
     """The document, with whole numbers where they belong."""
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json_object(path)
         is_known = document["format_version"] == _FORMAT_VERSION
         files, num_names = document["files"], document["num_names"]
         is_known &= isinstance(num_names, int) and num_names >= 0 and set(files) == set(store_files(_STEM))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path.parent, f"{_DOCUMENT} is unreadable ({error})") from error
     if not is_known:
         raise _damaged(path.parent, f"{_DOCUMENT} is not of format {_FORMAT_VERSION}")

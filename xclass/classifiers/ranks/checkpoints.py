@@ -26,6 +26,7 @@ from xclass.classifiers.ranks.ranks import Ranks
 from xclass.classifiers.ranks.sliced_file import SlicedArray, read_rows, reserve_file, write_rows
 from xclass.classifiers.weights.config import WeightsConfig
 from xclass.errors import ModelError
+from xclass.json_object import read_json_object
 from xclass.shapes import ProblemShape
 
 FORMAT_VERSION = 1
@@ -165,7 +166,7 @@ def _finished(folder: Path) -> list[Path]:
 
 def _read_progress(path: Path, state: TrainingState) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json_object(path)
         version, facts, problem = (document[key] for key in ("format_version", "facts", "problem"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: not a readable checkpoint ({error}); remove its folder") from error
