@@ -21,16 +21,16 @@ def test_every_name_comes_back_as_it_was(tmp_path_factory, names):
     folder = tmp_path_factory.mktemp("model")
     save_class_names(folder, names)
     opened = open_class_names(folder)
-    assert [opened.name(class_id) for class_id in range(len(names))] == names
-    assert opened.name(len(names)) == f"class {len(names)}", "added later, so without a name"
+    assert opened.names(range(len(names))) == names
+    assert opened.names([len(names)])[0] == f"class {len(names)}", "added later, so without a name"
     shutil.rmtree(folder)
 
 
 def test_hostile_names_are_kept_as_they_are_and_lone_surrogates_become_question_marks(tmp_path):
     save_class_names(tmp_path, [*HOSTILE, "\ud800x"])
     opened = open_class_names(tmp_path)
-    assert [opened.name(at) for at in range(len(HOSTILE))] == HOSTILE
-    assert opened.name(len(HOSTILE)) == "?x"
+    assert opened.names(range(len(HOSTILE))) == HOSTILE
+    assert opened.names([len(HOSTILE)])[0] == "?x"
 
 
 def test_a_model_without_names_has_none(tmp_path):
@@ -54,10 +54,10 @@ def test_saving_again_replaces_and_a_failure_leaves_what_was_there(tmp_path):
 
     with pytest.raises(OSError, match="no space"):
         save_class_names(tmp_path, failing())
-    assert open_class_names(tmp_path).name(0) == "old"
+    assert open_class_names(tmp_path).names([0])[0] == "old"
     assert [path.name for path in tmp_path.iterdir()] == [NAMES_FOLDER], "nothing half-written"
     save_class_names(tmp_path, ["new"])
-    assert open_class_names(tmp_path).name(0) == "new"
+    assert open_class_names(tmp_path).names([0])[0] == "new"
 
 
 def damage(path: Path, how: str) -> None:
@@ -100,6 +100,6 @@ def test_bytes_that_are_no_text_are_refused_when_asked_for(tmp_path):
     save_class_names(tmp_path, ["ab", "cd"])
     (tmp_path / NAMES_FOLDER / "names.bytes").write_bytes(b"ab\xff\xfe")
     opened = open_class_names(tmp_path)
-    assert opened.name(0) == "ab"
+    assert opened.names([0])[0] == "ab"
     with pytest.raises(ModelError, match="class 1"):
-        opened.name(1)
+        opened.names([1])[0]

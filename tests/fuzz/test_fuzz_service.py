@@ -49,7 +49,7 @@ def test_damaged_names_of_classes(tmp_path):
         try:
             with only_own_errors():
                 found = open_class_names(tmp_path)
-                shown = [found.name(class_id) for class_id in range(4)] if found else []
+                shown = found.names(range(4)) if found else []
                 assert all(isinstance(each, str) and each.encode() is not None for each in shown)
         finally:
             (tmp_path / name).write_bytes(files[name])

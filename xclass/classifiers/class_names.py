@@ -42,10 +42,6 @@ class ClassNames:
         self._store = TextStore(folder, _STEM, num_texts=num_names)
         self.num_names = num_names
 
-    def name(self, class_id: int) -> str:
-        """What people call a class: see :meth:`names`."""
-        return self.names([class_id])[0]
-
     def names(self, class_ids: Sequence[int]) -> list[str]:
         """What people call some classes, read in one go; text from the data, which may be hostile.
 

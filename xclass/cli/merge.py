@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from xclass.classifiers.seal import SealLevel
 from xclass.cli.checking import Checking
-from xclass.cli.parser import OneLineParser, run_command
+from xclass.cli.parser import OneLineParser, run_command, say
 from xclass.units import format_count
 
 _DESCRIPTION = """\
@@ -56,9 +56,7 @@ def _merge(arguments: argparse.Namespace) -> int:
         done = merge_models(
             arguments.models, arguments.out, check=SealLevel(arguments.check), progress=progress
         )
-    sys.stdout.write(
-        f"{format_count(done.num_classes)} classes in {done.num_shards} shards in {arguments.out}\n"
-    )
+    say(f"{format_count(done.num_classes)} classes in {done.num_shards} shards in {arguments.out}")
     return 0
 
 

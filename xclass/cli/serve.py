@@ -7,12 +7,11 @@ command was wrong.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from xclass.cli.parser import EXIT_FAILED, run_words
+from xclass.cli.parser import EXIT_FAILED, run_words, say
 from xclass.config import usable_cores
 from xclass.errors import ConfigError
 from xclass.serving.promise import Promise, read_promise
@@ -178,5 +177,4 @@ def _value(key: str, text: str) -> Any:
 def _say(text: str) -> None:
     # Whoever reads this may go away; the service goes on.
     with contextlib.suppress(OSError):
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        say(text)
